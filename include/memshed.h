@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memshed.h - register caches so that they can be shrunk from outside.
+ *
+ * A process tells libmemshed which caches it holds and how to shrink them. The sizes stand in a
+ * table in shared memory that anyone entitled to may read; orders to shrink arrive through a
+ * control page and are carried out by the agent inside this process (see enum memshed_agent_mode).
+ *
+ * Every function returns 0 or a positive value on success and a negative errno on failure, unless
+ * it says otherwise. The library never sets errno, prints, aborts or exits. All functions may be
+ * called from any thread, also from inside a callback, unless they say otherwise. No function is
+ * async-signal-safe. Sizes are in bytes.
+ *
+ * Since: 0.1 for everything that does not say otherwise.
+ */
+#ifndef MEMSHED_H
+#define MEMSHED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MEMSHED_VERSION_MAJOR 0
+#define MEMSHED_VERSION_MINOR 1
+
+/* Longest name and source location kept, in bytes with the final NUL; longer ones are cut. */
+#define MEMSHED_NAME_BYTES 128
+#define MEMSHED_SOURCE_BYTES 128
+
+/* The most caches one process can register at a time (one more row is the allocator's own). */
+#define MEMSHED_MAX_CACHES 65535
+
+struct memshed_cache;
+
+/* What a cache holds; shown to people, and a hint for the policy. */
+enum memshed_kind {
+	MEMSHED_KIND_OTHER = 0,
+	MEMSHED_KIND_MEMO = 1,      /* results of a pure function, like functools.lru_cache */
+	MEMSHED_KIND_BUFFER = 2,    /* buffers kept for reuse: pools, free lists */
+	MEMSHED_KIND_FILE = 3,      /* contents of files or of the network, can be read again */
+	MEMSHED_KIND_INDEX = 4,     /* derived data that speeds up look-ups */
+	MEMSHED_KIND_CODE = 5,      /* compiled expressions, templates, plans */
+	MEMSHED_KIND_ALLOCATOR = 6, /* the memory allocator's own free memory */
+};
+
+/* How bad it is. Says nothing about how much: that is target_bytes. */
+enum memshed_level {
+	MEMSHED_LEVEL_TRIM = 1,      /* free about target_bytes, oldest or cheapest first */
+	MEMSHED_LEVEL_CLEAR = 2,     /* drop everything */
+	MEMSHED_LEVEL_EMERGENCY = 3, /* drop everything, allocate nothing, wait for no lock */
+};
+
+/* Why the order was given. */
+enum memshed_reason {
+	MEMSHED_REASON_UNKNOWN = 0,
+	MEMSHED_REASON_PRESSURE = 1, /* memory runs short */
+	MEMSHED_REASON_USER = 2,     /* a person asked */
+};
+
+/* What a shrink callback says of its work. */
+enum memshed_status {
+	MEMSHED_DONE = 1,        /* freed what was asked, or all there was */
+	MEMSHED_PARTIAL = 2,     /* freed something, less than asked; ask again for more */
+	MEMSHED_EMPTY = 3,       /* there was nothing to free */
+	MEMSHED_BUSY = 4,        /* a lock was taken: ask again later; nothing was freed */
+	MEMSHED_UNSUPPORTED = 5, /* cannot be shrunk at this level */
+};
+
+/* Which thread may run the callbacks. */
+enum memshed_thread_class {
+	MEMSHED_THREAD_ANY = 0,   /* any thread, the agent's included */
+	MEMSHED_THREAD_OWNER = 1, /* only the thread that registered, inside memshed_poll() */
+};
+
+enum memshed_cache_flags {
+	MEMSHED_CACHE_MAY_IO = 1u << 0,    /* the callback may do I/O: never asked in an emergency */
+	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count */
+	MEMSHED_CACHE_MANUAL = 1u << 2,    /* only a person may have it shrunk, never the policy */
+};
+
+/* What a callback is asked to do. */
+struct memshed_request {
+	size_t size;             /* sizeof(struct memshed_request) of the library */
+	uint64_t target_bytes;   /* how much to free; 0 = everything */
+	uint64_t deadline_ns;    /* CLOCK_MONOTONIC; later than this counts as stuck */
+	enum memshed_level level;
+	enum memshed_reason reason;
+};
+
+/* What a callback did. Zeroed before the call. Fill in what is known. */
+struct memshed_result {
+	size_t size; /* sizeof(struct memshed_result) of the library */
+	uint64_t freed_bytes;
+	uint64_t freed_entries;
+	uint64_t scanned_entries;
+};
+
+enum memshed_usage_fields {
+	MEMSHED_USAGE_BYTES = 1u << 0,
+	MEMSHED_USAGE_ENTRIES = 1u << 1,
+	MEMSHED_USAGE_HITS = 1u << 2,
+	MEMSHED_USAGE_MISSES = 1u << 3,
+	MEMSHED_USAGE_EVICTIONS = 1u << 4,
+	MEMSHED_USAGE_INSERTS = 1u << 5,
+};
+
+/* What a cache that knows its own size says of itself. Absolute values, not differences. */
+struct memshed_usage {
+	size_t size;     /* sizeof(struct memshed_usage) of the library */
+	uint32_t fields; /* enum memshed_usage_fields: which of the values below are meant */
+	uint64_t bytes;
+	uint64_t entries;
+	uint64_t hits;
+	uint64_t misses;
+	uint64_t evictions;
+	uint64_t inserts;
+};
+
+typedef enum memshed_status (*memshed_shrink_fn)(void *ctx, const struct memshed_request *request,
+						 struct memshed_result *result);
+typedef void (*memshed_clear_fn)(void *ctx);
+typedef int (*memshed_count_fn)(void *ctx, struct memshed_usage *usage);
+
+/*
+ * How a cache is registered. Zero what you do not set; MEMSHED_CACHE_OPTIONS() does, and records
+ * the place in the source.
+ *
+ * shrink and clear: at least one. shrink is preferred where both are given. A cache with clear
+ * alone is asked only for everything; what it freed is then read from its counters.
+ *
+ * count: optional, called by the agent about once a second and after each order, 0 or a negative
+ * errno (the counters then stay as they were). Fields it sets replace what was charged.
+ *
+ * Callbacks run with no lock of libmemshed held and one at a time per process; only when one is
+ * past its deadline do others go on beside it. They may charge, register and unregister, their own
+ * cache included. They should try locks, not wait for them, and answer MEMSHED_BUSY.
+ */
+struct memshed_cache_options {
+	size_t size;              /* sizeof(struct memshed_cache_options) */
+	const char *name;         /* copied; must not be empty */
+	enum memshed_kind kind;
+	int priority;             /* -1000 to 1000: lower is dropped earlier; 0 where all are equal */
+	uint64_t cost_us;         /* time to recreate one entry, in microseconds; 0 = unknown */
+	enum memshed_thread_class thread_class;
+	uint32_t flags;           /* enum memshed_cache_flags */
+	memshed_shrink_fn shrink;
+	memshed_clear_fn clear;
+	memshed_count_fn count;
+	void *ctx;                /* handed to the callbacks */
+	const char *source_file;  /* where the owner stands; may be NULL */
+	unsigned source_line;
+};
+
+#define MEMSHED_CACHE_OPTIONS(...)                                                                 \
+	((struct memshed_cache_options){.size = sizeof(struct memshed_cache_options),              \
+					.source_file = __FILE__,                                   \
+					.source_line = __LINE__,                                   \
+					__VA_ARGS__})
+
+/* Who runs the callbacks. */
+enum memshed_agent_mode {
+	MEMSHED_AGENT_THREAD = 0, /* a small thread of libmemshed's own (the default) */
+	MEMSHED_AGENT_FD = 1,     /* the host polls memshed_fd() and calls memshed_dispatch() */
+	MEMSHED_AGENT_SIGNAL = 2, /* a signal sets a flag; the host calls memshed_poll() when safe */
+};
+
+/*
+ * How the agent is started. Zero what you do not set.
+ *
+ * round_begin and round_end: called by the agent around every series of callbacks, for hosts with a
+ * lock that all callbacks need (an interpreter's). round_begin may wait for that lock, and returns
+ * 0, or a negative errno when it cannot be had: the orders are then answered MEMSHED_BUSY.
+ * While round_begin waits, the table says so (agent state "entering").
+ */
+struct memshed_agent_options {
+	size_t size; /* sizeof(struct memshed_agent_options) */
+	enum memshed_agent_mode mode;
+	int signal;                 /* MEMSHED_AGENT_SIGNAL only: SIGURG (used for 0), SIGWINCH or SIGCONT */
+	uint32_t count_interval_ms; /* how often to call count; 0 = 1000 */
+	int (*round_begin)(void *ctx);
+	void (*round_end)(void *ctx);
+	void *ctx;
+};
+
+/**
+ * memshed_start - make the table and start the agent
+ * @options: how; NULL for a thread
+ *
+ * Optional: the first memshed_register() does the same with NULL. Call it early in main(), while
+ * there is memory to spare: the agent's stack is touched and locked, and its allocator arena made.
+ *
+ * Return: 0; -EALREADY if the agent runs already (its options stay as they are); -EINVAL for
+ * options that make no sense; -ENOMEM, -EMFILE, -EAGAIN and the like from the kernel.
+ */
+int memshed_start(const struct memshed_agent_options *options);
+
+/**
+ * memshed_stop - stop the agent
+ *
+ * Waits until the callback that runs, if any, has returned; afterwards none runs any more. The
+ * table stays readable and says that the agent is stopped; registration and charging go on to work.
+ * From inside a callback it does not wait for that callback. memshed_start() starts the agent again.
+ *
+ * Return: 0; -ENOENT if no agent runs.
+ */
+int memshed_stop(void);
+
+/**
+ * memshed_register - make a cache known
+ * @options: see struct memshed_cache_options
+ * @ret_cache: where the handle is put; untouched on failure
+ *
+ * Starts the agent if nobody has. May be called while orders run.
+ *
+ * Return: 0; -EINVAL for an empty name, no callback, or a priority out of range; -E2BIG when
+ * @options is from a newer memshed.h and uses a field this library does not know; -ENOSPC when
+ * MEMSHED_MAX_CACHES are registered; -ENOMEM and others from memshed_start().
+ */
+int memshed_register(const struct memshed_cache_options *options, struct memshed_cache **ret_cache);
+
+/**
+ * memshed_unregister - forget a cache
+ * @cache: the handle; dead afterwards; NULL does nothing
+ *
+ * Returns only when no callback of this cache runs or can run again, so the caller may free what
+ * the callbacks use. May block for as long as such a callback does. From inside this cache's own
+ * callback it returns at once, and the handle stays valid until the callback has returned.
+ * Do not hold a lock that the callback waits for.
+ */
+void memshed_unregister(struct memshed_cache *cache);
+
+/**
+ * memshed_charge - say that a cache grew
+ * @cache: the handle; NULL does nothing
+ * @bytes: bytes added
+ * @entries: entries added
+ *
+ * No lock, no system call, no cache line shared with other threads. Lock-free and wait-free.
+ */
+void memshed_charge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries);
+
+/**
+ * memshed_uncharge - say that a cache shrank
+ * @cache: the handle; NULL does nothing
+ * @bytes: bytes removed, charged before by any thread
+ * @entries: entries removed
+ */
+void memshed_uncharge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries);
+
+/** memshed_hit, memshed_miss, memshed_evict - count look-ups and evictions; NULL does nothing */
+void memshed_hit(struct memshed_cache *cache, uint64_t n);
+void memshed_miss(struct memshed_cache *cache, uint64_t n);
+void memshed_evict(struct memshed_cache *cache, uint64_t n);
+
+/**
+ * memshed_fd - the descriptor that becomes readable when orders wait
+ *
+ * For MEMSHED_AGENT_FD. Poll it for POLLIN, then call memshed_dispatch(). Owned by the library; it
+ * changes in a forked child. It is made readable by a thread of the library's that runs no callback.
+ *
+ * Return: a descriptor; -ENOENT in the other modes or before memshed_start().
+ */
+int memshed_fd(void);
+
+/**
+ * memshed_dispatch - carry out the orders that wait, and refresh the counters when that is due
+ *
+ * For MEMSHED_AGENT_FD, from one thread at a time (a second one gets -EBUSY).
+ *
+ * Return: the number of orders carried out; -ENOENT in the other modes; -EBUSY.
+ */
+int memshed_dispatch(void);
+
+/**
+ * memshed_poll - a safe point
+ *
+ * With MEMSHED_AGENT_SIGNAL: carries out the orders that wait. In every mode: runs the callbacks of
+ * MEMSHED_THREAD_OWNER caches that this thread registered and that are wanted. Costs one load when
+ * there is nothing to do.
+ *
+ * Return: the number of orders carried out, 0 when there was nothing to do.
+ */
+int memshed_poll(void);
+
+/** memshed_kind_name, memshed_status_name, memshed_level_name - the word for a value, "unknown" for others */
+const char *memshed_kind_name(enum memshed_kind kind);
+const char *memshed_status_name(enum memshed_status status);
+const char *memshed_level_name(enum memshed_level level);
+
+/** memshed_version - the library's version, "0.1.0" */
+const char *memshed_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

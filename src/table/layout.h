@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/layout.h - the shared-memory ABI: what stands where in the table and in the control page.
+ *
+ * The table (memfd "memshed-table") is written by the target alone and read by any process that
+ * may. The control page (memfd "memshed-control") is written by the target and by every client.
+ * Both are described for other languages in memshed-table(5); change the two together.
+ *
+ * All integers are in the target's own byte order, which the header names. Offsets are fixed within
+ * a major version; a minor version only gives a meaning to bytes that were reserved (zero) before.
+ *
+ * Row states (only the target moves them; [R] = the row's state word, release):
+ *
+ *   from      to        who and when
+ *   FREE      LIVE      register: identity written under seq, lanes zeroed, then state [R]
+ *   LIVE      RETIRED   unregister: no callback runs any more; generation goes up with it
+ *   RETIRED   LIVE      register, when the row has cooled off and no FREE row is left below row_high
+ *
+ * Order slot states (ticket in the upper 24 bits of the same word goes up with each FREE -> CLAIMED,
+ * so that a client that was away cannot move a slot that is no longer its own):
+ *
+ *   from      to        who   when
+ *   FREE      CLAIMED   client  by compare-and-swap; then it fills in the order
+ *   CLAIMED   POSTED    client  order complete; then it bumps the doorbell and wakes
+ *   CLAIMED   FREE      client gives up, or agent: the client did not post within its patience
+ *   POSTED    FREE      client  takes the order back (it timed out)
+ *   POSTED    RUNNING   agent   takes the order; it has copied the body and checked it
+ *   POSTED    DONE      agent   refuses the order (answer status says why)
+ *   RUNNING   DONE      agent   answer complete; then it wakes the slot's waiters
+ *   RUNNING   ABANDONED client  stops waiting; the agent still works on it
+ *   ABANDONED FREE      agent   when the callback has returned
+ *   DONE      FREE      client has read the answer, or agent: nobody came for it
+ *
+ * Guarantees:
+ *   [G1] A reader that finds seq even and unchanged around its copy has one row's identity, whole.
+ *   [G2] A LIVE state with generation g means the identity and the lanes belong to generation g.
+ *   [G3] The order body is read by the agent once, after POSTED (acquire), and never trusted.
+ *   [G4] The answer is complete when DONE is seen with acquire.
+ */
+#ifndef MS_TABLE_LAYOUT_H
+#define MS_TABLE_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define MS_TABLE_MEMFD_NAME "memshed-table"
+#define MS_CONTROL_MEMFD_NAME "memshed-control"
+
+#define MS_TABLE_MAGIC 0x314c425444534d00ULL   /* bytes "\0MSDTBL1" on a little-endian machine */
+#define MS_CONTROL_MAGIC 0x314c544344534d00ULL /* bytes "\0MSDCTL1" */
+#define MS_ENDIAN_MARK 0x01020304u
+#define MS_TABLE_MAJOR 1u
+#define MS_TABLE_MINOR 0u
+
+enum {
+	MS_ROW_COUNT = 65536, /* row 0 is the allocator's */
+	MS_ALLOCATOR_ROW = 0,
+	MS_HEADER_BYTES = 4096,
+	MS_ROW_BYTES = 512,
+	MS_LANE_ROW_BYTES = 64,
+	MS_LANE_BYTES = MS_ROW_COUNT * MS_LANE_ROW_BYTES,
+	MS_LANES_MAX = 64,
+	MS_LANES_MIN = 8,
+	MS_NAME_BYTES = 128,
+	MS_SOURCE_BYTES = 128,
+	MS_SLOT_COUNT = 16,
+	MS_SLOT_BYTES = 192,
+	MS_CONTROL_BYTES = 4096,
+};
+
+enum ms_row_state { MS_ROW_FREE = 0, MS_ROW_LIVE = 1, MS_ROW_RETIRED = 2 };
+
+/* ms_row_abi.flags: enum memshed_cache_flags in the lower 16 bits, these above. */
+enum ms_row_flags {
+	MS_ROW_PULLED = 1u << 16,    /* has a count callback */
+	MS_ROW_PARTIAL = 1u << 17,   /* has shrink, so that less than everything can be asked */
+	MS_ROW_OWNER_ONLY = 1u << 18, /* MEMSHED_THREAD_OWNER */
+	MS_ROW_STUCK = 1u << 19,     /* its callback is past its deadline and still runs */
+	MS_ROW_UNHELPFUL = 1u << 20, /* keeps freeing nothing, or keeps being slow: asked last */
+};
+
+enum ms_agent_state {
+	MS_AGENT_NONE = 0,     /* not started, or stopped */
+	MS_AGENT_IDLE = 1,     /* waits for the doorbell */
+	MS_AGENT_ENTERING = 2, /* waits for the host's lock (round_begin) */
+	MS_AGENT_RUNNING = 3,  /* in a callback: current_row, current_since_ns */
+	MS_AGENT_STOPPED = 4,
+};
+
+/* Counters of one row in one lane. writer: the one thread that owns the lane (the shared lane:
+ * any thread, by atomic add); readers: any process. All only ever grow, so that a sum over the
+ * lanes never goes backwards; a reader takes the removed ones first (see ms_table_read_counters). */
+struct ms_lane_row {
+	_Atomic uint64_t added_bytes;
+	_Atomic uint64_t added_entries;
+	_Atomic uint64_t removed_bytes;
+	_Atomic uint64_t removed_entries;
+	_Atomic uint64_t hits;
+	_Atomic uint64_t misses;
+	_Atomic uint64_t evictions;
+	uint64_t reserved;
+};
+
+/* The last order's outcome and the sums over all orders. writer: agent, under result_seq. */
+struct ms_row_result {
+	uint64_t order_seq;         /* the slot's seq; 0 = never */
+	uint32_t status;            /* enum ms_answer_status */
+	uint32_t level;             /* enum ms_order_level */
+	uint64_t finished_ns;       /* CLOCK_MONOTONIC */
+	uint64_t claimed_bytes;
+	uint64_t claimed_entries;
+	uint64_t duration_us;
+	uint64_t orders;            /* how often asked, in all */
+	uint64_t total_claimed_bytes;
+	uint64_t total_claimed_entries;
+	uint64_t total_duration_us;
+};
+
+/* What count() said last. writer: agent, under result_seq. */
+struct ms_row_pulled {
+	uint32_t fields; /* enum memshed_usage_fields; 0 = nothing was pulled yet */
+	uint32_t reserved;
+	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint64_t bytes, entries, hits, misses, evictions, inserts;
+};
+
+/* One cache. seq guards the identity (up to and with source); result_seq guards pulled and last. */
+struct ms_row_abi {
+	_Atomic uint32_t seq;        /* odd while the identity is written */
+	_Atomic uint32_t state;      /* enum ms_row_state */
+	_Atomic uint32_t generation; /* goes up with each use of the row */
+	_Atomic uint32_t flags;
+	uint32_t kind;
+	int32_t priority;
+	uint64_t cost_us;            /* per entry; 0 = unknown */
+	uint64_t registered_ns;      /* CLOCK_MONOTONIC */
+	char name[MS_NAME_BYTES];
+	char source[MS_SOURCE_BYTES]; /* "file:line" */
+	_Atomic uint32_t result_seq; /* odd while pulled or last is written */
+	uint32_t reserved0;
+	struct ms_row_pulled pulled;
+	struct ms_row_result last;
+	uint64_t reserved[8];
+};
+
+struct ms_table_header {
+	uint64_t magic; /* written last, release: everything else is there */
+	uint32_t endian;
+	uint16_t word_bytes;
+	uint16_t header_bytes;
+	uint16_t major, minor;
+	uint32_t row_bytes;
+	uint32_t row_count;
+	uint32_t lane_row_bytes;
+	uint32_t lane_count; /* the last one is the shared lane */
+	uint32_t pid;        /* in the target's own pid namespace */
+	uint64_t rows_offset;
+	uint64_t lanes_offset;
+	uint64_t total_bytes;
+	uint64_t start_ticks; /* field 22 of /proc/PID/stat */
+	uint64_t identity;    /* random; the control page carries the same */
+	uint8_t boot_id[16];
+	uint32_t agent_mode;   /* enum memshed_agent_mode */
+	uint32_t agent_signal; /* MEMSHED_AGENT_SIGNAL: the signal that wakes it */
+	char allocator[16];    /* "glibc", "jemalloc", "tcmalloc", "mimalloc" */
+	uint8_t reserved0[96];
+	/* From here on the fields change while the process runs. */
+	_Atomic uint32_t row_high;     /* rows at and above were never used */
+	_Atomic uint32_t live_rows;
+	_Atomic uint32_t lane_high;    /* lanes at and above were never used, but for the shared one */
+	_Atomic uint32_t shared_lane_used;
+	_Atomic uint64_t refused_registrations; /* the table was full */
+	_Atomic uint32_t generation;   /* goes up with each register and unregister */
+	_Atomic uint32_t agent_state;  /* enum ms_agent_state */
+	_Atomic uint32_t agent_tid;    /* in the target's own pid namespace; 0 = the host's thread */
+	_Atomic uint32_t current_row;
+	_Atomic uint64_t current_since_ns; /* CLOCK_MONOTONIC; 0 = in no callback */
+	_Atomic uint64_t rounds;       /* series of orders carried out */
+	_Atomic uint64_t orders;       /* orders answered */
+	_Atomic uint64_t trims;        /* times the allocator was asked to give back */
+	_Atomic uint64_t trimmed_bytes; /* by how much RSS fell across those, in all */
+	_Atomic uint64_t heartbeat_ns; /* when the agent last looked at its orders */
+};
+
+enum ms_slot_state {
+	MS_SLOT_FREE = 0,
+	MS_SLOT_CLAIMED = 1,
+	MS_SLOT_POSTED = 2,
+	MS_SLOT_RUNNING = 3,
+	MS_SLOT_DONE = 4,
+	MS_SLOT_ABANDONED = 5,
+};
+#define MS_SLOT_STATE_MASK 0xffu
+#define MS_SLOT_TICKET_SHIFT 8
+
+/* Levels as in enum memshed_level, and one that only refreshes the counters. */
+enum ms_order_level { MS_ORDER_COUNT = 0, MS_ORDER_TRIM = 1, MS_ORDER_CLEAR = 2, MS_ORDER_EMERGENCY = 3 };
+
+/* row of an order that is meant for every cache, cheapest first. */
+#define MS_ORDER_ALL_ROWS UINT32_MAX
+
+/* How an order ended: enum memshed_status, and what a callback cannot say. */
+enum ms_answer_status {
+	MS_ANSWER_NONE = 0,
+	MS_ANSWER_DONE = 1,
+	MS_ANSWER_PARTIAL = 2,
+	MS_ANSWER_EMPTY = 3,
+	MS_ANSWER_BUSY = 4,
+	MS_ANSWER_UNSUPPORTED = 5,
+	MS_ANSWER_GONE = 16,    /* no such row, or another generation */
+	MS_ANSWER_INVALID = 17, /* the order makes no sense */
+	MS_ANSWER_STUCK = 18,   /* the callback passed its deadline and still runs */
+	MS_ANSWER_STOPPED = 19, /* the agent was stopped */
+};
+
+/* One order and its answer. Every byte is hostile to both sides. */
+struct ms_slot_abi {
+	_Atomic uint32_t word;   /* ticket << 8 | enum ms_slot_state; the client's futex */
+	uint32_t client_pid;     /* for people; never acted on */
+	/* the order: writer: client while CLAIMED */
+	uint64_t seq;            /* the client's own number for it */
+	uint32_t row;            /* or MS_ORDER_ALL_ROWS */
+	uint32_t generation;
+	uint32_t level;          /* enum ms_order_level */
+	uint32_t reason;         /* enum memshed_reason */
+	uint64_t target_bytes;   /* 0 = everything */
+	uint64_t timeout_us;     /* from when the agent takes it; 0 = 10 s */
+	uint64_t check;          /* ms_order_check() of ticket and body */
+	uint64_t reserved0[2];
+	/* the answer: writer: agent while RUNNING (or POSTED, when it refuses) */
+	uint32_t status;         /* enum ms_answer_status */
+	int32_t error;           /* negative errno, or 0 */
+	uint64_t claimed_bytes;
+	uint64_t claimed_entries;
+	uint64_t scanned_entries;
+	uint64_t duration_us;
+	uint64_t caches;         /* how many callbacks ran */
+	uint64_t reserved1[9];
+};
+
+struct ms_control_header {
+	uint64_t magic;
+	uint32_t endian;
+	uint16_t major, minor;
+	uint32_t header_bytes;
+	uint32_t slot_bytes;
+	uint32_t slot_count;
+	uint32_t pid;
+	uint64_t identity; /* as in the table's header */
+	uint8_t reserved[80];
+	_Atomic uint32_t doorbell; /* the agent's futex; goes up with each order posted */
+	uint32_t reserved1;
+};
+
+struct ms_control_abi {
+	struct ms_control_header header;
+	uint8_t pad[256 - sizeof(struct ms_control_header)];
+	struct ms_slot_abi slots[MS_SLOT_COUNT];
+};
+
+_Static_assert(sizeof(struct ms_lane_row) == MS_LANE_ROW_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_row_abi) == MS_ROW_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_table_header) <= MS_HEADER_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_slot_abi) == MS_SLOT_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_control_abi) <= MS_CONTROL_BYTES, "ABI");
+
+/* The hello: one SOCK_DGRAM packet to the abstract or path address in $MEMSHED_SOCKET ("@name" is
+ * abstract), with the table's and the control page's descriptors, in this order, as SCM_RIGHTS. */
+#define MS_HELLO_ENV "MEMSHED_SOCKET"
+#define MS_HELLO_MAGIC 0x4f4c4c4544534d00ULL
+struct ms_hello {
+	uint64_t magic;
+	uint32_t major, minor;
+	uint32_t pid; /* in the sender's own pid namespace; the credentials say the receiver's */
+	uint32_t reserved;
+	uint64_t start_ticks;
+	uint64_t identity;
+};
+
+#endif

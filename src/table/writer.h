@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/writer.h - the target's side of its own table.
+ *
+ * Owns the mapping of the table and the state of its rows and lanes. Which thread may call what is
+ * said at each function; the registry (lib) serialises those that change rows. No malloc, no locks.
+ */
+#ifndef MS_TABLE_WRITER_H
+#define MS_TABLE_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "table/layout.h"
+
+struct ms_table {
+	int fd;
+	unsigned char *base; /* MADV_DONTFORK */
+	size_t bytes;
+	struct ms_table_header *header;
+	struct ms_row_abi *rows;
+	unsigned char *lanes;
+	uint32_t lane_count;  /* with the shared lane, which is the last */
+	uint32_t next_retired; /* guarded by the caller's registry lock */
+};
+
+struct ms_row_identity {
+	const char *name;
+	const char *source_file; /* may be NULL */
+	unsigned source_line;
+	uint32_t kind, flags; /* flags: as in ms_row_abi */
+	int32_t priority;
+	uint64_t cost_us;
+};
+
+/**
+ * ms_table_create - make the memfd, map it, seal it, write the header
+ * @identity: the same random number as in the control page
+ *
+ * Return: 0; a negative errno from memfd_create, ftruncate, mmap or fcntl. Nothing is left behind.
+ */
+int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns);
+
+/**
+ * ms_table_recreate - in a forked child: a new memfd with the same rows, mapped at the same address
+ *
+ * Every pointer into the old mapping stays valid. The lanes of all threads are summed into lane 0's
+ * values only where that keeps sums right; who owns which lane is the caller's to say.
+ *
+ * Return: 0, or a negative errno; then an anonymous private mapping stands at the address, so that
+ * charging goes on to work and is seen by nobody.
+ */
+int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns);
+
+void ms_table_destroy(struct ms_table *table);
+
+/**
+ * ms_table_row_add - take a row and make it LIVE, under the registry lock
+ * @ret_row, @ret_generation: which
+ * Return: 0; -ENOSPC when no row is free or has cooled off.
+ */
+int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *identity, uint64_t now_ns,
+		     uint32_t *ret_row, uint32_t *ret_generation);
+
+/** ms_table_row_retire - LIVE -> RETIRED, under the registry lock, when no callback of it runs */
+void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns);
+
+/** ms_table_row_set_flags, _clear_flags - atomic, any thread */
+void ms_table_row_set_flags(struct ms_table *table, uint32_t row, uint32_t flags);
+void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t flags);
+
+/** ms_table_row_pulled, ms_table_row_result - agent only */
+void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
+void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
+
+/** ms_table_row_sum - the row's own counters summed over the lanes, by the target itself */
+struct ms_lane_sum {
+	uint64_t bytes, entries, hits, misses, evictions, inserts;
+};
+void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane_sum *ret_sum);
+
+#endif
