@@ -75,7 +75,7 @@ static void parses_bytes(void **state)
 		{"16E", -ERANGE, 0},
 		{"18446744073709551615", 0, UINT64_MAX},
 		{"18446744073709551616", -ERANGE, 0},
-		{"17179869183.9999999999G", -ERANGE, 0}, /* rounds up to 2^64 */
+		{"18014398509481983.9999K", -ERANGE, 0}, /* rounds up to 2^64 */
 		/* rounded to the nearest: 0.0004 KiB is 0.41 bytes, 0.0005 KiB is 0.51 */
 		{"0.0004K", 0, 0},
 		{"0.0005K", 0, 1},
