@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * target [OPTION...] CACHE... - a process with caches, for the tests of this folder.
+ *
+ *   --mode thread|fd|signal   the agent's mode; the host's loop is the main thread's
+ *   --comm NAME               its name in /proc/PID/comm
+ *   --many N                  N caches more, named cache-1 to cache-N, of 1 to N bytes
+ *   --enter-block             the host's lock (round_begin) is never to be had
+ *   --no-table                use libmemshed not at all
+ *
+ * CACHE is NAME=BYTES[,WORD...]; NAME may hold \n, \xHH; BYTES are really allocated and freed. WORD is a
+ * behaviour (busy, empty, unsupported, stuck, die, clear: only the simple callback), a kind (memo, file, ...)
+ * or prio:N, cost:N, estimated.
+ *
+ * Prints "ready" once everything is registered, then lives until it is killed.
+ */
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "memshed.h"
+
+enum behaviour { GOOD = 0, BUSY, EMPTY, UNSUPPORTED, STUCK, DIE };
+enum { ENTRY_BYTES = 4096, CACHES_MAX = 32 };
+
+struct cache {
+	struct memshed_cache *handle;
+	enum behaviour behaviour;
+	char **entries;
+	uint64_t count;
+};
+
+static struct cache caches[CACHES_MAX];
+static unsigned cache_count;
+
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+{
+	struct cache *cache = ctx;
+	uint64_t want = request->target_bytes;
+
+	switch (cache->behaviour) {
+	case BUSY:
+		return MEMSHED_BUSY;
+	case EMPTY:
+		return MEMSHED_EMPTY;
+	case UNSUPPORTED:
+		return MEMSHED_UNSUPPORTED;
+	case STUCK:
+		while (true)
+			pause();
+	case DIE:
+		_exit(0);
+	case GOOD:
+		break;
+	}
+	while (cache->count > 0 && (want == 0 || result->freed_bytes < want)) {
+		free(cache->entries[--cache->count]);
+		result->freed_bytes += ENTRY_BYTES;
+		result->freed_entries++;
+	}
+	memshed_uncharge(cache->handle, result->freed_bytes, result->freed_entries);
+	memshed_evict(cache->handle, result->freed_entries);
+	return result->freed_entries == 0 ? MEMSHED_EMPTY : MEMSHED_DONE;
+}
+
+static void clear(void *ctx)
+{
+	const struct memshed_request request = {.size = sizeof(request), .level = MEMSHED_LEVEL_CLEAR};
+	struct memshed_result result = {.size = sizeof(result)};
+
+	shrink(ctx, &request, &result);
+}
+
+static void fill(struct cache *cache, uint64_t bytes)
+{
+	uint64_t count = bytes / ENTRY_BYTES;
+
+	cache->entries = calloc(count + 1, sizeof(char *));
+	for (; cache->entries && cache->count < count; cache->count++) {
+		cache->entries[cache->count] = malloc(ENTRY_BYTES);
+		memset(cache->entries[cache->count], 1, ENTRY_BYTES);
+	}
+	memshed_charge(cache->handle, count * ENTRY_BYTES, count);
+	memshed_hit(cache->handle, 3 * count);
+	memshed_miss(cache->handle, count);
+}
+
+/* \n and \xHH in a name. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text != '\0'; text++) {
+		if (strncmp(text, "\\n", 2) == 0) {
+			*to++ = '\n';
+			text++;
+		} else if (strncmp(text, "\\x", 2) == 0) {
+			char digits[3] = {text[2], text[3], '\0'};
+
+			*to++ = (char)strtoul(digits, NULL, 16);
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
+static void apply_word(const char *word, struct cache *cache, struct memshed_cache_options *options)
+{
+	static const char *const behaviours[] = {"good", "busy", "empty", "unsupported", "stuck", "die"};
+
+	for (unsigned i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++)
+		if (strcmp(word, behaviours[i]) == 0)
+			cache->behaviour = (enum behaviour)i;
+	for (unsigned kind = MEMSHED_KIND_OTHER; kind <= MEMSHED_KIND_CODE; kind++)
+		if (strcmp(word, memshed_kind_name(kind)) == 0)
+			options->kind = kind;
+	if (strcmp(word, "clear") == 0)
+		options->shrink = NULL;
+	if (strcmp(word, "estimated") == 0)
+		options->flags |= MEMSHED_CACHE_ESTIMATED;
+	if (strncmp(word, "prio:", 5) == 0)
+		options->priority = atoi(word + 5);
+	if (strncmp(word, "cost:", 5) == 0)
+		options->cost_us = strtoull(word + 5, NULL, 10);
+}
+
+static bool add_cache(char *spec)
+{
+	struct cache *cache = &caches[cache_count];
+	char *size = strrchr(spec, '=');
+
+	if (!size || cache_count++ == CACHES_MAX)
+		return false;
+	*size++ = '\0';
+	unescape(spec);
+	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = spec, .shrink = shrink, .clear = clear,
+								     .ctx = cache);
+	uint64_t bytes = strtoull(size, NULL, 10);
+	strtok(size, ",");
+	for (char *word = strtok(NULL, ","); word; word = strtok(NULL, ","))
+		apply_word(word, cache, &options);
+	if (memshed_register(&options, &cache->handle) < 0)
+		return false;
+	fill(cache, bytes);
+	return true;
+}
+
+static bool add_many(unsigned count)
+{
+	for (unsigned i = 1; i <= count; i++) {
+		struct memshed_cache *handle;
+		char name[32];
+
+		snprintf(name, sizeof(name), "cache-%u", i);
+		struct memshed_cache_options options =
+			MEMSHED_CACHE_OPTIONS(.name = name, .shrink = shrink, .ctx = &caches[CACHES_MAX - 1]);
+		if (memshed_register(&options, &handle) < 0)
+			return false;
+		memshed_charge(handle, i, 1);
+	}
+	return true;
+}
+
+static int never_begin(void *ctx)
+{
+	(void)ctx;
+	while (true)
+		pause();
+	return 0;
+}
+
+static void end(void *ctx)
+{
+	(void)ctx;
+}
+
+static void live(enum memshed_agent_mode mode)
+{
+	while (true) {
+		struct pollfd wait = {.fd = mode == MEMSHED_AGENT_FD ? memshed_fd() : -1, .events = POLLIN};
+
+		poll(&wait, 1, mode == MEMSHED_AGENT_SIGNAL ? 20 : 1000);
+		if (mode == MEMSHED_AGENT_FD)
+			memshed_dispatch();
+		else
+			memshed_poll();
+	}
+}
+
+static enum memshed_agent_mode parse_mode(const char *name)
+{
+	return strcmp(name, "fd") == 0	     ? MEMSHED_AGENT_FD
+	       : strcmp(name, "signal") == 0 ? MEMSHED_AGENT_SIGNAL
+					     : MEMSHED_AGENT_THREAD;
+}
+
+struct arguments {
+	struct memshed_agent_options agent;
+	unsigned many;
+	bool no_table;
+};
+
+static bool parse(int argc, char **argv, struct arguments *ret_arguments)
+{
+	static const struct option options[] = {
+		{"mode", required_argument, NULL, 'm'}, {"comm", required_argument, NULL, 'c'},
+		{"many", required_argument, NULL, 'n'}, {"enter-block", no_argument, NULL, 'e'},
+		{"no-table", no_argument, NULL, 't'},	{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'm')
+			ret_arguments->agent.mode = parse_mode(optarg);
+		else if (option == 'c')
+			prctl(PR_SET_NAME, optarg);
+		else if (option == 'n')
+			ret_arguments->many = (unsigned)atoi(optarg);
+		else if (option == 'e')
+			ret_arguments->agent.round_begin = never_begin;
+		else if (option == 't')
+			ret_arguments->no_table = true;
+		else
+			return false;
+	}
+	ret_arguments->agent.round_end = ret_arguments->agent.round_begin ? end : NULL;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {.agent.size = sizeof(arguments.agent)};
+
+	if (!parse(argc, argv, &arguments))
+		return 2;
+	if (!arguments.no_table && memshed_start(&arguments.agent) < 0)
+		return 3;
+	for (; optind < argc; optind++)
+		if (!add_cache(argv[optind]))
+			return 4;
+	if (!add_many(arguments.many))
+		return 5;
+	puts("ready");
+	fflush(stdout);
+	if (arguments.no_table)
+		while (true)
+			pause();
+	live(arguments.agent.mode);
+}
