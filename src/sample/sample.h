@@ -2,8 +2,8 @@
 /*
  * sample/sample.h - what one reading of the kernel's numbers says. Plain data; see the other headers
  * of this folder for who reads what: process.h (statm, stat), tree.h (a process and its children),
- * cgroup.h (limits and usage of all ancestors), budget.h (which limit binds), pace.h (growth, and when
- * to look again), pids.h (every process, by libproc2).
+ * cgroup.h (limits and usage of all ancestors), budget.h (which limit binds, one reading as a whole),
+ * pace.h (growth, and when to look again), psi.h (stalls), pids.h (every process, by libproc2).
  */
 #ifndef MS_SAMPLE_SAMPLE_H
 #define MS_SAMPLE_SAMPLE_H
@@ -19,6 +19,7 @@ enum ms_limit_source {
 	MS_LIMIT_RLIMIT_AS,    /* one process's address space */
 	MS_LIMIT_RLIMIT_DATA,
 	MS_LIMIT_MEM_AVAILABLE, /* the machine: what is used plus MemAvailable */
+	MS_LIMIT_CGROUP1_MEMSW, /* memory.memsw.limit_in_bytes: memory and swap */
 };
 
 enum { MS_LIMIT_WHERE_BYTES = 192 };
@@ -41,7 +42,11 @@ struct ms_sample {
 	uint64_t growth_bytes_per_s; /* of limit.used_bytes, measured (pace.h); 0 when it shrinks */
 };
 
-/** ms_limit_source_name - "--max", "cgroup2 memory.max", ... , "none" */
+/**
+ * ms_limit_source_name - "none", "--max", "cgroup2 memory.max", "cgroup2 memory.high",
+ * "cgroup1 memory.limit_in_bytes", "RLIMIT_AS", "RLIMIT_DATA", "MemAvailable",
+ * "cgroup1 memory.memsw.limit_in_bytes"; these are the names in messages, JSON and manual pages
+ */
 const char *ms_limit_source_name(enum ms_limit_source source);
 
 #endif

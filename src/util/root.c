@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "util/root.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,13 +25,26 @@ static ssize_t real_pread(void *ctx, int fd, void *buffer, size_t size, off_t of
 	return n < 0 ? -errno : n;
 }
 
+static ssize_t real_getdents(void *ctx, int fd, void *buffer, size_t size, bool rewind)
+{
+	(void)ctx;
+	if (rewind && lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	ssize_t n = getdents64(fd, buffer, size);
+
+	return n < 0 ? -errno : n;
+}
+
 int ms_root_init(struct ms_root *root, const char *path)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	*root = (struct ms_root){.dirfd = fd, .ops = {.openat = real_openat, .pread = real_pread}};
+	*root = (struct ms_root){
+		.dirfd = fd,
+		.ops = {.openat = real_openat, .pread = real_pread, .getdents = real_getdents},
+	};
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #ifndef MS_UTIL_ROOT_H
 #define MS_UTIL_ROOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,8 @@
 struct ms_io_ops {
 	int (*openat)(void *ctx, int dirfd, const char *path, int flags);
 	ssize_t (*pread)(void *ctx, int fd, void *buffer, size_t size, off_t offset);
+	/* struct linux_dirent64 records; @rewind: from the first one, whatever was read before */
+	ssize_t (*getdents)(void *ctx, int fd, void *buffer, size_t size, bool rewind);
 	void *ctx;
 };
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sample/pace.h - how fast the target grows, when to look again, and how far it can get in between.
+ *
+ * Pure: no clock, no descriptor, no allocation.
+ *
+ *   growth    exponentially weighted mean of the growth of used, time constant MS_PACE_TAU_NS:
+ *                 g' = g * e + step / TAU,   e = TAU / (TAU + dt),   step = what used rose by
+ *             A single step of S bytes thus adds S / TAU and fades, it does not stand for a rate; a
+ *             steady rate is reached to 63 % after one TAU. Falls (a shrink, a free) count as no growth,
+ *             not as negative growth: what was freed says nothing about how fast it comes back. Up and
+ *             down within MS_PACE_NOISE_BYTES is noise (the kernel charges cgroups in batches of 64 pages
+ *             per CPU) and counts only where it exceeds the highest level.
+ *   peak      the largest growth seen, halved every MS_PACE_PEAK_HALF_NS: the worst case is planned with it
+ *   sleep     distance / (2 * speed), between MS_PACE_MIN_NS and MS_PACE_MAX_NS,
+ *             speed = max(growth, peak, what one writer could do); the 2 makes it look again half way
+ *   margin    speed * (time between two looks near the mark + wake-up + reading + order + callback)
+ *
+ * With a floor of 2.9 GB/s a target 5.8 GB from its mark or further is looked at once a second.
+ */
+#ifndef MS_SAMPLE_PACE_H
+#define MS_SAMPLE_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/clock.h"
+
+#define MS_PACE_MIN_NS MS_NS_PER_MS
+#define MS_PACE_MAX_NS MS_NS_PER_S
+#define MS_PACE_TAU_NS MS_NS_PER_S
+#define MS_PACE_PEAK_HALF_NS (20 * MS_NS_PER_S)
+#define MS_PACE_NOISE_BYTES (UINT64_C(1) << 20)
+
+/* One thread that touches fresh 4 KiB pages: 2.9 MB a millisecond, measured (tests/bench). */
+#define MS_PACE_WRITER_BYTES_PER_S UINT64_C(2900000000)
+
+struct ms_pace {
+	bool started;
+	uint64_t at_ns;       /* last reading */
+	uint64_t level_bytes; /* highest recent used; falls with it by more than the noise */
+	double growth;        /* bytes/s */
+	double peak;          /* bytes/s */
+	uint64_t floor_bytes_per_s;
+};
+
+/* How long things take, worst case, for the margin. What is not known yet is 0. */
+struct ms_pace_latency {
+	uint64_t wake_ns;     /* from the timer to running: 0.1 ms with SCHED_FIFO, a 4 ms tick without */
+	uint64_t sample_ns;   /* one reading, decision, posting of the order */
+	uint64_t order_ns;    /* from the doorbell to the agent */
+	uint64_t callback_ns; /* from there until memory comes back */
+};
+
+/** ms_pace_init - @floor_bytes_per_s: what the machine could do; 0 = MS_PACE_WRITER_BYTES_PER_S */
+void ms_pace_init(struct ms_pace *pace, uint64_t floor_bytes_per_s);
+
+/** ms_pace_update - a reading of used; Return: the growth in bytes/s, 0 when it shrinks or rests */
+uint64_t ms_pace_update(struct ms_pace *pace, uint64_t used_bytes, uint64_t now_ns);
+
+/**
+ * ms_pace_restart - another limit binds now: its used is another count
+ * Growth and peak stay, the difference between the two counts is no step.
+ */
+void ms_pace_restart(struct ms_pace *pace, uint64_t used_bytes, uint64_t now_ns);
+
+/** ms_pace_growth - bytes/s as of the last update */
+uint64_t ms_pace_growth(const struct ms_pace *pace);
+
+/**
+ * ms_pace_sleep - until the next look
+ * @distance_bytes: from used to the next mark: high while below it, max above
+ * Return: ns, MS_PACE_MIN_NS to MS_PACE_MAX_NS.
+ */
+uint64_t ms_pace_sleep(const struct ms_pace *pace, uint64_t distance_bytes);
+
+/**
+ * ms_pace_margin - bytes the target can grow by between crossing a mark and the first freed byte, worst case
+ * Two looks near the mark are MS_PACE_MIN_NS apart.
+ */
+uint64_t ms_pace_margin(const struct ms_pace *pace, const struct ms_pace_latency *latency);
+
+#endif

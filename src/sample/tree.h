@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sample/tree.h - a process and all that descend from it, as one target.
+ *
+ * Two speeds. ms_tree_scan() finds who belongs: it lists /proc on a kept descriptor and reads the stat
+ * of the pids it does not know; milliseconds, now and then (once a second, and after a child was
+ * reaped). ms_tree_sample() reads the memory of who is known: one pread each, 1-2 us, on every tick.
+ *
+ * Who belongs: the root process, the children of who belongs, and the children of the adopter (the
+ * supervisor as child subreaper: orphans of the target become its children). Who was once found to
+ * belong does so until it ends, whoever becomes its parent. Without an adopter, a process whose
+ * parent ended before a scan saw the two together is missed.
+ *
+ * A member has a slot, 0 to MS_TREE_CAPACITY - 1, the same for its whole life, so that callers can keep
+ * arrays of their own beside it. A slot is used again only after ms_tree_next_change() told that its
+ * process left.
+ *
+ * The struct is big (about 200 KiB): allocate it once. After ms_tree_init() nothing allocates; a scan opens
+ * files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
+ * descriptor was left counts with what the last scan read of it.
+ */
+#ifndef MS_SAMPLE_TREE_H
+#define MS_SAMPLE_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sample/process.h"
+#include "util/root.h"
+
+enum {
+	MS_TREE_CAPACITY = 1024,
+	MS_TREE_OUTSIDERS = 8192, /* remembered pids that do not belong; a cache, so any number works */
+	MS_TREE_NEWCOMERS = 1024, /* unknown pids looked at together */
+};
+
+enum ms_tree_slot_state {
+	MS_TREE_FREE = 0,
+	MS_TREE_CAME, /* a member, not told yet */
+	MS_TREE_IN,   /* a member */
+	MS_TREE_LEFT, /* gone, not told yet */
+};
+
+struct ms_tree_member {
+	enum ms_tree_slot_state state;
+	pid_t ppid; /* when it was found */
+	struct ms_process process;
+	struct ms_process_memory memory; /* last reading */
+	struct ms_process_limits limits; /* last reading; UINT64_MAX when it could not be read */
+	char comm[MS_COMM_BYTES];        /* when it was found; escape before printing */
+};
+
+/* The sums of the last ms_tree_sample(). */
+struct ms_tree_memory {
+	uint32_t processes;
+	uint64_t rss_bytes;           /* pages they share count in each */
+	uint64_t anon_bytes;          /* the same without file and shmem pages */
+	uint64_t largest_anon_bytes;  /* of one process: counts no page twice */
+};
+
+struct ms_tree_outsider {
+	pid_t pid;
+	uint32_t scan; /* in which it was last seen */
+};
+
+struct ms_tree_newcomer {
+	pid_t pid, ppid;
+};
+
+struct ms_tree {
+	const struct ms_root *root;
+	pid_t root_pid, adopter_pid;
+	int proc_fd;
+	uint32_t high;      /* slots from here on were never used */
+	uint32_t members;   /* CAME and IN */
+	uint32_t untold;    /* CAME and LEFT: at most this many changes to tell */
+	uint32_t scans;
+	uint32_t newcomer_count;
+	bool incomplete; /* the last scan left somebody out: no slot, or a process it could not read */
+	struct ms_tree_memory memory;
+	struct ms_tree_member slots[MS_TREE_CAPACITY];
+	struct ms_tree_outsider outsiders[MS_TREE_OUTSIDERS];
+	struct ms_tree_newcomer newcomers[MS_TREE_NEWCOMERS];
+};
+
+struct ms_tree_change {
+	bool came; /* else it left */
+	uint32_t slot;
+	pid_t pid;
+	uint64_t start_ticks;
+};
+
+/**
+ * ms_tree_init - start a tree of one; the caller runs the first scan
+ * @start_ticks: of the root process, or 0
+ * @adopter_pid: whose children all belong, or 0; never a member itself
+ *
+ * Return: 0; -ESRCH when @root_pid is not there; another negative errno. Nothing stays open then.
+ */
+int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
+		 pid_t adopter_pid);
+void ms_tree_fini(struct ms_tree *tree);
+
+/**
+ * ms_tree_scan - find who came and who left, and read everyone's resource limits again
+ * Return: 0; a negative errno when /proc could not be listed: the members are as before, then.
+ */
+int ms_tree_scan(struct ms_tree *tree);
+
+/**
+ * ms_tree_sample - read the memory of every member
+ * Fills @tree->memory. A member that is gone is marked as left; one whose reading fails otherwise counts
+ * with its last one.
+ * Return: the number of members, 0 when the target is gone.
+ */
+uint32_t ms_tree_sample(struct ms_tree *tree);
+
+/**
+ * ms_tree_next_change - tell one arrival or departure, each once
+ * A process that came and left before anybody asked is not told at all.
+ * Return: whether there was one.
+ */
+bool ms_tree_next_change(struct ms_tree *tree, struct ms_tree_change *ret_change);
+
+/** ms_tree_member - the member in a slot, or NULL when there is none (any more) */
+const struct ms_tree_member *ms_tree_member(const struct ms_tree *tree, uint32_t slot);
+
+/** ms_tree_find - the slot of a pid that is a member; -ESRCH */
+int ms_tree_find(const struct ms_tree *tree, pid_t pid);
+
+#endif
