@@ -7,8 +7,9 @@
  * copied, never between check and use. Counts, offsets and strings are checked against this
  * program's own bounds. No call stops or slows the target, and none blocks.
  *
- * After ms_table_open() nothing allocates and nothing is opened, so the rest may run on the alarm
- * path. One thread per struct ms_table_reader.
+ * Nothing here allocates: the caller hands over a struct ms_table_scratch once, which all readers of
+ * one thread may share. After ms_table_open() nothing is opened either, so the rest may run on the
+ * alarm path. One thread per struct ms_table_reader.
  */
 #ifndef MS_TABLE_READER_H
 #define MS_TABLE_READER_H
@@ -58,26 +59,34 @@ struct ms_row {
 	struct ms_row_result last;
 };
 
+enum { MS_SCRATCH_ROWS = 64 };
+
+/* What readers work in; nothing is kept there between calls. 50 KiB: static, or allocated once. */
+struct ms_table_scratch {
+	struct ms_row_abi rows[MS_SCRATCH_ROWS];   /* one batch of rows */
+	struct ms_lane_row lanes[MS_SCRATCH_ROWS]; /* the same rows in one lane */
+	char entries[8192];                        /* of a directory, for ms_table_open_pid() */
+};
+
 struct ms_table_reader {
 	int fd;
 	struct ms_table_info info; /* as of the last ms_table_refresh() */
 	uint64_t rows_offset, lanes_offset;
 	uint32_t lane_count;
-	uint32_t scratch_rows;      /* rows that fit the buffers below */
-	struct ms_row_abi *scratch; /* one batch of rows, allocated at open */
-	struct ms_lane_row *lanes;  /* one batch of lane rows */
+	struct ms_table_scratch *scratch; /* not owned */
 };
 
 /**
  * ms_table_open - take over a descriptor as a table
+ * @scratch: must live as long as the reader
  * @fd: a descriptor of what claims to be a table; owned by the reader on success
  *
  * Checks that it is a regular memfd of the right size with the seals on before a byte is read.
  *
  * Return: 0; -EBADMSG when it is no table, or one of another major version, byte order or word size;
- * -EPERM when the seals are missing; -ENOMEM.
+ * -EPERM when the seals are missing.
  */
-int ms_table_open(struct ms_table_reader *reader, int fd);
+int ms_table_open(struct ms_table_reader *reader, struct ms_table_scratch *scratch, int fd);
 
 /**
  * ms_table_open_pid - find and open the table and the control page of a process
@@ -92,7 +101,8 @@ int ms_table_open(struct ms_table_reader *reader, int fd);
  * Return: 0; -ESRCH no such process; -ENOENT it has no table; -EACCES or -EPERM may not be read;
  * otherwise as ms_table_open().
  */
-int ms_table_open_pid(struct ms_table_reader *reader, pid_t pid, int *ret_control_fd);
+int ms_table_open_pid(struct ms_table_reader *reader, struct ms_table_scratch *scratch, pid_t pid,
+		      int *ret_control_fd);
 
 void ms_table_close(struct ms_table_reader *reader);
 
