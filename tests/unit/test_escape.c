@@ -8,7 +8,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "cmd/escape.h"
+#include "util/escape.h"
 
 #define TEXT(literal) literal, sizeof(literal) - 1
 

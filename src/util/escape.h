@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd/escape.h - make text that another process wrote safe to show.
+ * util/escape.h - make text that another process wrote safe to show.
  *
  * Names of caches and processes are hostile input. What comes out of here is valid UTF-8 without
  * control characters (C0, DEL, C1), without characters that turn, hide or break a line (bidi
@@ -12,8 +12,8 @@
  *
  * A backslash is doubled, so two different names never look the same.
  */
-#ifndef MS_CMD_ESCAPE_H
-#define MS_CMD_ESCAPE_H
+#ifndef MS_UTIL_ESCAPE_H
+#define MS_UTIL_ESCAPE_H
 
 #include <stddef.h>
 

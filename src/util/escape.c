@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cmd/escape.h"
+#include "util/escape.h"
 
 #include <langinfo.h>
 #include <stdbool.h>
