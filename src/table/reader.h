@@ -122,4 +122,12 @@ int ms_table_refresh(struct ms_table_reader *reader);
  */
 int ms_table_read_rows(struct ms_table_reader *reader, struct ms_row *rows, unsigned capacity);
 
+/**
+ * ms_table_read_row - copy one row with its counters
+ * @row, @generation: which; MS_ALLOCATOR_ROW is one too
+ * Return: 0; -ENOENT when it is not live with this generation; -EAGAIN when it kept changing while it
+ * was copied; otherwise as ms_table_refresh(), which it does not call.
+ */
+int ms_table_read_row(struct ms_table_reader *reader, uint32_t row, uint32_t generation, struct ms_row *ret_row);
+
 #endif
