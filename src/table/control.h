@@ -87,10 +87,11 @@ struct ms_control_server {
 	uint32_t seen_word[MS_SLOT_COUNT];
 	uint64_t seen_since_ns[MS_SLOT_COUNT];
 	uint32_t next_slot; /* where the search goes on, so that no client starves */
+	uint32_t taken;     /* bit per slot: taken and not yet answered, whatever the page says */
 };
 
 int ms_control_create(struct ms_control_server *server, uint64_t identity);
-/* In a forked child: a new page at the same address; as ms_table_recreate(). */
+/* In a forked child: a new page at the same address; returns as ms_table_recreate(). No order is taken. */
 int ms_control_recreate(struct ms_control_server *server, uint64_t identity);
 void ms_control_destroy(struct ms_control_server *server);
 
@@ -105,7 +106,9 @@ void ms_control_wake(struct ms_control_server *server);
 
 /**
  * ms_control_take - the next posted order, moved to RUNNING and checked
- * Refuses nonsense by itself, and frees slots whose client never came back (5 s).
+ * Refuses nonsense by itself, and frees slots whose client never came back (5 s by @now_ns, as this
+ * agent saw them). Fields come within bounds: level, row, reason; timeout_us is 1 us to 1 hour.
+ * More orders may be taken before the first is answered.
  * Return: 1 with *ret_order and *ret_handle; 0 none.
  */
 int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms_order *ret_order,
@@ -115,7 +118,8 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 void ms_control_answer(struct ms_control_server *server, const struct ms_order_handle *handle,
 		       const struct ms_answer *answer);
 
-/** ms_control_busy - some slot is not FREE: sleep with a timeout, then sweep */
+/** ms_control_busy - some slot that the agent does not work on is not FREE: sleep a second at most, then
+ * ms_control_take() again, which sweeps */
 bool ms_control_busy(const struct ms_control_server *server);
 
 /** ms_answer_status_name - "done", "partial", ..., "unknown" */

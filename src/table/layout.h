@@ -9,33 +9,41 @@
  * All integers are in the target's own byte order, which the header names. Offsets are fixed within
  * a major version; a minor version only gives a meaning to bytes that were reserved (zero) before.
  *
- * Row states (only the target moves them; [R] = the row's state word, release):
+ * Row states (only the target moves them, one thread at a time under its registry's lock):
  *
  *   from      to        who and when
- *   FREE      LIVE      register: identity written under seq, lanes zeroed, then state [R]
- *   LIVE      RETIRED   unregister: no callback runs any more; generation goes up with it
- *   RETIRED   LIVE      register, when the row has cooled off and no FREE row is left below row_high
+ *   FREE      LIVE      register: a row at row_high, when no retired row has cooled off
+ *   LIVE      RETIRED   unregister: no callback runs any more; the generation goes up
+ *   RETIRED   LIVE      register: the row retired first, once it has cooled off for 2 s, or at once
+ *                       when the table is full; the generation goes up
+ *
+ * So a live row's generation is odd and any other's even, and row_high only grows.
  *
  * Order slot states (ticket in the upper 24 bits of the same word goes up with each FREE -> CLAIMED,
- * so that a client that was away cannot move a slot that is no longer its own):
+ * so that a client that was away cannot move a slot that is no longer its own; every move is a
+ * compare-and-swap of the whole word):
  *
  *   from      to        who   when
- *   FREE      CLAIMED   client  by compare-and-swap; then it fills in the order
+ *   FREE      CLAIMED   client  then it fills in the order
  *   CLAIMED   POSTED    client  order complete; then it bumps the doorbell and wakes
- *   CLAIMED   FREE      client gives up, or agent: the client did not post within its patience
+ *   CLAIMED   FREE      agent   the client did not post for 5 s by the agent's own clock
  *   POSTED    FREE      client  takes the order back (it timed out)
- *   POSTED    RUNNING   agent   takes the order; it has copied the body and checked it
- *   POSTED    DONE      agent   refuses the order (answer status says why)
- *   RUNNING   DONE      agent   answer complete; then it wakes the slot's waiters
+ *   POSTED    RUNNING   agent   takes the order; then it copies the body and checks it
+ *   RUNNING   DONE      agent   answer complete (a refusal too); then it wakes the slot's waiters
  *   RUNNING   ABANDONED client  stops waiting; the agent still works on it
  *   ABANDONED FREE      agent   when the callback has returned
- *   DONE      FREE      client has read the answer, or agent: nobody came for it
+ *   DONE      FREE      client  has read the answer, or agent: nobody came for it for 5 s
+ *   any other FREE      agent   a state, or a RUNNING or ABANDONED, that no honest peer made
  *
  * Guarantees:
- *   [G1] A reader that finds seq even and unchanged around its copy has one row's identity, whole.
- *   [G2] A LIVE state with generation g means the identity and the lanes belong to generation g.
- *   [G3] The order body is read by the agent once, after POSTED (acquire), and never trusted.
- *   [G4] The answer is complete when DONE is seen with acquire.
+ *   [G1] A reader that finds seq even, and the same before and after its copy, has one row's identity,
+ *        whole.
+ *   [G2] A row found LIVE with the same seq and generation before and after the copy of its lanes: the
+ *        lanes counted for that generation alone.
+ *   [G3] The agent reads an order's body once, after RUNNING (acquire), and never trusts it.
+ *   [G4] The answer is complete when DONE is seen with acquire, and stays until FREE.
+ *   [G5] Sums over the lanes, removed first and added afterwards, never go below zero, and never fall
+ *        while nothing is removed.
  */
 #ifndef MS_TABLE_LAYOUT_H
 #define MS_TABLE_LAYOUT_H
@@ -68,6 +76,7 @@ enum {
 	MS_CONTROL_BYTES = 4096,
 };
 
+/* The row of the allocator is LIVE from its first use on; the others are as in the table above. */
 enum ms_row_state { MS_ROW_FREE = 0, MS_ROW_LIVE = 1, MS_ROW_RETIRED = 2 };
 
 /* ms_row_abi.flags: enum memshed_cache_flags in the lower 16 bits, these above. */
@@ -128,7 +137,7 @@ struct ms_row_pulled {
 struct ms_row_abi {
 	_Atomic uint32_t seq;        /* odd while the identity is written */
 	_Atomic uint32_t state;      /* enum ms_row_state */
-	_Atomic uint32_t generation; /* goes up with each use of the row */
+	_Atomic uint32_t generation; /* odd while LIVE; goes up with each change between LIVE and not */
 	_Atomic uint32_t flags;
 	uint32_t kind;
 	int32_t priority;

@@ -61,25 +61,27 @@ struct ms_row {
 
 enum { MS_SCRATCH_ROWS = 64 };
 
-/* What readers work in; nothing is kept there between calls. 50 KiB: static, or allocated once. */
+/* What readers work in; nothing is kept there between calls. 80 KiB: static, or allocated once. */
 struct ms_table_scratch {
 	struct ms_row_abi rows[MS_SCRATCH_ROWS];   /* one batch of rows */
+	struct ms_row_abi again[MS_SCRATCH_ROWS];  /* the same rows, before and after */
 	struct ms_lane_row lanes[MS_SCRATCH_ROWS]; /* the same rows in one lane */
+	struct ms_lane_row sums[MS_SCRATCH_ROWS];  /* and over all lanes */
 	char entries[8192];                        /* of a directory, for ms_table_open_pid() */
 };
 
 struct ms_table_reader {
 	int fd;
 	struct ms_table_info info; /* as of the last ms_table_refresh() */
-	uint64_t rows_offset, lanes_offset;
-	uint32_t lane_count;
+	uint64_t file_bytes, rows_offset, lanes_offset;
+	uint32_t row_count, lane_count;
 	struct ms_table_scratch *scratch; /* not owned */
 };
 
 /**
  * ms_table_open - take over a descriptor as a table
  * @scratch: must live as long as the reader
- * @fd: a descriptor of what claims to be a table; owned by the reader on success
+ * @fd: a descriptor of what claims to be a table; owned by the reader on success; its offset is left alone
  *
  * Checks that it is a regular memfd of the right size with the seals on before a byte is read.
  *
@@ -114,8 +116,9 @@ int ms_table_refresh(struct ms_table_reader *reader);
  * @rows: where to
  * @capacity: how many fit
  *
- * Calls ms_table_refresh() first. Rows that change while they are copied are tried a few times and
- * then left out. The allocator's row 0 is among them when it is live, always first.
+ * Calls ms_table_refresh() first. Rows whose identity changes while they are copied are tried a few times
+ * and then left out. The allocator's row 0 is among them when it is live, always first; the others come
+ * in the table's order while all fit, in no order otherwise.
  *
  * Return: how many rows were put into @rows; a negative errno as ms_table_refresh(). More live rows
  * than @capacity: the ones with the most bytes are kept.

@@ -13,15 +13,21 @@
 
 #include "table/layout.h"
 
+/* Large (768 KiB, touched only as far as rows are used): static or zeroed by mmap, not on a stack.
+ * The private part is what a forked child still knows when the parent's table has moved on; guarded
+ * by the caller's registry lock. */
 struct ms_table {
-	int fd;
-	unsigned char *base; /* MADV_DONTFORK */
+	int fd;              /* -1: the mapping is blind, see ms_table_recreate() */
+	unsigned char *base; /* MADV_DONTFORK; NULL: no table, every call below then does nothing */
 	size_t bytes;
 	struct ms_table_header *header;
 	struct ms_row_abi *rows;
 	unsigned char *lanes;
-	uint32_t lane_count;  /* with the shared lane, which is the last */
-	uint32_t next_retired; /* guarded by the caller's registry lock */
+	uint32_t lane_count; /* with the shared lane, which is the last */
+	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
+	uint16_t retired[MS_ROW_COUNT];
+	uint32_t generation[MS_ROW_COUNT]; /* of the live rows; 0 = not live */
+	uint32_t retired_at_ms[MS_ROW_COUNT];
 };
 
 struct ms_row_identity {
@@ -44,11 +50,17 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 /**
  * ms_table_recreate - in a forked child: a new memfd with the same rows, mapped at the same address
  *
- * Every pointer into the old mapping stays valid. The lanes of all threads are summed into lane 0's
- * values only where that keeps sums right; who owns which lane is the caller's to say.
+ * In the atfork child handler, when the prepare handler held the registry lock. Rows that were live at
+ * the fork are live again with the same generation, whatever the parent did to them since. Their
+ * counters are summed into lane 0, whoever owns it; lane_high stays, so that every lane keeps its
+ * owner. What other threads of the parent charged between the fork and this call is in the sums too.
+ * All agent fields of the header start at zero, and no row is stuck.
  *
- * Return: 0, or a negative errno; then an anonymous private mapping stands at the address, so that
- * charging goes on to work and is seen by nobody.
+ * Return: 0: every pointer into the old mapping is valid again. 1: something else stood at the
+ * address meanwhile, so the table has moved: take base, header, rows and lanes from @table again.
+ * A negative errno: no memfd could be had. A blind mapping then stands there (at the same address
+ * unless taken, so reload the pointers), charging and registering go on to work and nobody sees
+ * them; @table->fd is -1. Where even that failed, @table->base is NULL.
  */
 int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 
@@ -62,6 +74,10 @@ void ms_table_destroy(struct ms_table *table);
 int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *identity, uint64_t now_ns,
 		     uint32_t *ret_row, uint32_t *ret_generation);
 
+/** ms_table_row_add_allocator - as ms_table_row_add(), for row 0, which never retires; once */
+void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_identity *identity,
+				uint64_t now_ns);
+
 /** ms_table_row_retire - LIVE -> RETIRED, under the registry lock, when no callback of it runs */
 void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns);
 
@@ -69,13 +85,14 @@ void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns);
 void ms_table_row_set_flags(struct ms_table *table, uint32_t row, uint32_t flags);
 void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t flags);
 
-/** ms_table_row_pulled, ms_table_row_result - agent only */
+/** ms_table_row_pulled, ms_table_row_result - agent only, while the row cannot retire */
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
 
-/** ms_table_row_sum - the row's own counters summed over the lanes, by the target itself */
+/* ms_table_row_sum - the row's own counters summed over the lanes, by the target itself; any thread.
+ * One pread per lane in use, so that holes stay holes. */
 struct ms_lane_sum {
-	uint64_t bytes, entries, hits, misses, evictions, inserts;
+	uint64_t bytes, entries, hits, misses, evictions, inserts; /* inserts: entries ever added */
 };
 void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane_sum *ret_sum);
 

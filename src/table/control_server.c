@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/control_server.c - the agent's end of the control page: take an order, answer it, keep the
+ * slots in order. The state machine stands at the head of layout.h.
+ *
+ * Owns the mapping and descriptor of the process's own control page, and the agent's private record of
+ * which slots it took and since when it has seen each one as it is. One thread at a time, the one that
+ * is the agent; ms_control_wake() from any. No malloc, no locks; the only system call is futex.
+ *
+ * Every client can write every byte, so nothing in the page is believed: the header is never read back,
+ * an order is copied once and checked, and what a slot's state may mean is decided by @taken, not by
+ * the page. A client that died, stalled or wrote nonsense costs one slot for PATIENCE_NS.
+ *
+ *   [S1] RUNNING (acquire) before the body is copied; pairs with [C1] in control_client.c
+ *   [S2] the doorbell is read (acquire) before the slots are searched, and handed to the sleep: an
+ *        order posted after the search has changed it; pairs with [C2]
+ *   [S3] answer before DONE (release); pairs with [C3]
+ *   [S4] FREE by the agent (release); pairs with [C5]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "table/control.h"
+#include "table/memfd.h"
+#include "table/order.h"
+#include "table/step.h"
+#include "table/words.h"
+#include "util/clock.h"
+
+#define PATIENCE_NS (5 * MS_NS_PER_S)
+#define DEFAULT_TIMEOUT_US UINT64_C(10000000)
+#define MAX_TIMEOUT_US UINT64_C(3600000000)
+
+enum { MAX_REASON = 2, TRIES = 8 };
+
+/* ---- making the page ---- */
+
+static void write_header(struct ms_control_abi *page, uint64_t identity)
+{
+	page->header.endian = MS_ENDIAN_MARK;
+	page->header.major = MS_TABLE_MAJOR;
+	page->header.minor = MS_TABLE_MINOR;
+	page->header.header_bytes = offsetof(struct ms_control_abi, slots);
+	page->header.slot_bytes = MS_SLOT_BYTES;
+	page->header.slot_count = MS_SLOT_COUNT;
+	page->header.pid = (uint32_t)getpid();
+	page->header.identity = identity;
+	/* The rest of the header before the magic; nobody can open the page before this returns anyway. */
+	__atomic_store_n(&page->header.magic, MS_CONTROL_MAGIC, __ATOMIC_RELEASE);
+}
+
+static int make(void *at, int *ret_fd, void **ret_page)
+{
+	int fd = ms_memfd_make(MS_CONTROL_MEMFD_NAME, MS_CONTROL_BYTES);
+
+	if (fd < 0)
+		return fd;
+	int error = ms_memfd_map(fd, MS_CONTROL_BYTES, at, ret_page);
+
+	if (!error && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		error = -errno;
+		munmap(*ret_page, MS_CONTROL_BYTES);
+	}
+	if (error) {
+		close(fd);
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static void start(struct ms_control_server *server, int fd, void *page, uint64_t identity)
+{
+	*server = (struct ms_control_server){.fd = fd, .page = page, .identity = identity};
+	write_header(page, identity);
+}
+
+int ms_control_create(struct ms_control_server *server, uint64_t identity)
+{
+	void *page;
+	int fd;
+	int error = make(NULL, &fd, &page);
+
+	if (!error)
+		start(server, fd, page, identity);
+	return error;
+}
+
+int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
+{
+	void *was = server->page, *page = NULL;
+	int old_fd = server->fd, fd = -1;
+
+	if (!was)
+		return -ENOENT;
+	int error = make(was, &fd, &page);
+
+	if (error && ms_memfd_map_blind(MS_CONTROL_BYTES, was, &page) < 0)
+		*server = (struct ms_control_server){.fd = -1};
+	else
+		start(server, fd, page, identity);
+	if (old_fd >= 0)
+		close(old_fd);
+	return error ? error : page != was;
+}
+
+void ms_control_destroy(struct ms_control_server *server)
+{
+	if (server->page)
+		munmap(server->page, MS_CONTROL_BYTES);
+	if (server->fd >= 0)
+		close(server->fd);
+	*server = (struct ms_control_server){.fd = -1};
+}
+
+/* ---- doorbell ---- */
+
+uint32_t ms_control_doorbell(const struct ms_control_server *server)
+{
+	return atomic_load_explicit(&server->page->header.doorbell, memory_order_acquire); /* [S2] */
+}
+
+int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us)
+{
+	uint64_t now = ms_clock_ns();
+	uint64_t deadline = timeout_us > (UINT64_MAX - 1 - now) / MS_NS_PER_US ? UINT64_MAX
+									       : now + timeout_us * MS_NS_PER_US;
+
+	return ms_futex_wait(&server->page->header.doorbell, seen, deadline); /* [S2] */
+}
+
+void ms_control_wake(struct ms_control_server *server)
+{
+	/* What the caller set before is seen by the sleeper; pairs with [S2]. */
+	atomic_fetch_add_explicit(&server->page->header.doorbell, 1, memory_order_acq_rel);
+	ms_futex_wake_all(&server->page->header.doorbell);
+}
+
+/* ---- slots ---- */
+
+static bool move(struct ms_slot_abi *slot, uint32_t word, enum ms_slot_state state)
+{
+	/* Acquire for [S1], release for [S3] and [S4]. */
+	return atomic_compare_exchange_strong_explicit(&slot->word, &word,
+						       ms_slot_word(ms_slot_ticket(word), state),
+						       memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* Has the agent seen the slot like this for longer than an honest client needs? */
+static bool patience_over(struct ms_control_server *server, uint32_t index, uint32_t word, uint64_t now_ns)
+{
+	if (server->seen_word[index] != word) {
+		server->seen_word[index] = word;
+		server->seen_since_ns[index] = now_ns;
+		return false;
+	}
+	return now_ns >= server->seen_since_ns[index] && now_ns - server->seen_since_ns[index] >= PATIENCE_NS;
+}
+
+static bool is_taken(const struct ms_control_server *server, uint32_t index)
+{
+	return server->taken & 1u << index;
+}
+
+/* Free a slot whose client never came back, or that is in a state no honest peer made. */
+static void sweep(struct ms_control_server *server, uint32_t index, uint32_t word, uint64_t now_ns)
+{
+	uint32_t state = ms_slot_state(word);
+
+	if (state == MS_SLOT_FREE || is_taken(server, index))
+		return;
+	if (patience_over(server, index, word, now_ns) && move(&server->page->slots[index], word, MS_SLOT_FREE))
+		ms_futex_wake_all(&server->page->slots[index].word);
+}
+
+/* Return: true and a copy of the order, its values brought within bounds; false for nonsense. */
+static bool read_order(const struct ms_slot_abi *slot, uint32_t ticket, struct ms_order *ret_order)
+{
+	uint64_t check;
+
+	ms_words_get(ret_order, (const unsigned char *)slot + offsetof(struct ms_slot_abi, seq),
+		     sizeof(*ret_order));
+	ms_words_get(&check, &slot->check, sizeof(check));
+	if (check != ms_order_check(ticket, ret_order))
+		return false;
+	if (ret_order->level > MS_ORDER_EMERGENCY)
+		return false;
+	if (ret_order->row >= MS_ROW_COUNT && ret_order->row != MS_ORDER_ALL_ROWS)
+		return false;
+	if (ret_order->reason > MAX_REASON)
+		ret_order->reason = 0;
+	if (ret_order->timeout_us == 0)
+		ret_order->timeout_us = DEFAULT_TIMEOUT_US;
+	if (ret_order->timeout_us > MAX_TIMEOUT_US)
+		ret_order->timeout_us = MAX_TIMEOUT_US;
+	return true;
+}
+
+static bool take(struct ms_control_server *server, uint32_t index, uint32_t word, struct ms_order *ret_order,
+		 struct ms_order_handle *ret_handle)
+{
+	struct ms_slot_abi *slot = &server->page->slots[index];
+	struct ms_order_handle handle = {.slot = index, .word_ticket = ms_slot_ticket(word)};
+	struct ms_order order;
+
+	MS_STEP("take:before-running");
+	if (!move(slot, word, MS_SLOT_RUNNING)) /* [S1] */
+		return false;
+	MS_STEP("take:running");
+	server->taken |= 1u << index;
+	if (!read_order(slot, handle.word_ticket, &order)) {
+		ms_control_answer(server, &handle,
+				  &(struct ms_answer){.status = MS_ANSWER_INVALID, .error = -EINVAL});
+		return false;
+	}
+	*ret_order = order;
+	*ret_handle = handle;
+	return true;
+}
+
+int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms_order *ret_order,
+		    struct ms_order_handle *ret_handle)
+{
+	uint32_t start_slot = server->next_slot;
+
+	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
+		uint32_t index = (start_slot + i) % MS_SLOT_COUNT;
+		uint32_t word = atomic_load_explicit(&server->page->slots[index].word, memory_order_acquire);
+
+		/* A slot the agent works on that reads POSTED was written by nobody honest. */
+		if (ms_slot_state(word) != MS_SLOT_POSTED || is_taken(server, index)) {
+			sweep(server, index, word, now_ns);
+			continue;
+		}
+		if (take(server, index, word, ret_order, ret_handle)) {
+			server->next_slot = (index + 1) % MS_SLOT_COUNT;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* The client waits, or it has gone; a slot that is no longer ours is left alone. */
+static void finish(struct ms_slot_abi *slot, const struct ms_order_handle *handle)
+{
+	for (int i = 0; i < TRIES; i++) {
+		uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+		uint32_t state = ms_slot_state(word);
+
+		if (ms_slot_ticket(word) != handle->word_ticket)
+			return;
+		if (state != MS_SLOT_RUNNING && state != MS_SLOT_ABANDONED)
+			return;
+		MS_STEP("answer:before-done");
+		if (move(slot, word, state == MS_SLOT_RUNNING ? MS_SLOT_DONE : MS_SLOT_FREE)) /* [S3] [S4] */
+			return;
+	}
+}
+
+void ms_control_answer(struct ms_control_server *server, const struct ms_order_handle *handle,
+		       const struct ms_answer *answer)
+{
+	uint32_t index = handle->slot % MS_SLOT_COUNT;
+	struct ms_slot_abi *slot = &server->page->slots[index];
+	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+
+	if (!is_taken(server, index))
+		return;
+	server->taken &= ~(1u << index);
+	/* Somebody may have put another order there meanwhile: its answer is not for us to write. */
+	if (ms_slot_ticket(word) != handle->word_ticket)
+		return;
+	MS_STEP("answer:before-body");
+	ms_words_put((unsigned char *)slot + offsetof(struct ms_slot_abi, status), answer, sizeof(*answer));
+	MS_STEP("answer:body");
+	finish(slot, handle);
+	MS_STEP("answer:done");
+	ms_futex_wake_all(&slot->word);
+	MS_STEP("answer:woken");
+}
+
+bool ms_control_busy(const struct ms_control_server *server)
+{
+	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
+		uint32_t word = atomic_load_explicit(&server->page->slots[i].word, memory_order_relaxed);
+
+		if (ms_slot_state(word) != MS_SLOT_FREE && !is_taken(server, i))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/memfd.c - the target's memfds: made, mapped and sealed.
+ *
+ * Runs at start and in the child of a fork. No malloc, no locks, no globals.
+ */
+#include "table/memfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+int ms_memfd_make(const char *name, size_t bytes)
+{
+	/* Kernels before 6.3 do not know the flag; later ones may insist on it (vm.memfd_noexec). */
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)bytes) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* Where mlockall(MCL_FUTURE) is in force, a writable mapping would be filled page by page at once: so
+ * it is made without access, unlocked, and only then opened for writing. */
+static int map(int fd, int flags, size_t bytes, void *at, void **ret_base)
+{
+	void *base = MAP_FAILED;
+
+	if (at)
+		base = mmap(at, bytes, PROT_NONE, flags | MAP_FIXED_NOREPLACE, fd, 0);
+	if (base != MAP_FAILED && at && base != at) { /* a kernel before 4.17 takes it as a hint */
+		munmap(base, bytes);
+		base = MAP_FAILED;
+	}
+	if (base == MAP_FAILED)
+		base = mmap(NULL, bytes, PROT_NONE, flags, fd, 0);
+	if (base == MAP_FAILED)
+		return -errno;
+	munlock(base, bytes);
+	if (mprotect(base, bytes, PROT_READ | PROT_WRITE) < 0 || madvise(base, bytes, MADV_DONTFORK) < 0) {
+		int error = -errno;
+
+		munmap(base, bytes);
+		return error;
+	}
+	madvise(base, bytes, MADV_DONTDUMP); /* a core dump would fill every hole */
+	madvise(base, bytes, MADV_NOHUGEPAGE);
+	*ret_base = base;
+	return 0;
+}
+
+int ms_memfd_map(int fd, size_t bytes, void *at, void **ret_base)
+{
+	return map(fd, MAP_SHARED, bytes, at, ret_base);
+}
+
+int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base)
+{
+	return map(-1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, bytes, at, ret_base);
+}

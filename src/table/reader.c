@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/reader.c - copy rows and counters out of another process's table.
+ *
+ * No locks, no malloc, no call but pread. The order of the copies is what makes them true although the
+ * target goes on writing. Per batch of rows:
+ *
+ *   heads     seq, state, generation, result_seq of each row
+ *   [R1]      acquire: the heads before the bodies; pairs with [W2], [W3] and [W5] in writer.c
+ *   bodies    the whole rows
+ *   [R2]      acquire: the bodies before the lanes
+ *   lanes     first pass: what was removed
+ *   [R3]      acquire: removed before added, so that every removal that is counted finds what was
+ *             added before it; pairs with [L1] in lane.h
+ *   lanes     second pass: what was added
+ *   [R4]      acquire: all copies before the second look; pairs with [W1], [W4] and [W5] in writer.c and
+ *             [L2] in lane.h
+ *   heads     again: a row counts if it was LIVE both times with an even, unchanged seq and the same
+ *             generation. Then the body is one registration's [G1] and the lanes are that one's [G2]:
+ *             whoever saw a word of a later use, in the row or in a lane, sees its odd seq at [R4].
+ *
+ * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
+ * the end taken as it stands: words old and new, because a target that was stopped half-way through
+ * writing one must still be readable. An identity in change is never shown.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "memshed.h"
+#include "table/fence.h"
+#include "table/reader_internal.h"
+
+enum { RETRIES = 4 };
+
+#define KNOWN_FLAGS                                                                                          \
+	((uint32_t)MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MS_ROW_PULLED |       \
+	 MS_ROW_PARTIAL | MS_ROW_OWNER_ONLY | MS_ROW_STUCK | MS_ROW_UNHELPFUL)
+
+struct head {
+	uint32_t seq, state, generation, result_seq;
+};
+
+/* One batch; row @first of the table is index 0 of each array. */
+struct batch {
+	uint32_t first, count;
+	struct head heads[MS_SCRATCH_ROWS];
+	bool whole[MS_SCRATCH_ROWS];       /* identity and lanes belong together */
+	bool quiet[MS_SCRATCH_ROWS];       /* no result was being written */
+	struct ms_row_abi *bodies, *again; /* in the reader's scratch */
+	struct ms_lane_row *sums, *lane;
+};
+
+static int copy_rows(const struct ms_table_reader *reader, const struct batch *batch, struct ms_row_abi *to)
+{
+	return ms_reader_copy(reader->fd, reader->rows_offset + (uint64_t)batch->first * MS_ROW_BYTES, to,
+			      (size_t)batch->count * MS_ROW_BYTES);
+}
+
+static struct head head_of(const struct ms_row_abi *row)
+{
+	return (struct head){
+		.seq = row->seq,
+		.state = row->state,
+		.generation = row->generation,
+		.result_seq = row->result_seq,
+	};
+}
+
+static void add(_Atomic uint64_t *sum, const _Atomic uint64_t *value)
+{
+	uint64_t total = atomic_load_explicit(sum, memory_order_relaxed);
+
+	atomic_store_explicit(sum, total + atomic_load_explicit(value, memory_order_relaxed), memory_order_relaxed);
+}
+
+static void add_removed(struct ms_lane_row *sum, const struct ms_lane_row *lane)
+{
+	add(&sum->removed_bytes, &lane->removed_bytes);
+	add(&sum->removed_entries, &lane->removed_entries);
+	add(&sum->evictions, &lane->evictions);
+}
+
+static void add_added(struct ms_lane_row *sum, const struct ms_lane_row *lane)
+{
+	add(&sum->added_bytes, &lane->added_bytes);
+	add(&sum->added_entries, &lane->added_entries);
+	add(&sum->hits, &lane->hits);
+	add(&sum->misses, &lane->misses);
+}
+
+static bool lane_used(const struct ms_table_reader *reader, uint32_t lane)
+{
+	return lane == reader->lane_count - 1 ? reader->info.shared_lane_used : lane < reader->info.lane_high;
+}
+
+static int sum_lanes(const struct ms_table_reader *reader, struct batch *batch,
+		     void (*add_one)(struct ms_lane_row *, const struct ms_lane_row *))
+{
+	for (uint32_t lane = 0; lane < reader->lane_count; lane++) {
+		if (!lane_used(reader, lane))
+			continue;
+		uint64_t index = (uint64_t)lane * reader->row_count + batch->first;
+		int error = ms_reader_copy(reader->fd, reader->lanes_offset + index * MS_LANE_ROW_BYTES,
+					   batch->lane, (size_t)batch->count * MS_LANE_ROW_BYTES);
+
+		if (error)
+			return error;
+		for (uint32_t i = 0; i < batch->count; i++)
+			add_one(&batch->sums[i], &batch->lane[i]);
+	}
+	return 0;
+}
+
+static bool any_live(const struct batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++)
+		if (batch->heads[i].state == MS_ROW_LIVE)
+			return true;
+	return false;
+}
+
+static void judge(struct batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct head was = batch->heads[i], is = head_of(&batch->again[i]);
+
+		batch->whole[i] = was.state == MS_ROW_LIVE && is.state == MS_ROW_LIVE && !(was.seq & 1) &&
+				  was.seq == is.seq && was.generation == is.generation;
+		batch->quiet[i] = !(was.result_seq & 1) && was.result_seq == is.result_seq;
+	}
+}
+
+/* Return: 0, also when no row of the batch is live (whole[] says so); a negative errno. */
+static int copy_batch(const struct ms_table_reader *reader, struct batch *batch)
+{
+	int error = copy_rows(reader, batch, batch->again);
+
+	if (error)
+		return error;
+	memset(batch->whole, 0, sizeof(batch->whole));
+	for (uint32_t i = 0; i < batch->count; i++)
+		batch->heads[i] = head_of(&batch->again[i]);
+	if (!any_live(batch))
+		return 0;
+	ms_fence_acquire(); /* [R1] */
+	error = copy_rows(reader, batch, batch->bodies);
+	if (error)
+		return error;
+	ms_fence_acquire(); /* [R2] */
+	memset(batch->sums, 0, batch->count * sizeof(*batch->sums));
+	error = sum_lanes(reader, batch, add_removed);
+	if (error)
+		return error;
+	ms_fence_acquire(); /* [R3] */
+	error = sum_lanes(reader, batch, add_added);
+	if (error)
+		return error;
+	ms_fence_acquire(); /* [R4] */
+	error = copy_rows(reader, batch, batch->again);
+	if (!error)
+		judge(batch);
+	return error;
+}
+
+/* ---- decoding ---- */
+
+static void copy_string(char *to, const char *from, size_t size)
+{
+	size_t length = strnlen(from, size - 1);
+
+	memcpy(to, from, length);
+	memset(to + length, 0, size - length);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static int32_t clamp_priority(int32_t priority)
+{
+	if (priority < -1000)
+		return -1000;
+	return priority > 1000 ? 1000 : priority;
+}
+
+/* Field by field: what count() gave, else what was charged. */
+static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_lane_row *sum,
+			    struct ms_row *ret_row)
+{
+	uint32_t fields = pulled->fields;
+
+	ret_row->bytes = fields & MEMSHED_USAGE_BYTES ? pulled->bytes : less(sum->added_bytes, sum->removed_bytes);
+	ret_row->entries =
+		fields & MEMSHED_USAGE_ENTRIES ? pulled->entries : less(sum->added_entries, sum->removed_entries);
+	ret_row->hits = fields & MEMSHED_USAGE_HITS ? pulled->hits : sum->hits;
+	ret_row->misses = fields & MEMSHED_USAGE_MISSES ? pulled->misses : sum->misses;
+	ret_row->evictions = fields & MEMSHED_USAGE_EVICTIONS ? pulled->evictions : sum->evictions;
+	ret_row->inserts = fields & MEMSHED_USAGE_INSERTS ? pulled->inserts : sum->added_entries;
+	ret_row->pulled_at_ns = fields ? pulled->at_ns : 0;
+}
+
+static void decode_row(const struct batch *batch, uint32_t i, struct ms_row *ret_row)
+{
+	const struct ms_row_abi *body = &batch->bodies[i];
+
+	*ret_row = (struct ms_row){
+		.row = batch->first + i,
+		.generation = batch->heads[i].generation,
+		.flags = body->flags & KNOWN_FLAGS,
+		.kind = body->kind <= MEMSHED_KIND_ALLOCATOR ? body->kind : MEMSHED_KIND_OTHER,
+		.priority = clamp_priority(body->priority),
+		.cost_us = body->cost_us,
+		.registered_ns = body->registered_ns,
+		.last = body->last,
+	};
+	copy_string(ret_row->name, body->name, sizeof(ret_row->name));
+	copy_string(ret_row->source, body->source, sizeof(ret_row->source));
+	decode_counters(&body->pulled, &batch->sums[i], ret_row);
+}
+
+/* ---- which rows are kept ---- */
+
+/* Where there are more live rows than room, the kept ones form a heap with the fewest bytes on top; the
+ * allocator's row stays at the front, outside the heap. */
+struct kept {
+	struct ms_row *rows;
+	unsigned capacity, count;
+	unsigned front; /* 1 when rows[0] is the allocator's */
+	bool heap;
+};
+
+static void swap(struct ms_row *a, struct ms_row *b)
+{
+	struct ms_row was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
+static void sift_down(struct ms_row *heap, unsigned count, unsigned at)
+{
+	for (;;) {
+		unsigned least = at, left = 2 * at + 1, right = 2 * at + 2;
+
+		if (left < count && heap[left].bytes < heap[least].bytes)
+			least = left;
+		if (right < count && heap[right].bytes < heap[least].bytes)
+			least = right;
+		if (least == at)
+			return;
+		swap(&heap[at], &heap[least]);
+		at = least;
+	}
+}
+
+static void keep(struct kept *kept, const struct ms_row *row)
+{
+	struct ms_row *heap = kept->rows + kept->front;
+
+	if (kept->count < kept->capacity) {
+		kept->front = kept->count == 0 && row->row == MS_ALLOCATOR_ROW;
+		kept->rows[kept->count++] = *row;
+		return;
+	}
+	unsigned in_heap = kept->count - kept->front;
+
+	if (!in_heap)
+		return;
+	if (!kept->heap) {
+		for (unsigned i = in_heap / 2; i-- > 0;)
+			sift_down(heap, in_heap, i);
+		kept->heap = true;
+	}
+	if (row->bytes <= heap[0].bytes)
+		return;
+	heap[0] = *row;
+	sift_down(heap, in_heap, 0);
+}
+
+/* ---- all rows ---- */
+
+static struct batch start_batch(struct ms_table_reader *reader, uint32_t first, uint32_t count)
+{
+	return (struct batch){
+		.first = first,
+		.count = count,
+		.bodies = reader->scratch->rows,
+		.again = reader->scratch->again,
+		.sums = reader->scratch->sums,
+		.lane = reader->scratch->lanes,
+	};
+}
+
+/* One row alone, a few times while it is in change. Return: 0 and the row; -ENOENT when it is not live;
+ * -EAGAIN; others as pread. */
+static int copy_one(struct ms_table_reader *reader, uint32_t row, struct ms_row *ret_row)
+{
+	int result = -EAGAIN;
+
+	for (int i = 0; i < RETRIES; i++) {
+		struct batch batch = start_batch(reader, row, 1);
+		int error = copy_batch(reader, &batch);
+
+		if (error)
+			return error;
+		if (batch.heads[0].state != MS_ROW_LIVE)
+			return -ENOENT;
+		if (!batch.whole[0])
+			continue;
+		decode_row(&batch, 0, ret_row);
+		result = 0;
+		if (batch.quiet[0])
+			break;
+	}
+	return result;
+}
+
+static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t count, struct kept *kept)
+{
+	struct batch batch = start_batch(reader, first, count);
+	uint64_t unsettled = 0; /* bit per row */
+	struct ms_row row;
+	int error = copy_batch(reader, &batch);
+
+	_Static_assert(MS_SCRATCH_ROWS <= 64, "a bit per row");
+	if (error)
+		return error;
+	for (uint32_t i = 0; i < count; i++) {
+		if (batch.whole[i] && batch.quiet[i]) {
+			decode_row(&batch, i, &row);
+			keep(kept, &row);
+		} else if (batch.heads[i].state == MS_ROW_LIVE) {
+			unsettled |= UINT64_C(1) << i;
+		}
+	}
+	for (uint32_t i = 0; unsettled; i++, unsettled >>= 1) {
+		if (!(unsettled & 1))
+			continue;
+		error = copy_one(reader, first + i, &row);
+		if (!error)
+			keep(kept, &row);
+		else if (error != -ENOENT && error != -EAGAIN)
+			return error;
+	}
+	return 0;
+}
+
+int ms_table_read_rows(struct ms_table_reader *reader, struct ms_row *rows, unsigned capacity)
+{
+	struct kept kept = {.rows = rows, .capacity = capacity};
+	int error = ms_table_refresh(reader);
+
+	for (uint32_t first = 0; !error && first < reader->info.row_high; first += MS_SCRATCH_ROWS) {
+		uint32_t left = reader->info.row_high - first;
+
+		error = read_batch(reader, first, left < MS_SCRATCH_ROWS ? left : MS_SCRATCH_ROWS, &kept);
+	}
+	return error ? error : (int)kept.count;
+}
+
+int ms_table_read_row(struct ms_table_reader *reader, uint32_t row, uint32_t generation, struct ms_row *ret_row)
+{
+	struct ms_row found;
+
+	if (row >= reader->row_count)
+		return -ENOENT;
+	int error = copy_one(reader, row, &found);
+
+	if (error)
+		return error;
+	if (found.generation != generation)
+		return -ENOENT;
+	*ret_row = found;
+	return 0;
+}

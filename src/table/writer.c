@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/writer.c - the target's side of its own table: make it, move rows between their states, keep
+ * results and pulled values. (writer_fork.c: the child of a fork; lane.h: the counters.)
+ *
+ * Owns every byte of the table but the lanes in use. Threads: whoever holds the caller's registry lock
+ * for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
+ * own, no system call but for zeroing a used row's lanes and for sums.
+ *
+ * Order of stores, and what readers rely on (layout.h has the guarantees):
+ *   [W1] seq odd before the identity, the generation and zeroed lanes: each of these is a release
+ *        store; pairs with [R4] in reader.c, which looks at seq again after all copies.
+ *   [W2] identity, generation and zeroed lanes before seq even (release); pairs with [R1].
+ *   [W3] seq even before state LIVE (release); pairs with [R1].
+ *   [W4] state RETIRED (release) before the generation goes up and before [W1] of the next use; pairs
+ *        with [R4].
+ *   [W5] result_seq odd, pulled or last (release), result_seq even (release); pairs with [R1] and [R4].
+ */
+#include "table/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "table/lane.h"
+#include "table/memfd.h"
+#include "table/step.h"
+#include "table/words.h"
+#include "table/writer_internal.h"
+
+enum { COOL_OFF_MS = 2000 };
+
+/* ---- making the table ---- */
+
+static ssize_t read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t n = read(fd, text, size - 1);
+
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	text[n] = '\0';
+	return n;
+}
+
+/* Field 22 of stat; the command in field 2 may hold blanks and brackets. 0 where /proc is not. */
+static uint64_t start_ticks(void)
+{
+	char text[1024];
+
+	if (read_text("/proc/self/stat", text, sizeof(text)) < 0)
+		return 0;
+	char *at = strrchr(text, ')');
+
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+static void read_boot_id(uint8_t id[16])
+{
+	char text[64];
+	unsigned digits = 0;
+
+	if (read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
+		return;
+	for (const char *c = text; *c && digits < 32; c++) {
+		unsigned value = *c >= '0' && *c <= '9' ? (unsigned)(*c - '0')
+				 : *c >= 'a' && *c <= 'f' ? (unsigned)(*c - 'a' + 10) : 16;
+
+		if (value < 16) {
+			id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | value);
+			digits++;
+		}
+	}
+}
+
+static uint32_t choose_lane_count(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus < MS_LANES_MIN / 2)
+		return MS_LANES_MIN;
+	return cpus > MS_LANES_MAX / 2 ? MS_LANES_MAX : (uint32_t)cpus * 2;
+}
+
+void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t now_ns)
+{
+	struct ms_table_header *header = table->header;
+
+	header->endian = MS_ENDIAN_MARK;
+	header->word_bytes = sizeof(void *);
+	header->header_bytes = MS_HEADER_BYTES;
+	header->major = MS_TABLE_MAJOR;
+	header->minor = MS_TABLE_MINOR;
+	header->row_bytes = MS_ROW_BYTES;
+	header->row_count = MS_ROW_COUNT;
+	header->lane_row_bytes = MS_LANE_ROW_BYTES;
+	header->lane_count = table->lane_count;
+	header->pid = (uint32_t)getpid();
+	header->rows_offset = MS_HEADER_BYTES;
+	header->lanes_offset = (uint64_t)(table->lanes - table->base);
+	header->total_bytes = table->bytes;
+	header->start_ticks = start_ticks();
+	header->identity = identity;
+	read_boot_id(header->boot_id);
+	atomic_store_explicit(&header->heartbeat_ns, now_ns, memory_order_relaxed);
+	atomic_store_explicit(&header->row_high, 1, memory_order_relaxed);
+}
+
+void ms_table_publish(struct ms_table *table)
+{
+	MS_STEP("table:before-magic");
+	/* The rest of the header before the magic; pairs with [R1] in reader.c. */
+	__atomic_store_n(&table->header->magic, MS_TABLE_MAGIC, __ATOMIC_RELEASE);
+	MS_STEP("table:after-magic");
+}
+
+void ms_table_place(struct ms_table *table, void *base)
+{
+	table->base = base;
+	table->header = base;
+	table->rows = (struct ms_row_abi *)(void *)(table->base + MS_HEADER_BYTES);
+	table->lanes = table->base + MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES;
+}
+
+int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base)
+{
+	int fd = ms_memfd_make(MS_TABLE_MEMFD_NAME, table->bytes);
+
+	if (fd < 0)
+		return fd;
+	int error = ms_memfd_map(fd, table->bytes, at, ret_base);
+
+	if (!error && fcntl(fd, F_ADD_SEALS, MS_TABLE_SEALS) < 0) {
+		error = -errno;
+		munmap(*ret_base, table->bytes);
+	}
+	if (error) {
+		close(fd);
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
+{
+	void *base;
+	int fd;
+
+	table->lane_count = choose_lane_count();
+	table->bytes = MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES +
+		       (size_t)table->lane_count * MS_LANE_BYTES;
+	int error = ms_table_map_new(table, NULL, &fd, &base);
+
+	if (error)
+		return error;
+	table->fd = fd;
+	table->retired_head = table->retired_count = 0;
+	memset(table->generation, 0, sizeof(table->generation));
+	ms_table_place(table, base);
+	ms_table_write_header(table, identity, now_ns);
+	ms_table_publish(table);
+	return 0;
+}
+
+void ms_table_destroy(struct ms_table *table)
+{
+	if (table->base)
+		munmap(table->base, table->bytes);
+	if (table->fd >= 0)
+		close(table->fd);
+	table->base = NULL;
+	table->header = NULL;
+	table->rows = NULL;
+	table->lanes = NULL;
+	table->fd = -1;
+}
+
+/* ---- rows ---- */
+
+static void zero_lanes(struct ms_table *table, uint32_t row)
+{
+	static const struct ms_lane_row zero;
+	struct ms_lanes_source source = ms_table_lanes_source(table);
+	struct ms_lane_row words;
+
+	for (uint32_t lane = 0; lane < table->lane_count; lane++) {
+		if (!ms_lanes_used(&source, lane))
+			continue;
+		ms_lanes_copy(&source, lane, row, 1, &words); /* a hole stays a hole */
+		if (memcmp(&words, &zero, sizeof(zero)) != 0)
+			ms_words_zero(ms_lane_row_at(ms_lane_at(table->lanes, lane), row), sizeof(zero)); /* [W1] */
+	}
+}
+
+static void write_source(char source[MS_SOURCE_BYTES], const struct ms_row_identity *identity)
+{
+	char line[16];
+	int digits = snprintf(line, sizeof(line), ":%u", identity->source_line);
+	size_t room = MS_SOURCE_BYTES - 1 - (size_t)digits;
+	size_t length = strlen(identity->source_file);
+
+	/* The end of a long path says more than its beginning. */
+	const char *from = length > room ? identity->source_file + (length - room) : identity->source_file;
+
+	length = length > room ? room : length;
+	memcpy(source, from, length);
+	memcpy(source + length, line, (size_t)digits);
+}
+
+/* kind up to and with source, as one block of words. */
+struct identity_block {
+	uint32_t kind;
+	int32_t priority;
+	uint64_t cost_us;
+	uint64_t registered_ns;
+	char name[MS_NAME_BYTES];
+	char source[MS_SOURCE_BYTES];
+};
+_Static_assert(offsetof(struct ms_row_abi, result_seq) - offsetof(struct ms_row_abi, kind) ==
+		       sizeof(struct identity_block),
+	       "the block is what stands in the row");
+
+static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_identity *identity,
+		      uint64_t now_ns, bool used_before)
+{
+	struct ms_row_abi *to = &table->rows[row];
+	uint32_t seq = atomic_load_explicit(&to->seq, memory_order_relaxed);
+	uint32_t generation = (atomic_load_explicit(&to->generation, memory_order_relaxed) + 1) | 1;
+	struct identity_block block = {
+		.kind = identity->kind,
+		.priority = identity->priority,
+		.cost_us = identity->cost_us,
+		.registered_ns = now_ns,
+	};
+
+	strncpy(block.name, identity->name, sizeof(block.name) - 1);
+	if (identity->source_file)
+		write_source(block.source, identity);
+
+	MS_STEP("row:before-seq-odd");
+	atomic_store_explicit(&to->seq, seq | 1, memory_order_relaxed);
+	MS_STEP("row:after-seq-odd");
+	ms_words_put((unsigned char *)to + offsetof(struct ms_row_abi, kind), &block, sizeof(block)); /* [W1] */
+	if (used_before) {
+		ms_table_row_pulled(table, row, &(struct ms_row_pulled){0});
+		ms_table_row_result(table, row, &(struct ms_row_result){0});
+		zero_lanes(table, row);
+	}
+	atomic_store_explicit(&to->flags, identity->flags, memory_order_release);     /* [W1] */
+	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [W1] */
+	MS_STEP("row:before-seq-even");
+	atomic_store_explicit(&to->seq, (seq | 1) + 1, memory_order_release);         /* [W2] */
+	MS_STEP("row:before-live");
+	atomic_store_explicit(&to->state, MS_ROW_LIVE, memory_order_release);         /* [W3] */
+	MS_STEP("row:after-live");
+	table->generation[row] = generation;
+}
+
+static uint32_t now_in_ms(uint64_t now_ns)
+{
+	return (uint32_t)(now_ns / 1000000);
+}
+
+/* Retired rows come back in the order they were retired, so only the first can have cooled off. */
+static bool take_retired(struct ms_table *table, uint64_t now_ns, bool must, uint32_t *ret_row)
+{
+	if (!table->retired_count)
+		return false;
+	uint32_t row = table->retired[table->retired_head];
+
+	if (!must && now_in_ms(now_ns) - table->retired_at_ms[row] < COOL_OFF_MS)
+		return false;
+	table->retired_head = (table->retired_head + 1) % MS_ROW_COUNT;
+	table->retired_count--;
+	*ret_row = row;
+	return true;
+}
+
+static void count_registered(struct ms_table *table, int change)
+{
+	struct ms_table_header *header = table->header;
+
+	atomic_fetch_add_explicit(&header->live_rows, (uint32_t)change, memory_order_relaxed);
+	atomic_fetch_add_explicit(&header->generation, 1, memory_order_relaxed);
+}
+
+int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *identity, uint64_t now_ns,
+		     uint32_t *ret_row, uint32_t *ret_generation)
+{
+	if (!table->base)
+		return -ENOMEM;
+
+	struct ms_table_header *header = table->header;
+	uint32_t high = atomic_load_explicit(&header->row_high, memory_order_relaxed);
+	bool full = high >= MS_ROW_COUNT;
+	uint32_t row = high;
+	bool reused = take_retired(table, now_ns, full, &row);
+
+	if (!reused && full) {
+		atomic_fetch_add_explicit(&header->refused_registrations, 1, memory_order_relaxed);
+		return -ENOSPC;
+	}
+	make_live(table, row, identity, now_ns, reused);
+	if (!reused)
+		atomic_store_explicit(&header->row_high, high + 1, memory_order_release); /* [W3] */
+	count_registered(table, 1);
+	*ret_row = row;
+	*ret_generation = table->generation[row];
+	return 0;
+}
+
+void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_identity *identity, uint64_t now_ns)
+{
+	if (!table->base || table->generation[MS_ALLOCATOR_ROW])
+		return;
+	make_live(table, MS_ALLOCATOR_ROW, identity, now_ns, false);
+	count_registered(table, 1);
+}
+
+void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns)
+{
+	if (!table->base || row == MS_ALLOCATOR_ROW || row >= MS_ROW_COUNT || !table->generation[row])
+		return;
+
+	struct ms_row_abi *to = &table->rows[row];
+
+	MS_STEP("retire:before-state");
+	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);                      /* [W4] */
+	MS_STEP("retire:before-generation");
+	atomic_store_explicit(&to->generation, table->generation[row] + 1, memory_order_release);     /* [W4] */
+	table->generation[row] = 0;
+	table->retired[(table->retired_head + table->retired_count) % MS_ROW_COUNT] = (uint16_t)row;
+	table->retired_count++;
+	table->retired_at_ms[row] = now_in_ms(now_ns);
+	count_registered(table, -1);
+}
+
+void ms_table_row_set_flags(struct ms_table *table, uint32_t row, uint32_t flags)
+{
+	if (table->base && row < MS_ROW_COUNT)
+		atomic_fetch_or_explicit(&table->rows[row].flags, flags, memory_order_relaxed);
+}
+
+void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t flags)
+{
+	if (table->base && row < MS_ROW_COUNT)
+		atomic_fetch_and_explicit(&table->rows[row].flags, ~flags, memory_order_relaxed);
+}
+
+/* [W5]: words under result_seq. */
+static void put_result(struct ms_row_abi *row, void *shared, const void *from, size_t bytes)
+{
+	uint32_t seq = atomic_load_explicit(&row->result_seq, memory_order_relaxed);
+
+	atomic_store_explicit(&row->result_seq, seq | 1, memory_order_relaxed);
+	MS_STEP("result:seq-odd");
+	ms_words_put(shared, from, bytes);
+	atomic_store_explicit(&row->result_seq, (seq | 1) + 1, memory_order_release);
+	MS_STEP("result:seq-even");
+}
+
+void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled)
+{
+	if (table->base && row < MS_ROW_COUNT)
+		put_result(&table->rows[row], &table->rows[row].pulled, pulled, sizeof(*pulled));
+}
+
+void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result)
+{
+	if (table->base && row < MS_ROW_COUNT)
+		put_result(&table->rows[row], &table->rows[row].last, result, sizeof(*result));
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table/writer_sum.c - the target sums its own lanes.
+ *
+ * Reads through the descriptor, as other processes do: reading a hole through the mapping would make a
+ * page of it. Any thread; no locks, no malloc.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "table/fence.h"
+#include "table/lane.h"
+#include "table/words.h"
+#include "table/writer_internal.h"
+
+struct ms_lanes_source ms_table_lanes_source(const struct ms_table *table)
+{
+	const struct ms_table_header *header = table->header;
+
+	return (struct ms_lanes_source){
+		.fd = table->fd,
+		.lanes = table->lanes,
+		.offset = (uint64_t)(table->lanes - table->base),
+		.lane_count = table->lane_count,
+		.lane_high = atomic_load_explicit(&header->lane_high, memory_order_relaxed),
+		.shared_used = atomic_load_explicit(&header->shared_lane_used, memory_order_relaxed),
+	};
+}
+
+bool ms_lanes_used(const struct ms_lanes_source *source, uint32_t lane)
+{
+	return lane == source->lane_count - 1 ? source->shared_used : lane < source->lane_high;
+}
+
+void ms_lanes_copy(const struct ms_lanes_source *source, uint32_t lane, uint32_t first, uint32_t count,
+		   struct ms_lane_row *to)
+{
+	size_t bytes = (size_t)count * MS_LANE_ROW_BYTES;
+	uint64_t offset = (uint64_t)lane * MS_LANE_BYTES + (uint64_t)first * MS_LANE_ROW_BYTES;
+
+	if (source->fd < 0)
+		ms_words_get(to, source->lanes + offset, bytes);
+	else if (pread(source->fd, to, bytes, (off_t)(source->offset + offset)) != (ssize_t)bytes)
+		memset(to, 0, bytes);
+}
+
+static void add(_Atomic uint64_t *sum, const _Atomic uint64_t *value)
+{
+	atomic_store_explicit(sum,
+			      atomic_load_explicit(sum, memory_order_relaxed) +
+				      atomic_load_explicit(value, memory_order_relaxed),
+			      memory_order_relaxed);
+}
+
+void ms_lanes_sum(const struct ms_lanes_source *source, uint32_t first, uint32_t count,
+		  struct ms_lane_row *ret_sums)
+{
+	struct ms_lane_row batch[MS_LANES_BATCH];
+
+	memset(ret_sums, 0, count * sizeof(*ret_sums));
+	for (int pass = 0; pass < 2; pass++) {
+		for (uint32_t lane = 0; lane < source->lane_count; lane++) {
+			if (!ms_lanes_used(source, lane))
+				continue;
+			ms_lanes_copy(source, lane, first, count, batch);
+			for (uint32_t i = 0; i < count; i++) {
+				if (pass == 0) {
+					add(&ret_sums[i].removed_bytes, &batch[i].removed_bytes);
+					add(&ret_sums[i].removed_entries, &batch[i].removed_entries);
+					add(&ret_sums[i].evictions, &batch[i].evictions);
+				} else {
+					add(&ret_sums[i].added_bytes, &batch[i].added_bytes);
+					add(&ret_sums[i].added_entries, &batch[i].added_entries);
+					add(&ret_sums[i].hits, &batch[i].hits);
+					add(&ret_sums[i].misses, &batch[i].misses);
+				}
+			}
+		}
+		/* Removed before added [G5]; pairs with [L1] in lane.h. */
+		ms_fence_acquire();
+	}
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane_sum *ret_sum)
+{
+	struct ms_lane_row sum = {0};
+
+	if (table->base && row < MS_ROW_COUNT) {
+		struct ms_lanes_source source = ms_table_lanes_source(table);
+
+		ms_lanes_sum(&source, row, 1, &sum);
+	}
+	*ret_sum = (struct ms_lane_sum){
+		.bytes = less(sum.added_bytes, sum.removed_bytes),
+		.entries = less(sum.added_entries, sum.removed_entries),
+		.hits = sum.hits,
+		.misses = sum.misses,
+		.evictions = sum.evictions,
+		.inserts = sum.added_entries,
+	};
+}
