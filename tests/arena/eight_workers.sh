@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Eight forked workers, each with caches of its own, share one limit.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+case $size in
+small) limit=$((96 * mib)) keys=512 ;;
+*) limit=$((256 * mib)) keys=2048 ;;
+esac
+reference "$alloc_job" -k $keys -p 2 -w 8
+outlives $limit "$alloc_job" -k $keys -p 2 -w 8
+expect "every worker's table was found" "$(count_events target)" -ge 8
+done_testing

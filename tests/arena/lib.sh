@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # variables come from and go to the sourced and sourcing files
+# What the arena's tests share. To be sourced by a test, which run.sh starts.
+#
+# Environment: ARENA_BUILD (the build folder), ARENA_SIZE (small: under User-mode Linux, where a page
+# fault costs 45 us; full: the real jobs at their real size; else normal), ARENA_REPEAT (how often the
+# supervised run is repeated), ARENA_WORK (a folder for the test's files, made and removed by run.sh).
+set -u
+tests=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$tests/../.." && pwd)
+# shellcheck source=../../contrib/limit.sh
+. "$top/contrib/limit.sh"
+
+size=${ARENA_SIZE:-normal}
+repeat=${ARENA_REPEAT:-1}
+work=$ARENA_WORK
+memshed=$ARENA_BUILD/memshed
+alloc_job=$ARENA_BUILD/tests/arena/alloc_job
+doc_search=$ARENA_BUILD/contrib/examples/doc_search
+stdlib_analysis=$top/contrib/examples/stdlib_analysis.py
+mib=1048576
+failures=0
+started=''
+
+skip() {
+	echo "skip: $*"
+	exit 77
+}
+
+fail() {
+	echo "FAIL: $*"
+	failures=$((failures + 1))
+}
+
+# Not what is being tested: the test itself cannot go on.
+broken() {
+	echo "ERROR: $*"
+	exit 99
+}
+
+# expect WHAT COND...: a test(1) condition that must hold.
+expect() {
+	what=$1
+	shift
+	# shellcheck disable=SC2015 # echo does not fail
+	test "$@" && echo "ok: $what" || fail "$what (test $*)"
+}
+
+# until SECONDS CMD...: wait for a condition. The time only bounds how long a broken run takes.
+until_true() {
+	until_deadline=$(($(date +%s) + $1))
+	shift
+	while ! "$@"; do
+		[ "$(date +%s)" -lt $until_deadline ] || return 1
+		sleep 0.05
+	done
+}
+
+finish() {
+	for pid in $started; do
+		kill -9 "$pid" 2>/dev/null
+	done
+	limit_remove
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+done_testing() {
+	[ $failures = 0 ] || exit 1
+	exit 0
+}
+
+make_limit() {
+	limit_make "$1" || skip "$limit_why"
+}
+
+now_ms() {
+	echo $(($(date +%s%N) / 1000000))
+}
+
+# reference CMD...: what the job prints when it has all the memory it wants.
+reference() {
+	"$@" > "$work/expected" 2> "$work/reference.err" ||
+		broken "the job fails by itself ($?): $(tail -n 3 "$work/reference.err")"
+}
+
+# The same, and its peak RSS in reference_peak.
+reference_with_peak() {
+	reference /usr/bin/python3 -c 'import resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+open(sys.argv[1], "w").write(str(peak))
+sys.exit(status)' "$work/peak" "$@"
+	reference_peak=$(cat "$work/peak")
+	echo "reference: peak RSS $((reference_peak / mib)) MiB"
+}
+
+# control LIMIT CMD...: without memshed the limit ends the job, or the test proves nothing.
+control() {
+	make_limit "$1"
+	bytes=$1
+	shift
+	limit_run "$@" > "$work/control.out" 2> "$work/control.err"
+	status=$?
+	kills=$(limit_kills)
+	echo "control: limit $((bytes / mib)) MiB: status $status, oom_kill $kills"
+	expect "without memshed the OOM killer ends the job" "$kills" -ge 1
+	expect "and it fails" $status -ne 0
+	limit_remove
+}
+
+# What memshed did, by its own journal.
+count_events() {
+	grep -c "\"event\":\"$1\"" "$work/journal" 2>/dev/null || :
+}
+
+# run_supervised LIMIT CMD...: sets status, kills, peak, hits, took; output in out, err and journal.
+run_supervised() {
+	make_limit "$1"
+	bytes=$1
+	shift
+	rm -f "$work/journal"
+	begin=$(now_ms)
+	limit_run "$memshed" run --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err"
+	status=$?
+	took=$(($(now_ms) - begin))
+	kills=$(limit_kills)
+	peak=$(limit_peak)
+	hits=$(limit_hits)
+	limit_remove
+	echo "supervised: limit $((bytes / mib)) MiB: status $status, oom_kill $kills," \
+		"peak $((peak / mib)) MiB, limit hit $hits times, $took ms"
+}
+
+# The same in the background: sets run_pid (memshed's own) and leaves the limit in place.
+start_supervised() {
+	make_limit "$1"
+	shift
+	rm -f "$work/journal" "$work/pid"
+	# shellcheck disable=SC2016 # expanded inside
+	limit_run sh -c 'echo $$ > "$0"; exec "$@"' "$work/pid" \
+		"$memshed" run --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err" &
+	shell_pid=$!
+	until_true 60 test -s "$work/pid" || broken "memshed did not start"
+	run_pid=$(cat "$work/pid")
+	started="$started $run_pid"
+}
+
+# wait_supervised: for its end; sets what run_supervised sets, but took.
+wait_supervised() {
+	wait "$shell_pid"
+	status=$?
+	kills=$(limit_kills)
+	peak=$(limit_peak)
+	limit_remove
+	echo "supervised: status $status, oom_kill $kills, peak $((peak / mib)) MiB"
+}
+
+# The job's pid, which is the journal's first.
+job_pid() {
+	sed -n '/"event":"start"/ { s/.*"pid":\([0-9]*\).*/\1/p; q; }' "$work/journal"
+}
+
+# is_stopped PID: by job control, not by a tracer. The name may hold spaces: the state follows its ")".
+is_stopped() {
+	case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
+	T*) return 0 ;;
+	esac
+	return 1
+}
+
+has_event() {
+	[ "$(count_events "$1")" -gt 0 ]
+}
+
+# orders_to CACHE: how often it was asked.
+orders_to() {
+	grep '"event":"order"' "$work/journal" | grep -c "\"cache\":\"$1\"" || :
+}
+
+expect_alive() {
+	expect "with memshed the job ends well" "$status" -eq 0
+	expect "nobody was killed" "$kills" -eq 0
+	if cmp -s "$work/expected" "$work/out"; then
+		echo "ok: the output is the same"
+	else
+		fail "the output differs"
+		diff "$work/expected" "$work/out" | head -n 5
+	fi
+	[ $failures = 0 ] || { tail -n 20 "$work/err"; tail -n 20 "$work/journal"; }
+}
+
+# outlives LIMIT CMD...: the main claim, as often as asked; the expected output is known already.
+outlives() {
+	reference_limit=$1
+	shift
+	control "$reference_limit" "$@"
+	for run in $(seq "$repeat"); do
+		[ "$repeat" = 1 ] || echo "run $run of $repeat"
+		run_supervised "$reference_limit" "$@"
+		expect_alive
+		expect "memshed had something to do" -s "$work/journal"
+		[ $failures = 0 ] || break
+	done
+}

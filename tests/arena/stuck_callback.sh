@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A callback never returns: the other cache is shrunk all the same, and the stuck one is named.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+case $size in
+small) limit=$((64 * mib)) keys=1024 rate=4 ;;
+*) limit=$((256 * mib)) keys=6144 rate=32 ;;
+esac
+reference "$alloc_job" -k $keys -p 1 -f sleep
+run_supervised $limit "$alloc_job" -k $keys -p 1 -r $rate -f sleep
+expect_alive
+expect "the stuck cache was asked once" "$(orders_to stuck)" -eq 1
+expect "the other one was shrunk" "$(orders_to blocks)" -ge 1
+grep '"event":"answer"' "$work/journal" | grep '"cache":"stuck"' | grep -q '"status":"stuck"' ||
+	fail "nothing says that the cache is stuck"
+done_testing
