@@ -32,6 +32,12 @@ struct ms_meminfo {
 /** ms_budget_parse_meminfo - Return: 0; -EBADMSG when MemTotal or MemAvailable is missing or no number */
 int ms_budget_parse_meminfo(const char *text, struct ms_meminfo *ret_meminfo);
 
+/**
+ * ms_budget_writer_bytes_per_s - how fast one thread can fill memory here, for ms_pace_init()
+ * More where transparent huge pages are always on. Opens a file. See pace.h for the figures.
+ */
+uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root);
+
 struct ms_budget {
 	const struct ms_root *root;
 	uint64_t option_bytes; /* --max; 0 = none */
@@ -40,6 +46,7 @@ struct ms_budget {
 	struct ms_meminfo meminfo;
 	bool meminfo_valid;
 	uint64_t meminfo_at_ns;
+	uint64_t meminfo_rss_bytes; /* of the tree, when meminfo was read */
 };
 
 /**
@@ -53,6 +60,13 @@ struct ms_budget {
  */
 int ms_budget_open(struct ms_budget *budget, const struct ms_root *root, pid_t pid, uint64_t option_bytes);
 void ms_budget_close(struct ms_budget *budget);
+
+/**
+ * ms_budget_follow - open the cgroups again if the process moved to others
+ * Slow, opens files: call it beside ms_tree_scan(). Does nothing when it did not move.
+ * Return: 1 it moved and is followed; 0 it did not; a negative errno: the old chain stays.
+ */
+int ms_budget_follow(struct ms_budget *budget, pid_t pid);
 
 /**
  * ms_budget_sample - read all, and find the limit that binds

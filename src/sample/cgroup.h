@@ -26,7 +26,8 @@
 
 enum {
 	MS_CGROUP_LEVELS = 32, /* deeper chains lose the levels furthest from the process */
-	MS_CGROUP_PATH_BYTES = 1024,
+	MS_CGROUP_PATH_BYTES = 4096, /* PATH_MAX */
+	MS_CGROUP_MEMBERSHIP_BYTES = 16384, /* of /proc/PID/cgroup: a line per v1 hierarchy */
 };
 
 #define MS_CGROUP_NO_LIMIT UINT64_MAX
@@ -41,7 +42,7 @@ enum ms_cgroup_version {
 struct ms_cgroup_stat {
 	uint64_t anon_bytes;
 	uint64_t file_lru_bytes; /* active_file + inactive_file */
-	uint64_t swap_bytes;     /* v1 only; 0 elsewhere */
+	uint64_t hierarchy_max_bytes; /* v1: the least limit of all ancestors, also of those out of sight */
 };
 
 struct ms_cgroup_level {
@@ -50,17 +51,16 @@ struct ms_cgroup_level {
 
 	uint64_t max_bytes;      /* memory.max, memory.limit_in_bytes */
 	uint64_t high_bytes;     /* memory.high; v1 has none */
-	uint64_t swap_max_bytes; /* v2: memory.swap.max, swap alone; v1: memory.memsw.limit_in_bytes, both */
+	uint64_t swap_max_bytes; /* v2: memory.swap.max, swap alone; v1: memory.memsw.limit_in_bytes, the sum */
 	uint64_t usage_bytes;
-	uint64_t swap_usage_bytes; /* likewise */
-	uint64_t used_bytes;       /* usage without reclaimable page cache, as above */
-	uint64_t oom_kills;        /* v2: here and below; v1: processes of this very cgroup */
+	uint64_t swap_usage_bytes; /* likewise; read only where it is limited */
+	uint64_t used_bytes;       /* usage without reclaimable page cache, as above; where limited */
 
 	/* memory.stat as last read, and what stood beside it then. */
 	struct ms_cgroup_stat stat;
 	uint64_t stat_at_ns;          /* 0 = never */
 	uint64_t stat_usage_bytes;
-	uint64_t stat_tree_anon_bytes;
+	uint64_t stat_tree_anon_bytes, stat_largest_anon_bytes;
 
 	char path[MS_LIMIT_WHERE_BYTES]; /* as /proc/PID/cgroup names it; cut at the front with "..." */
 };
@@ -68,7 +68,10 @@ struct ms_cgroup_level {
 struct ms_cgroup {
 	const struct ms_root *root;
 	enum ms_cgroup_version version;
-	bool partial; /* ancestors exist that cannot be seen from here */
+	bool partial; /* ancestors exist, or may exist, that cannot be seen from here */
+	bool moved;   /* the process is in another cgroup by now: open again, where opening is allowed */
+	int membership_fd;
+	uint64_t membership_hash;
 	uint32_t level_count;
 	uint64_t limits_at_ns;
 	struct ms_cgroup_level levels[MS_CGROUP_LEVELS]; /* [0] is the process's own */
@@ -91,6 +94,9 @@ int ms_cgroup_parse_mount(const char *line, struct ms_cgroup_mount *ret_mount);
  */
 int ms_cgroup_parse_membership(const char *text, enum ms_cgroup_version *ret_version,
 			       char ret_path[MS_CGROUP_PATH_BYTES]);
+
+/** ms_cgroup_membership_hash - to notice a move without keeping the text */
+uint64_t ms_cgroup_membership_hash(const char *text);
 
 /** ms_cgroup_parse_stat - memory.stat; Return: 0; -EBADMSG when a figure is missing */
 int ms_cgroup_parse_stat(const char *text, enum ms_cgroup_version version, struct ms_cgroup_stat *ret_stat);
@@ -120,8 +126,8 @@ void ms_cgroup_close(struct ms_cgroup *cgroup);
  * @largest_anon_bytes: of its largest process: used is never below it while it is charged here
  * @now_ns: CLOCK_MONOTONIC
  *
- * memory.stat is read again when it is a second old, or at once when so much changed that it could matter,
- * at most every 10 ms. Limits are read again every 2 s.
+ * memory.stat is read again when it is a second old, or when so much changed that it could matter, at most
+ * every 10 ms. Limits are read again every 2 s; then it is also noticed when the process moved.
  *
  * Return: 0, or the first negative errno; the levels keep their last reading then.
  */
@@ -134,10 +140,11 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
 
-/** ms_cgroup_oom_kills - read now: kills counted in the process's own cgroup; Return: 0; -ENOENT; ... */
+/**
+ * ms_cgroup_oom_kills - read now: how many processes the OOM killer took
+ * v2: in the process's own cgroup and below; v1: in that very cgroup.
+ * Return: 0; -ENOENT no cgroup, or a kernel before 4.13; another negative errno.
+ */
 int ms_cgroup_oom_kills(const struct ms_cgroup *cgroup, uint64_t *ret_kills);
-
-/** ms_cgroup_pressure_path - the cgroup's memory.pressure for psi.h, below the root; -ENOENT on v1 or none */
-int ms_cgroup_pressure_path(const struct ms_cgroup *cgroup, char *path, size_t size);
 
 #endif

@@ -17,7 +17,10 @@
 
 #include "util/root.h"
 
-enum { MS_COMM_BYTES = 64 };
+enum {
+	MS_COMM_BYTES = 64,
+	MS_PROCESS_EMPTY = 1, /* a condition, not an error: see ms_process_sample() */
+};
 
 /* What is used of /proc/PID/stat. */
 struct ms_process_stat {
@@ -45,6 +48,7 @@ struct ms_process {
 	pid_t pid;
 	uint64_t start_ticks;
 	int statm_fd;
+	bool adopted; /* statm_fd is another thread's than the main one */
 };
 
 /** ms_process_page_bytes - the machine's page size */
@@ -55,6 +59,9 @@ uint64_t ms_process_page_bytes(void);
  * Return: 0; -EBADMSG when it is not that, or cut off. @ret_stat is untouched then.
  */
 int ms_process_parse_stat(const char *text, struct ms_process_stat *ret_stat);
+
+/** ms_process_is_zombie - ended, all of it: a main thread alone can be in state Z while others run */
+bool ms_process_is_zombie(const struct ms_process_stat *stat);
 
 /** ms_process_parse_statm - Return: 0; -EBADMSG not that, cut off, or more than 2^64 - 1 bytes */
 int ms_process_parse_statm(const char *text, uint64_t page_bytes, struct ms_process_memory *ret_memory);
@@ -76,14 +83,24 @@ void ms_process_close(struct ms_process *process);
 
 /**
  * ms_process_sample - one pread; 1-2 us
- * Return: 0; -ESRCH when it is gone, is a zombie, or never had memory (kernel threads); -EBADMSG; a
- * negative errno from pread. @ret_memory is untouched on failure.
+ * Return: 0; MS_PROCESS_EMPTY: alive in name only, all zero (a zombie, a kernel thread, or a process whose
+ * main thread ended while others run on: ms_process_adopt_thread() tells them apart); -ESRCH gone;
+ * -EBADMSG; a negative errno from pread. @ret_memory is untouched on failure.
  *
  * From kernel 6.2 to 6.15 the counters behind statm are summed per CPU and can be off by up to
  * CPUs x CPUs x 32 pages and more: widen the margin there.
  */
 int ms_process_sample(const struct ms_process *process, const struct ms_root *root,
 		      struct ms_process_memory *ret_memory);
+
+/**
+ * ms_process_adopt_thread - go on with another thread's statm, which is the process's as well
+ * When the main thread has ended (pthread_exit), /proc/PID/statm reads as zeros though the other threads
+ * hold all the memory.
+ * Return: 0; MS_PROCESS_EMPTY no thread has memory, but it has not ended yet; -ESRCH a zombie, or gone;
+ * another negative errno. Unchanged unless 0.
+ */
+int ms_process_adopt_thread(struct ms_process *process, const struct ms_root *root);
 
 /** ms_process_read_stat - by pid, opening; checks @start_ticks unless 0; Return: as ms_process_open() */
 int ms_process_read_stat(const struct ms_root *root, pid_t pid, uint64_t start_ticks,

@@ -26,7 +26,7 @@ struct ms_psi {
 int ms_psi_parse(const char *text, struct ms_psi_totals *ret_totals);
 
 /**
- * ms_psi_open - @path: below the root, "proc/pressure/memory" or ms_cgroup_pressure_path()
+ * ms_psi_open - @path: below the root: "proc/pressure/memory", or a v2 cgroup's memory.pressure
  * Return: 0; -ENOENT no PSI; -EOPNOTSUPP PSI is switched off; another negative errno.
  */
 int ms_psi_open(struct ms_psi *psi, const struct ms_root *root, const char *path);

@@ -15,9 +15,9 @@
  * arrays of their own beside it. A slot is used again only after ms_tree_next_change() told that its
  * process left.
  *
- * The struct is big (about 200 KiB): allocate it once. After ms_tree_init() nothing allocates; a scan opens
+ * The struct is big (about 260 KiB): allocate it once. After ms_tree_init() nothing allocates; a scan opens
  * files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
- * descriptor was left counts with what the last scan read of it.
+ * descriptor was left belongs but counts nothing; each scan tries again, and says `incomplete`.
  */
 #ifndef MS_SAMPLE_TREE_H
 #define MS_SAMPLE_TREE_H
@@ -32,7 +32,7 @@
 enum {
 	MS_TREE_CAPACITY = 1024,
 	MS_TREE_OUTSIDERS = 8192, /* remembered pids that do not belong; a cache, so any number works */
-	MS_TREE_NEWCOMERS = 1024, /* unknown pids looked at together */
+	MS_TREE_NEWCOMERS = 512,  /* unknown pids looked at together */
 };
 
 enum ms_tree_slot_state {
@@ -44,7 +44,8 @@ enum ms_tree_slot_state {
 
 struct ms_tree_member {
 	enum ms_tree_slot_state state;
-	pid_t ppid; /* when it was found */
+	pid_t ppid;    /* when it was found */
+	bool empty;    /* its last reading was all zero */
 	struct ms_process process;
 	struct ms_process_memory memory; /* last reading */
 	struct ms_process_limits limits; /* last reading; UINT64_MAX when it could not be read */
@@ -65,7 +66,9 @@ struct ms_tree_outsider {
 };
 
 struct ms_tree_newcomer {
-	pid_t pid, ppid;
+	pid_t pid, ppid; /* pid 0: dealt with */
+	uint64_t start_ticks;
+	char comm[MS_COMM_BYTES];
 };
 
 struct ms_tree {
@@ -77,7 +80,8 @@ struct ms_tree {
 	uint32_t untold;    /* CAME and LEFT: at most this many changes to tell */
 	uint32_t scans;
 	uint32_t newcomer_count;
-	bool incomplete; /* the last scan left somebody out: no slot, or a process it could not read */
+	bool incomplete; /* the last scan left somebody out: no slot, no descriptor, no memory to open one */
+	bool scan_soon;  /* a sample met a member that only a scan can judge (its main thread ended) */
 	struct ms_tree_memory memory;
 	struct ms_tree_member slots[MS_TREE_CAPACITY];
 	struct ms_tree_outsider outsiders[MS_TREE_OUTSIDERS];
@@ -103,8 +107,9 @@ int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pi
 void ms_tree_fini(struct ms_tree *tree);
 
 /**
- * ms_tree_scan - find who came and who left, and read everyone's resource limits again
- * Return: 0; a negative errno when /proc could not be listed: the members are as before, then.
+ * ms_tree_scan - find who came and who left; of every eighth member, in turn, read the resource limits again
+ * Return: 0; a negative errno when /proc could not be listed to its end: whoever was found till then is a
+ * member, nobody else left or came.
  */
 int ms_tree_scan(struct ms_tree *tree);
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* sample/pids.c - see pids.h. */
+#include "sample/pids.h"
+
+#include <errno.h>
+#include <libproc2/pids.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+/* The order of the items is the index of their results: one list for both. */
+#define ITEMS(X) \
+	X(PID, PIDS_ID_PID) \
+	X(PPID, PIDS_ID_PPID) \
+	X(UID, PIDS_ID_EUID) \
+	X(STATE, PIDS_STATE) \
+	X(THREADS, PIDS_NLWP) \
+	X(START, PIDS_TICS_BEGAN) \
+	X(RSS, PIDS_MEM_RES) \
+	X(SWAP, PIDS_VM_SWAP) \
+	X(COMM, PIDS_CMD)
+
+#define INDEX(name, item) NTH_##name,
+#define ITEM(name, item) item,
+enum { ITEMS(INDEX) NTH_COUNT };
+static const enum pids_item WANTED[NTH_COUNT] = {ITEMS(ITEM)};
+
+enum { TASK_COMM_LEN = 16 };
+
+static int start(struct pids_info **ret_info)
+{
+	enum pids_item items[NTH_COUNT];
+
+	memcpy(items, WANTED, sizeof(items));
+	*ret_info = NULL;
+	return procps_pids_new(ret_info, items, NTH_COUNT);
+}
+
+static void finish(struct pids_info **info)
+{
+	if (*info)
+		procps_pids_unref(info);
+}
+
+#define CLEANUP_INFO __attribute__((cleanup(finish)))
+
+static struct ms_pid_facts translate(const struct pids_stack *stack)
+{
+	struct pids_result *head = stack->head;
+	struct ms_pid_facts facts = {
+		.pid = head[NTH_PID].result.s_int,
+		.ppid = head[NTH_PPID].result.s_int,
+		.uid = head[NTH_UID].result.u_int,
+		.state = (char)head[NTH_STATE].result.s_ch,
+		.threads = (uint32_t)head[NTH_THREADS].result.s_int,
+		.start_ticks = head[NTH_START].result.ull_int,
+		.rss_bytes = (uint64_t)head[NTH_RSS].result.ul_int * 1024,
+		.swap_bytes = (uint64_t)head[NTH_SWAP].result.ul_int * 1024,
+	};
+
+	if (head[NTH_COMM].result.str)
+		strncat(facts.comm, head[NTH_COMM].result.str, sizeof(facts.comm) - 1);
+	return facts;
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct ms_pid_facts *left = a, *right = b;
+
+	return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+int ms_pids_list(struct ms_pid_facts **ret_facts, size_t *ret_count)
+{
+	CLEANUP_INFO struct pids_info *info;
+	int r = start(&info);
+
+	if (r < 0)
+		return r;
+	errno = 0;
+	struct pids_fetch *fetch = procps_pids_reap(info, PIDS_FETCH_TASKS_ONLY);
+
+	if (!fetch)
+		return errno ? -errno : -EIO;
+	size_t count = (size_t)fetch->counts->total;
+	struct ms_pid_facts *facts = calloc(count + 1, sizeof(*facts));
+
+	if (!facts)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		facts[i] = translate(fetch->stacks[i]);
+	qsort(facts, count, sizeof(*facts), by_pid);
+	*ret_facts = facts;
+	*ret_count = count;
+	return 0;
+}
+
+int ms_pids_facts(pid_t pid, struct ms_pid_facts *ret_facts)
+{
+	CLEANUP_INFO struct pids_info *info;
+	unsigned wanted = (unsigned)pid;
+
+	if (pid <= 0)
+		return -ESRCH;
+	int r = start(&info);
+
+	if (r < 0)
+		return r;
+	errno = 0;
+	struct pids_fetch *fetch = procps_pids_select(info, &wanted, 1, PIDS_SELECT_PID);
+
+	if (!fetch)
+		return errno && errno != ENOENT ? -errno : -ESRCH;
+	if (fetch->counts->total < 1)
+		return -ESRCH;
+	*ret_facts = translate(fetch->stacks[0]);
+	return 0;
+}
+
+int ms_pids_by_name(const char *name, struct ms_pid_facts **ret_facts, size_t *ret_count)
+{
+	MS_CLEANUP_FREE struct ms_pid_facts *facts = NULL;
+	size_t count, kept = 0;
+	int r = ms_pids_list(&facts, &count);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(facts[i].comm, name, TASK_COMM_LEN - 1) == 0)
+			facts[kept++] = facts[i];
+	*ret_count = kept;
+	*ret_facts = NULL;
+	if (kept > 0) {
+		*ret_facts = facts;
+		facts = NULL;
+	}
+	return 0;
+}
