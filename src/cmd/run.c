@@ -14,6 +14,7 @@
 
 #include "cmd/cmd.h"
 #include "config.h"
+#include "policy/policy.h"
 #include "super/super.h"
 
 static const char help[] =
@@ -89,28 +90,20 @@ static int take_option(int option, struct ms_super_options *options)
 	}
 }
 
-/* What can be compared already: two of the same unit, or all against --max. */
+/* What can be compared already; the rest is brought into line when the limit is known. */
 static int check_marks(const struct ms_super_options *options)
 {
-	const struct ms_mark high = options->high, low = options->low;
+	static const char *const faults[] = {
+		[MS_POLICY_HIGH_IS_ZERO] = "--high must be above 0",
+		[MS_POLICY_HIGH_ABOVE_MAX] = "--high must not be above --max",
+		[MS_POLICY_LOW_NOT_BELOW_HIGH] = "--low must be below --high (which is 90% of the limit by default)",
+	};
+	const struct ms_policy_config config = {.high = options->high, .low = options->low};
+	enum ms_policy_fault fault = ms_policy_check(&config, options->max_bytes);
 
-	if (high.unit != MS_MARK_UNSET && high.value == 0) {
-		ms_cmd_error("run", "--high must be above 0");
-		return -EINVAL;
-	}
-	if (high.unit == MS_MARK_BYTES && options->max_bytes && high.value > options->max_bytes) {
-		ms_cmd_error("run", "--high is above --max");
-		return -EINVAL;
-	}
-	if (high.unit == MS_MARK_UNSET || low.unit == MS_MARK_UNSET)
+	if (fault == MS_POLICY_OK)
 		return 0;
-	if (high.unit != low.unit && options->max_bytes == 0)
-		return 0; /* known when the limit is: the supervisor says so then */
-	if (ms_units_resolve(low, options->max_bytes, 0) < ms_units_resolve(high, options->max_bytes, 0))
-		return 0;
-	if (high.unit == low.unit && high.value > low.value)
-		return 0;
-	ms_cmd_error("run", "--low must be below --high");
+	ms_cmd_error("run", "%s", faults[fault]);
 	return -EINVAL;
 }
 

@@ -3,18 +3,21 @@
  * super/super.c - the order of things from fork to exit code.
  *
  * The child is forked first, then this process makes itself ready, then the child executes the
- * command, then the loop runs until it ends. One thread.
+ * command, then the loop runs until it ends. The context is not taken down: the process ends with it.
+ * One thread.
  */
 #include "super/super.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "super/child.h"
-#include "super/signals.h"
+#include "super/context.h"
+#include "super/live.h"
 #include "util/cleanup.h"
 
 /*
@@ -35,43 +38,99 @@ static int drop_inherited(const struct ms_child *child)
 	return 0;
 }
 
-static void watch(struct ms_signals *signals, struct ms_child *child)
+static const char *last_part(const char *path)
 {
-	struct pollfd poll_fd = {.fd = signals->fd, .events = POLLIN};
+	const char *slash = strrchr(path, '/');
 
-	while (!child->ended) {
-		if (ppoll(&poll_fd, 1, NULL, NULL) > 0)
-			ms_signals_dispatch(signals, child);
+	return slash ? slash + 1 : path;
+}
+
+/* Untouched pages cost nothing in the child, which is forked with this mapped. */
+static struct ms_super *allocate(const struct ms_super_options *options)
+{
+	struct ms_super *super =
+		mmap(NULL, sizeof(*super), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (super == MAP_FAILED)
+		return NULL;
+	super->options = options;
+	super->hello_fd = -1;
+	super->journal.fd = -1;
+	super->root.dirfd = -1;
+	snprintf(super->comm, sizeof(super->comm), "%s", last_part(options->argv[0]));
+	super->config = ms_policy_defaults();
+	super->config.high = options->high;
+	super->config.low = options->low;
+	return super;
+}
+
+/* Without these nothing goes: an error is told and the command is not started. */
+static int open_own(struct ms_super *super, const char **ret_what)
+{
+	int error;
+
+	*ret_what = "cannot get ready";
+	error = drop_inherited(&super->child);
+	if (error < 0)
+		return error;
+	ms_live_raise_files();
+	ms_out_open_stderr(&super->lines);
+	error = ms_signals_open(&super->signals);
+	if (error < 0)
+		return error;
+	*ret_what = super->options->journal;
+	return super->options->journal ? ms_out_open_file(&super->journal, super->options->journal) : 0;
+}
+
+/* Without these the command runs all the same, only nobody watches it: said once. */
+static void open_watch(struct ms_super *super)
+{
+	int error = ms_root_init(&super->root, "/");
+
+	super->hello_fd = ms_hello_open(super->hello_name);
+	if (error == 0)
+		error = ms_loop_prepare(super);
+	super->blind_error = error;
+}
+
+static int start(struct ms_super *super, struct ms_super_outcome *outcome)
+{
+	struct ms_child_setup setup = {
+		.argv = super->options->argv,
+		.socket_name = super->hello_name,
+		.python_dir = super->options->python_dir,
+		.signals = &super->signals,
+	};
+
+	ms_hello_choose_name(super->hello_name);
+	ms_signals_block(&super->signals);
+	outcome->what = "cannot fork";
+	outcome->error = ms_child_fork(&super->child, &setup);
+	if (outcome->error < 0)
+		return outcome->error;
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	outcome->error = open_own(super, &outcome->what);
+	if (outcome->error < 0) {
+		ms_child_cancel(&super->child);
+		return outcome->error;
 	}
+	open_watch(super);
+	outcome->error = ms_child_start(&super->child);
+	if (outcome->error < 0)
+		outcome->end = MS_SUPER_CANNOT_EXEC;
+	return outcome->error;
 }
 
 void ms_super_run(const struct ms_super_options *options, struct ms_super_outcome *ret_outcome)
 {
-	struct ms_signals signals;
-	struct ms_child child;
-	struct ms_child_setup setup = {
-		.argv = options->argv, .python_dir = options->python_dir, .signals = &signals};
+	struct ms_super *super = allocate(options);
 
-	*ret_outcome = (struct ms_super_outcome){.end = MS_SUPER_NOT_STARTED, .what = "cannot fork"};
-	ms_signals_block(&signals);
-	ret_outcome->error = ms_child_fork(&child, &setup);
-	if (ret_outcome->error < 0)
+	*ret_outcome = (struct ms_super_outcome){
+		.end = MS_SUPER_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
+	if (!super || start(super, ret_outcome) < 0)
 		return;
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	ret_outcome->what = "cannot get ready";
-	ret_outcome->error = drop_inherited(&child);
-	if (ret_outcome->error == 0)
-		ret_outcome->error = ms_signals_open(&signals);
-	if (ret_outcome->error < 0) {
-		ms_child_cancel(&child);
-		return;
-	}
-	ret_outcome->error = ms_child_start(&child);
-	if (ret_outcome->error < 0) {
-		ret_outcome->end = MS_SUPER_CANNOT_EXEC;
-		return;
-	}
-	watch(&signals, &child);
+	ms_loop_run(super);
+	ms_loop_finish(super);
 	ret_outcome->end = MS_SUPER_ENDED;
-	ret_outcome->exit_code = ms_child_exit_code(&child);
+	ret_outcome->exit_code = ms_child_exit_code(&super->child);
 }

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * super/context.h - all that the supervisor has, in one piece of memory. Between the files of
+ * src/super alone.
+ *
+ * Who includes whom: loop.c joins targets, orders, sampler and policy; orders.c posts and collects;
+ * report.c says. One thread; after ms_loop_prepare() nothing here allocates.
+ */
+#ifndef MS_SUPER_CONTEXT_H
+#define MS_SUPER_CONTEXT_H
+
+#include "policy/policy.h"
+#include "sample/budget.h"
+#include "sample/pace.h"
+#include "sample/tree.h"
+#include "super/child.h"
+#include "super/event.h"
+#include "super/hello.h"
+#include "super/journal.h"
+#include "super/out.h"
+#include "super/signals.h"
+#include "super/super.h"
+#include "super/targets.h"
+#include "util/root.h"
+
+enum { MS_FLIGHTS = 2 * MS_PLAN_ACTIONS };
+
+/* An order on its way. */
+struct ms_flight {
+	bool used;
+	bool running; /* the agent has taken it */
+	struct ms_action action;
+	struct ms_order_handle handle;
+	uint64_t posted_ns;
+	char name[MS_NAME_BYTES];
+	uint64_t cache_bytes;
+};
+
+/* The orders of one plan and what came of them. */
+struct ms_round {
+	bool open;
+	uint64_t began_ns, answered_ns; /* answered_ns: the last answer; 0 while orders are out */
+	uint64_t rss_before, rss_least;
+	uint64_t claimed_bytes;
+};
+
+struct ms_super {
+	const struct ms_super_options *options;
+	struct ms_root root;
+	struct ms_signals signals;
+	struct ms_child child;
+	struct ms_live live;
+	char comm[MS_COMM_BYTES]; /* of the command, for people: the last part of argv[0] */
+	int blind_error; /* negative errno: the command runs, but cannot be watched */
+	int hello_fd;    /* -1: tables are only looked for */
+	char hello_name[MS_HELLO_NAME_BYTES];
+
+	struct ms_out lines;   /* stderr */
+	struct ms_out journal; /* fd -1: none */
+	bool said_start;       /* on stderr: only when there is something else to say */
+	bool said_margin;
+	struct ms_limit said_limit;
+
+	struct ms_policy_config config;
+	struct ms_budget budget;
+	struct ms_pace pace;
+	struct ms_sample sample;
+	struct ms_marks marks;
+	struct ms_plan plan;
+	enum ms_why said_why; /* of a wait or a warning; MS_WHY_BELOW_HIGH = none */
+
+	struct ms_flight flights[MS_FLIGHTS];
+	uint32_t flight_count;
+	uint64_t next_seq;
+	struct ms_round round;
+
+	uint64_t started_ns;
+	uint64_t shortage_since_ns; /* 0 = none */
+	uint64_t next_scan_ns;
+	uint64_t next_state_check_ns; /* of stopped and silent targets */
+	uint64_t wake_latency_ns, order_latency_ns; /* worst of late, fading */
+	uint64_t step_ns;             /* likewise: from waking to sleeping */
+	uint64_t margin_bytes;
+	uint64_t oom_kills_before;
+	struct ms_summary summary;
+
+	char line[MS_JOURNAL_LINE_BYTES];
+	struct ms_policy_state policy;
+	uint32_t row_count;
+	struct ms_policy_row rows[MS_TARGETS_ROWS];
+	struct ms_targets targets;
+	struct ms_tree tree;
+};
+
+/* report.c */
+
+/** ms_report - say it: to the journal if there is one, else to stderr; END goes to both */
+void ms_report(struct ms_super *super, struct ms_event *event);
+
+/** ms_report_process - an event about the process in a slot */
+void ms_report_process(struct ms_super *super, enum ms_event_kind kind, uint32_t slot);
+
+/** ms_report_blind - nothing could be opened to watch the command with */
+void ms_report_blind(struct ms_super *super);
+
+/* orders.c */
+
+/** ms_orders_post - post the plan's orders, then say so */
+void ms_orders_post(struct ms_super *super, uint64_t now_ns);
+
+/** ms_orders_collect - take answers, give up what is overdue; Return: whether anything was learnt */
+bool ms_orders_collect(struct ms_super *super, uint64_t now_ns);
+
+/** ms_orders_forget - the process in this slot is gone, or executes another program */
+void ms_orders_forget(struct ms_super *super, uint32_t slot, uint64_t now_ns);
+
+/** ms_orders_settle - close the round when the reading has settled, or before the next one */
+void ms_orders_settle(struct ms_super *super, uint64_t now_ns, bool at_once);
+
+/* loop.c */
+
+/** ms_loop_prepare - open all, read once, touch every path; Return: 0 or a negative errno */
+int ms_loop_prepare(struct ms_super *super);
+
+/** ms_loop_run - until the command has ended */
+void ms_loop_run(struct ms_super *super);
+void ms_loop_finish(struct ms_super *super);
+
+#endif

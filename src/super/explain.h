@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* super/explain.h - an event as a line that a tired person understands. */
+#ifndef MS_SUPER_EXPLAIN_H
+#define MS_SUPER_EXPLAIN_H
+
+#include <stdbool.h>
+
+#include "super/event.h"
+#include "super/text.h"
+
+/** ms_explain_event - the line without its end; nothing for events that only a journal wants */
+void ms_explain_event(const struct ms_event *event, struct ms_text *line);
+
+#endif
