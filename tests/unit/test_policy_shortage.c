@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: MIT */
+/* test_policy_shortage.c - a shortage over time: hold-off, escalation, learning, the storm breaker. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy_bed.h"
+
+static void below_low_it_is_over(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_plan(&bed, 910);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 799), MS_PLAN_RECOVERED, MS_WHY_BELOW_LOW);
+	assert_plan(bed_plan(&bed, 799), MS_PLAN_NOTHING, MS_WHY_BELOW_HIGH);
+	assert_plan(bed_plan(&bed, 899), MS_PLAN_NOTHING, MS_WHY_BELOW_HIGH);
+}
+
+static void while_orders_are_out_it_waits(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 60);
+	bed_row(&bed, 0, 2, 60);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.count, 2);
+	struct ms_action second = bed.plan.actions[1];
+
+	bed_answer(&bed, 0, MS_ANSWER_DONE, 60);
+	assert_plan(bed_plan(&bed, 870), MS_PLAN_WAIT, MS_WHY_IN_FLIGHT);
+	assert_true(bed.plan.not_before_ns > bed.sample.at_ns);
+	bed.plan.actions[1] = second;
+	bed_answer(&bed, 1, MS_ANSWER_DONE, 50);
+	assert_plan(bed_plan(&bed, 820), MS_PLAN_WAIT, MS_WHY_HOLD_OFF);
+	assert_plan(bed_plan(&bed, 800), MS_PLAN_RECOVERED, MS_WHY_BELOW_LOW);
+}
+
+static void one_that_does_not_answer_does_not_keep_the_others(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	bed_row(&bed, 1, 1, 200);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.count, 1);
+	bed.rows[0].answers = false; /* it is in flight there */
+	bed_pass(&bed, 100);
+	assert_plan(bed_plan(&bed, 920), MS_PLAN_WAIT, MS_WHY_IN_FLIGHT);
+	bed_pass(&bed, 2000);
+	assert_plan(bed_plan(&bed, 930), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
+	assert_int_equal(bed.plan.actions[0].process, 1);
+	assert_int_equal(bed.state.in_flight, 2);
+}
+
+static void a_lost_answer_is_not_waited_for_for_ever(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	bed_plan(&bed, 910);
+	bed_pass(&bed, 61000);
+	assert_plan(bed_plan(&bed, 920), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
+	assert_int_equal(bed.state.in_flight, 1);
+}
+
+static void the_hold_off_is_short_near_max(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 100);
+	bed_row(&bed, 0, 2, 100);
+	bed_row(&bed, 0, 3, 300);
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_DONE, 110);
+	bed_pass(&bed, 50);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_WAIT, MS_WHY_HOLD_OFF);
+	assert_plan(bed_plan(&bed, 990), MS_PLAN_ORDERS, MS_WHY_NEAR_MAX);
+}
+
+static void what_did_not_come_back_is_asked_for_harder(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_plan(&bed, 910);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_ESCALATED);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+}
+
+static void the_share_that_came_back_is_learnt(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_plan(&bed, 920);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 120);
+	bed_answer_all(&bed);
+	/* Half of it came back: 60 of 120. The next order asks for more than the need. */
+	assert_plan(bed_plan(&bed, 860), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
+	assert_int_equal(bed.state.returned_per_mille, 750);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 80); /* 60 / 0.75 */
+}
+
+static void growth_in_the_meantime_is_no_fault_of_the_cache(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed.sample.growth_bytes_per_s = 100 * MIB;
+	bed_plan(&bed, 910);
+	bed_answer_all(&bed); /* about half a second: 50 MiB of growth */
+	bed_plan(&bed, 850);
+	assert_int_equal(bed.state.unhelpful, 0);
+	assert_true(bed.state.returned_per_mille > 900);
+}
+
+static void below_high_only_easy_bytes_are_taken(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 50);
+	bed_row(&bed, 0, 2, 300)->entries = 1;
+	bed_plan(&bed, 910);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 860), MS_PLAN_RECOVERED, MS_WHY_BELOW_HIGH);
+	bed_row(&bed, 0, 3, 300);
+	assert_plan(bed_plan(&bed, 901), MS_PLAN_ORDERS, MS_WHY_ABOVE_HIGH);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 850), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 809), MS_PLAN_RECOVERED, MS_WHY_BELOW_HIGH); /* near enough */
+}
+
+static void when_nothing_helps_it_says_so_once_and_pauses(void **state)
+{
+	struct bed bed;
+	unsigned orders = 0, warnings = 0;
+
+	(void)state;
+	bed_init(&bed);
+	for (uint32_t i = 1; i <= 40; i++)
+		bed_row(&bed, 0, i, 200);
+	/* An hour in which caches claim all that is asked, and nothing comes back. */
+	for (uint64_t end = bed.sample.at_ns + 3600 * MS_NS_PER_S; bed.sample.at_ns < end; bed_pass(&bed, 100)) {
+		bed_plan(&bed, 950);
+		if (bed.plan.kind == MS_PLAN_ORDERS) {
+			orders++;
+			bed_answer_lies(&bed);
+		}
+		warnings += bed.plan.kind == MS_PLAN_WARN;
+	}
+	assert_int_equal(warnings, 1);
+	assert_in_range(orders, 4, 25);
+}
+
+static void why_it_gave_up_is_said(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	for (uint32_t i = 1; i <= 10; i++)
+		bed_row(&bed, 0, i, 300);
+	while (bed_plan(&bed, 950)->kind == MS_PLAN_ORDERS)
+		bed_answer_lies(&bed);
+	assert_plan(&bed.plan, MS_PLAN_WARN, MS_WHY_DOES_NOT_HELP);
+
+	bed_init(&bed);
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_WARN, MS_WHY_NO_CACHES);
+	bed_pass(&bed, 100);
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+}
+
+static void the_allocator_is_asked_before_giving_up(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, MS_ALLOCATOR_ROW, 20);
+	bed_row(&bed, 1, MS_ALLOCATOR_ROW, 30);
+	bed_plan(&bed, 950);
+	assert_int_equal(bed.plan.count, 2);
+	assert_int_equal(bed.plan.actions[0].process, 1);
+	assert_int_equal(bed.plan.actions[0].row, MS_ALLOCATOR_ROW);
+	assert_int_equal(bed.state.step, MS_STEP_ALLOCATOR);
+	bed_answer_lies(&bed);
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_WARN, MS_WHY_NO_CACHES);
+}
+
+/* Free memory that cannot be given back is not tried first a second time, and blames no cache. */
+static void an_allocator_that_gives_nothing_is_not_asked_first_again(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, MS_ALLOCATOR_ROW, 300);
+	bed_row(&bed, 0, 1, 400);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, MS_ALLOCATOR_ROW);
+	bed_answer(&bed, 0, MS_ANSWER_DONE, 0);
+	bed_pass(&bed, 500);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 790), MS_PLAN_RECOVERED, MS_WHY_BELOW_LOW);
+	bed_pass(&bed, 60000);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+}
+
+static void a_pause_doubles_up_to_64_times(void **state)
+{
+	struct bed bed;
+	uint64_t first, last = 0;
+
+	(void)state;
+	bed_init(&bed);
+	bed_plan(&bed, 950);
+	first = bed.state.pause_ns;
+	assert_int_equal(first, bed.config.storm_pause_ns);
+	for (unsigned i = 0; i < 20; i++) {
+		last = bed.state.pause_ns;
+		bed.sample.at_ns = bed.state.pause_until_ns;
+		bed_plan(&bed, 950);
+		assert_int_equal(bed.plan.kind, MS_PLAN_WAIT);
+		assert_true(bed.state.pause_ns == last * 2 || bed.state.pause_ns == 64 * first);
+	}
+	assert_int_equal(last, 64 * first);
+}
+
+static void newly_cached_bytes_end_a_pause(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 0)->hits = 1;
+	assert_plan(bed_plan(&bed, 920), MS_PLAN_WARN, MS_WHY_NOTHING_LEFT);
+	bed_pass(&bed, 100);
+	bed.rows[0].row.bytes = 20 * MIB;
+	bed.rows[0].row.entries = 1000;
+	assert_plan(bed_plan(&bed, 940), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+	bed.rows[0].row.bytes = 30 * MIB;
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_ORDERS, MS_WHY_ABOVE_HIGH);
+	assert_int_equal(bed.state.pause_ns, 0);
+}
+
+static void near_max_less_is_enough_to_end_a_pause(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 0)->hits = 1;
+	bed_plan(&bed, 920);
+	bed_pass(&bed, 100);
+	bed.rows[0].row.bytes = 10 * MIB;
+	bed.rows[0].row.entries = 1000;
+	assert_plan(bed_plan(&bed, 920), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+	assert_plan(bed_plan(&bed, 990), MS_PLAN_ORDERS, MS_WHY_NEAR_MAX);
+}
+
+static void after_a_pause_one_try_and_a_longer_pause(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	while (bed_plan(&bed, 950)->kind == MS_PLAN_ORDERS)
+		bed_answer_lies(&bed);
+	assert_int_equal(bed.plan.kind, MS_PLAN_WARN);
+	bed.sample.at_ns = bed.state.pause_until_ns;
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_ORDERS, MS_WHY_PAUSE_OVER);
+	bed_answer_lies(&bed);
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+	assert_int_equal(bed.state.pause_ns, 2 * bed.config.storm_pause_ns);
+	/* The next try helps: the storm is over. */
+	bed.sample.at_ns = bed.state.pause_until_ns;
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_ORDERS, MS_WHY_PAUSE_OVER);
+	bed_answer_all(&bed);
+	assert_plan(bed_plan(&bed, 700), MS_PLAN_RECOVERED, MS_WHY_BELOW_LOW);
+	assert_int_equal(bed.state.pause_ns, 0);
+}
+
+static void a_storm_stays_quiet_when_it_moves_around_high(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_plan(&bed, 910);
+	for (unsigned i = 0; i < 100; i++) {
+		bed_pass(&bed, 700);
+		assert_int_equal(bed_plan(&bed, i % 2 ? 890 : 910)->kind, MS_PLAN_WAIT);
+		assert_true(bed.plan.not_before_ns > bed.sample.at_ns);
+	}
+}
+
+static void busy_is_asked_again_soon(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_BUSY, 0);
+	bed_pass(&bed, 30);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110); /* no blame, no escalation */
+	bed_answer(&bed, 0, MS_ANSWER_BUSY, 0);
+	bed_pass(&bed, 30);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_WAIT, MS_WHY_NOBODY_ANSWERS);
+	assert_in_range(bed.plan.not_before_ns, bed.sample.at_ns + 1, bed.sample.at_ns + 50 * MS_NS_PER_MS);
+	bed_pass(&bed, 20);
+	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_ORDERS);
+}
+
+static void busy_for_ever_is_given_up(void **state)
+{
+	struct bed bed;
+	unsigned orders = 0, warnings = 0;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	for (unsigned i = 0; i < 6000; i++) {
+		bed_pass(&bed, 10);
+		bed_plan(&bed, 910);
+		warnings += bed.plan.kind == MS_PLAN_WARN;
+		if (bed.plan.kind == MS_PLAN_ORDERS) {
+			orders++;
+			bed_answer(&bed, 0, MS_ANSWER_BUSY, 0);
+		}
+	}
+	assert_int_equal(warnings, 1);
+	assert_in_range(orders, 5, 20);
+}
+
+static void stuck_is_not_asked_for_a_long_time(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	bed_row(&bed, 0, 2, 200);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 1);
+	bed_answer(&bed, 0, MS_ANSWER_STUCK, 0);
+	bed_pass(&bed, 500);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	bed_answer_all(&bed);
+	bed_plan(&bed, 799);
+	bed_pass(&bed, 60000);
+	bed_plan(&bed, 950);
+	assert_int_equal(bed.plan.count, 1);
+	assert_int_equal(bed.plan.actions[0].row, 2);
+}
+
+static void empty_is_cleared_and_then_left(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400); /* it says 400 MiB, and frees nothing */
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_EMPTY, 0);
+	bed_pass(&bed, 500);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+	bed_answer(&bed, 0, MS_ANSWER_EMPTY, 0);
+	bed_pass(&bed, 500);
+	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_WARN);
+}
+
+static void emptied_before_the_order_came_is_no_fault(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	bed_plan(&bed, 910);
+	ms_policy_learn(&bed.state, &bed.plan.actions[0], MS_ANSWER_EMPTY, 0, 10, 0, bed.sample.at_ns + 1);
+	bed_pass(&bed, 1000);
+	bed_plan(&bed, 700);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+}
+
+static void unsupported_raises_the_level_for_this_cache_alone(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 150);
+	bed_row(&bed, 0, 2, 100);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	bed_answer(&bed, 0, MS_ANSWER_UNSUPPORTED, 0);
+	bed_pass(&bed, 500);
+	bed_plan(&bed, 980);
+	assert_int_equal(bed.plan.count, 2);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 1, 2, MS_ORDER_TRIM, 30);
+}
+
+static void another_generation_starts_afresh(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_STUCK, 0);
+	bed_pass(&bed, 500);
+	bed.rows[0].row.generation++;
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+}
+
+static void a_process_that_ended_is_forgotten(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 7, 1, 400);
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_STUCK, 0);
+	bed_pass(&bed, 500);
+	ms_policy_forget(&bed.state, 7);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.kind, MS_PLAN_ORDERS);
+}
+
+static void who_cannot_be_asked_is_waited_for(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	bed.rows[0].answers = false;
+	for (unsigned i = 0; i < 100; i++) {
+		assert_plan(bed_plan(&bed, 999), MS_PLAN_WAIT, MS_WHY_NOBODY_ANSWERS);
+		assert_true(bed.plan.not_before_ns > bed.sample.at_ns);
+		bed_pass(&bed, 200);
+	}
+	bed.rows[0].answers = true;
+	assert_plan(bed_plan(&bed, 999), MS_PLAN_ORDERS, MS_WHY_NEAR_MAX);
+}
+
+static void an_order_that_could_not_be_posted_is_tried_again(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_NONE, 0);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_WAIT, MS_WHY_HOLD_OFF);
+	bed_pass(&bed, 30);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+}
+
+static void a_cache_that_regrows_at_once_goes_later(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	bed_row(&bed, 0, 2, 250);
+	bed_plan(&bed, 920);
+	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 120);
+	bed_answer_all(&bed);
+	bed_plan(&bed, 790);
+	bed.rows[0].row.bytes += 110 * MIB; /* back within a second */
+	bed_pass(&bed, 500);
+	bed_plan(&bed, 910);
+	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	/* Alone it is asked all the same: a slow program is better than a dead one. */
+	bed.rows[1].row.bytes = bed.rows[1].row.entries = 0;
+	bed_answer_all(&bed);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 1);
+}
+
+static void who_did_not_help_goes_after_who_was_not_tried(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_row(&bed, 0, 2, 200);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 1);
+	bed_answer_lies(&bed);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 2);
+}
+
+static void a_slow_callback_makes_bytes_dear(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_row(&bed, 0, 2, 300);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 1);
+	ms_policy_learn(&bed.state, &bed.plan.actions[0], MS_ANSWER_DONE, 110 * MIB, 9000000, 390 * MIB,
+			bed.sample.at_ns + 1);
+	bed.rows[0].row.bytes = 390 * MIB;
+	bed_plan(&bed, 790);
+	bed_pass(&bed, 60000);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 2);
+}
+
+static void another_limit_cannot_be_compared_with(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_plan(&bed, 910);
+	bed_answer_all(&bed);
+	bed.marks = ms_policy_marks(&bed.config, 2000 * MIB, 0);
+	bed_plan(&bed, 1900);
+	assert_int_equal(bed.state.unhelpful, 0);
+	assert_int_equal(bed.state.returned_per_mille, 0);
+}
+
+static void a_target_that_is_gone_is_no_shortage(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_plan(&bed, 910);
+	bed.sample.processes = 0;
+	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_RECOVERED);
+	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_NOTHING);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(below_low_it_is_over),
+		cmocka_unit_test(while_orders_are_out_it_waits),
+		cmocka_unit_test(one_that_does_not_answer_does_not_keep_the_others),
+		cmocka_unit_test(a_lost_answer_is_not_waited_for_for_ever),
+		cmocka_unit_test(the_hold_off_is_short_near_max),
+		cmocka_unit_test(what_did_not_come_back_is_asked_for_harder),
+		cmocka_unit_test(the_share_that_came_back_is_learnt),
+		cmocka_unit_test(growth_in_the_meantime_is_no_fault_of_the_cache),
+		cmocka_unit_test(below_high_only_easy_bytes_are_taken),
+		cmocka_unit_test(when_nothing_helps_it_says_so_once_and_pauses),
+		cmocka_unit_test(why_it_gave_up_is_said),
+		cmocka_unit_test(the_allocator_is_asked_before_giving_up),
+		cmocka_unit_test(an_allocator_that_gives_nothing_is_not_asked_first_again),
+		cmocka_unit_test(a_pause_doubles_up_to_64_times),
+		cmocka_unit_test(newly_cached_bytes_end_a_pause),
+		cmocka_unit_test(near_max_less_is_enough_to_end_a_pause),
+		cmocka_unit_test(after_a_pause_one_try_and_a_longer_pause),
+		cmocka_unit_test(a_storm_stays_quiet_when_it_moves_around_high),
+		cmocka_unit_test(busy_is_asked_again_soon),
+		cmocka_unit_test(busy_for_ever_is_given_up),
+		cmocka_unit_test(stuck_is_not_asked_for_a_long_time),
+		cmocka_unit_test(empty_is_cleared_and_then_left),
+		cmocka_unit_test(emptied_before_the_order_came_is_no_fault),
+		cmocka_unit_test(unsupported_raises_the_level_for_this_cache_alone),
+		cmocka_unit_test(another_generation_starts_afresh),
+		cmocka_unit_test(a_process_that_ended_is_forgotten),
+		cmocka_unit_test(who_cannot_be_asked_is_waited_for),
+		cmocka_unit_test(an_order_that_could_not_be_posted_is_tried_again),
+		cmocka_unit_test(a_cache_that_regrows_at_once_goes_later),
+		cmocka_unit_test(who_did_not_help_goes_after_who_was_not_tried),
+		cmocka_unit_test(a_slow_callback_makes_bytes_dear),
+		cmocka_unit_test(another_limit_cannot_be_compared_with),
+		cmocka_unit_test(a_target_that_is_gone_is_no_shortage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
