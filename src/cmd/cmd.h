@@ -2,11 +2,13 @@
 /*
  * cmd/cmd.h - what the verbs share: the table of verbs, exit codes, and how errors are said.
  *
- * A verb gets argv with its own name at [0] and returns an exit code. Errors go to stderr once, as
- * "memshed VERB: what: why; what to do".
+ * A verb gets argv with "memshed VERB" at [0], so that getopt_long() names it, and returns an exit code.
+ * Errors go to stderr once, as "memshed VERB: what: why; what to do".
  */
 #ifndef MS_CMD_CMD_H
 #define MS_CMD_CMD_H
+
+#include <limits.h>
 
 /* Documented in memshed(1). `run` returns its child's status, so its own failures stand apart, as in
  * env(1), timeout(1) and the shell: 125 to 127. */
@@ -19,7 +21,7 @@ enum ms_exit {
 	MS_EXIT_NO_PERMISSION = 5, /* the kernel does not let us read it */
 	MS_EXIT_NO_CACHE = 6,     /* no cache of that name in the process */
 	MS_EXIT_NO_ANSWER = 7,    /* the agent did not answer in time */
-	MS_EXIT_INCOMPLETE = 8,   /* answered, but some cache was busy, unsupported or stuck */
+	MS_EXIT_INCOMPLETE = 8,   /* answered, but some cache was busy, unsupported or stuck, or gave too little */
 	MS_EXIT_AMBIGUOUS = 9,    /* several processes have that name */
 	MS_EXIT_RUN_FAILED = 125, /* run: memshed itself failed before CMD started */
 	MS_EXIT_RUN_CANNOT_EXEC = 126,
@@ -38,6 +40,9 @@ int ms_cmd_show(int argc, char **argv);
 int ms_cmd_clear(int argc, char **argv);
 int ms_cmd_shrink(int argc, char **argv);
 int ms_cmd_doctor(int argc, char **argv);
+
+/** ms_cmd_python_dir - the Python adapter's folder, put into @path; NULL when there is none */
+const char *ms_cmd_python_dir(char path[PATH_MAX]);
 
 /** ms_cmd_error - one line to stderr: "memshed VERB: ..." */
 void ms_cmd_error(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));

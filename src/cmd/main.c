@@ -6,6 +6,7 @@
  */
 #include "cmd/cmd.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@ static int help_main(int argc, char **argv);
 
 static const struct ms_verb verbs[] = {
 	{.name = "run", .help = "run a command and have its caches shrunk near the limit", .main = ms_cmd_run},
+	{.name = "list", .help = "list the processes that have caches", .main = ms_cmd_list},
+	{.name = "show", .help = "show one process: its budget and its caches", .main = ms_cmd_show},
 	{.name = "help", .help = "explain memshed, or a verb", .main = help_main},
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
@@ -71,11 +74,26 @@ static int say_unknown(const char *name)
 	return MS_EXIT_USAGE;
 }
 
-static int call_verb(const char *name, int argc, char **argv)
+/* getopt_long() begins its messages with argv[0]. */
+static int call_verb(char *name, int argc, char **argv)
 {
 	const struct ms_verb *verb = find_verb(name);
+	char title[32];
 
-	return verb ? verb->main(argc, argv) : say_unknown(name);
+	if (!verb)
+		return say_unknown(name);
+	snprintf(title, sizeof(title), "memshed %s", name);
+	argv[0] = title;
+	return verb->main(argc, argv);
+}
+
+/* Output that did not arrive (a full disk, a closed pipe) must not look like success. */
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	ms_cmd_error(NULL, "standard output: %s", strerror(errno));
+	return code == MS_EXIT_OK ? MS_EXIT_FAILURE : code;
 }
 
 /* "memshed help VERB" is "memshed VERB --help". */
@@ -99,8 +117,10 @@ int main(int argc, char **argv)
 		return MS_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return help_main(1, argv);
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
-		return printf("memshed %s\n", PACKAGE_VERSION) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
-	return call_verb(argv[1], argc - 1, argv + 1);
+		return finish(help_main(1, argv));
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("memshed " PACKAGE_VERSION);
+		return finish(MS_EXIT_OK);
+	}
+	return finish(call_verb(argv[1], argc - 1, argv + 1));
 }

@@ -133,7 +133,7 @@ static bool holds_adapter(const char *dir)
 }
 
 /* The adapter stands where this program stands: in the build tree beside it, else as installed. */
-static const char *find_python_dir(char path[PATH_MAX])
+const char *ms_cmd_python_dir(char path[PATH_MAX])
 {
 	char dir[PATH_MAX / 2], relative[PATH_MAX / 2 - 1];
 	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
@@ -190,7 +190,7 @@ int ms_cmd_run(int argc, char **argv)
 	if (check_marks(&options) < 0)
 		return MS_EXIT_RUN_FAILED;
 	options.argv = &argv[optind];
-	options.python_dir = find_python_dir(python_dir);
+	options.python_dir = ms_cmd_python_dir(python_dir);
 	ms_super_run(&options, &outcome);
 	return say_outcome(argv[optind], &outcome);
 }

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/terms.h"
+#include "util/clock.h"
+#include "util/units.h"
+
+bool ms_age_us(uint64_t stamp_ns, uint64_t now_ns, uint64_t *ret_us)
+{
+	if (stamp_ns == 0 || stamp_ns > now_ns)
+		return false;
+	*ret_us = (now_ns - stamp_ns) / MS_NS_PER_US;
+	return true;
+}
+
+static const struct ms_row *find_row(const struct ms_row *rows, unsigned count, uint32_t row)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (rows[i].row == row)
+			return &rows[i];
+	return NULL;
+}
+
+/* " for 12s", or nothing when that is not known. */
+static const char *since(const struct ms_agent *agent, char text[32])
+{
+	char duration[MS_UNITS_TEXT];
+
+	text[0] = '\0';
+	if (agent->since_known)
+		snprintf(text, 32, " for %s", ms_units_format_duration(duration, agent->since_us));
+	return text;
+}
+
+static void describe_state(struct ms_agent *agent, char *text, size_t size)
+{
+	char name[MS_ESCAPED_NAME], time[32];
+
+	if (agent->process_state == 'T')
+		snprintf(text, size, "target stopped (T)");
+	else if (agent->process_state == 't')
+		snprintf(text, size, "target stopped by a debugger (t)");
+	else if (agent->state == MS_AGENT_ENTERING)
+		snprintf(text, size, "waits for the host's lock%s", since(agent, time));
+	else if (agent->state == MS_AGENT_RUNNING && agent->in_callback)
+		snprintf(text, size, "in callback %s%s", ms_escape_name(name, agent->callback), since(agent, time));
+	else if (agent->state == MS_AGENT_NONE)
+		snprintf(text, size, "not started");
+	else
+		snprintf(text, size, "%s", ms_terms_agent_state(agent->state));
+}
+
+void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows, unsigned count,
+		       char process_state, uint64_t now_ns, struct ms_agent *ret_agent)
+{
+	const struct ms_table_info *info = &target->table.info;
+	struct ms_agent agent = {.mode = info->agent_mode, .state = info->agent_state, .process_state = process_state};
+	const struct ms_row *row = find_row(rows, count, info->current_row);
+
+	agent.since_known = ms_age_us(info->current_since_ns, now_ns, &agent.since_us);
+	if (agent.state == MS_AGENT_RUNNING && row && info->current_since_ns != 0) {
+		agent.in_callback = true;
+		snprintf(agent.callback, sizeof(agent.callback), "%s",
+			 row->row == MS_ALLOCATOR_ROW ? "allocator" : row->name);
+	}
+	for (unsigned i = 0; i < count; i++)
+		agent.stuck += !!(rows[i].flags & MS_ROW_STUCK);
+	describe_state(&agent, agent.text, sizeof(agent.text));
+	if (agent.stuck > 0) {
+		size_t length = strlen(agent.text);
+		snprintf(agent.text + length, sizeof(agent.text) - length, ", %u stuck", agent.stuck);
+	}
+	*ret_agent = agent;
+}
+
+json_t *ms_agent_json(const struct ms_agent *agent)
+{
+	json_t *object = json_object();
+	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
+
+	ms_json_set(object, "mode", ms_json_text(ms_terms_agent_mode(agent->mode)));
+	ms_json_set(object, "state", ms_json_text(ms_terms_agent_state(agent->state)));
+	ms_json_set(object, "process_state", ms_json_text(ms_terms_process_state(agent->process_state)));
+	ms_json_set(object, "callback", ms_json_text(agent->in_callback ? agent->callback : NULL));
+	ms_json_set(object, "since_us", ms_json_number(waits && agent->since_known, agent->since_us));
+	ms_json_set(object, "stuck", json_integer(agent->stuck));
+	return object;
+}

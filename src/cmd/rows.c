@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/rows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/escape.h"
+#include "memshed.h"
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+bool ms_row_is_counted(const struct ms_row *row)
+{
+	return !(row->flags & MS_ROW_PULLED) || row->pulled_at_ns != 0 || row->bytes != 0;
+}
+
+bool ms_row_is_estimated(const struct ms_row *row)
+{
+	return row->flags & MEMSHED_CACHE_ESTIMATED;
+}
+
+uint64_t ms_row_lookups(const struct ms_row *row)
+{
+	return add(row->hits, row->misses);
+}
+
+struct ms_row_totals ms_rows_total(const struct ms_row *rows, unsigned count)
+{
+	struct ms_row_totals totals = {0};
+
+	for (unsigned i = 0; i < count; i++) {
+		if (rows[i].row == MS_ALLOCATOR_ROW)
+			continue;
+		totals.caches++;
+		totals.bytes = add(totals.bytes, rows[i].bytes);
+		totals.entries = add(totals.entries, rows[i].entries);
+		totals.estimated |= ms_row_is_estimated(&rows[i]);
+		totals.uncounted += !ms_row_is_counted(&rows[i]);
+	}
+	return totals;
+}
+
+const struct ms_row *ms_rows_allocator(const struct ms_row *rows, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (rows[i].row == MS_ALLOCATOR_ROW)
+			return &rows[i];
+	return NULL;
+}
+
+const char *ms_row_label(const struct ms_row *row)
+{
+	return row->row == MS_ALLOCATOR_ROW ? "allocator" : row->name;
+}
+
+static const char *const sort_keys[] = {
+	[MS_SORT_BYTES] = "bytes",   [MS_SORT_ENTRIES] = "entries",   [MS_SORT_HITS] = "hits",
+	[MS_SORT_MISSES] = "misses", [MS_SORT_RATE] = "rate",	      [MS_SORT_AGE] = "age",
+	[MS_SORT_NAME] = "name",     [MS_SORT_PRIORITY] = "priority",
+};
+
+int ms_rows_sort_key(const char *text, enum ms_row_sort *ret_sort)
+{
+	for (unsigned i = 0; i < sizeof(sort_keys) / sizeof(sort_keys[0]); i++) {
+		if (strcmp(text, sort_keys[i]) == 0) {
+			*ret_sort = (enum ms_row_sort)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int larger_first(double a, double b)
+{
+	return a > b ? -1 : a < b;
+}
+
+/* Rows without look-ups come after those whose every look-up missed. */
+static double rate(const struct ms_row *row)
+{
+	uint64_t lookups = ms_row_lookups(row);
+
+	return lookups > 0 ? (double)row->hits / (double)lookups : -1;
+}
+
+static int compare_by(const struct ms_row *a, const struct ms_row *b, enum ms_row_sort sort)
+{
+	switch (sort) {
+	case MS_SORT_ENTRIES:
+		return larger_first((double)a->entries, (double)b->entries);
+	case MS_SORT_HITS:
+		return larger_first((double)a->hits, (double)b->hits);
+	case MS_SORT_MISSES:
+		return larger_first((double)a->misses, (double)b->misses);
+	case MS_SORT_RATE:
+		return larger_first(rate(a), rate(b));
+	case MS_SORT_AGE:
+		return larger_first((double)b->registered_ns, (double)a->registered_ns);
+	case MS_SORT_PRIORITY:
+		return larger_first(b->priority, a->priority);
+	case MS_SORT_NAME:
+		return strcmp(a->name, b->name);
+	case MS_SORT_BYTES:
+		break;
+	}
+	return 0;
+}
+
+static int compare(const void *left, const void *right, void *ctx)
+{
+	const struct ms_row *a = left, *b = right;
+	int order = compare_by(a, b, *(const enum ms_row_sort *)ctx);
+
+	if (order == 0 && a->bytes != b->bytes)
+		order = a->bytes > b->bytes ? -1 : 1;
+	if (order == 0)
+		order = strcmp(a->name, b->name);
+	return order ? order : (int)a->row - (int)b->row;
+}
+
+void ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort)
+{
+	qsort_r(rows, count, sizeof(*rows), compare, &sort);
+}
+
+/* Microseconds to recreate a byte, as declared; 0 when nothing was. */
+static double byte_cost(const struct ms_row *row)
+{
+	return row->bytes == 0 ? 0 : (double)row->cost_us * (double)row->entries / (double)row->bytes;
+}
+
+static unsigned rank(const struct ms_row *row)
+{
+	return (row->row == MS_ALLOCATOR_ROW) * 4u + !!(row->flags & MS_ROW_UNHELPFUL) * 2u +
+	       !!(row->flags & MEMSHED_CACHE_MANUAL);
+}
+
+static int compare_cheapest(const void *left, const void *right)
+{
+	const struct ms_row *a = left, *b = right;
+
+	if (rank(a) != rank(b))
+		return rank(a) < rank(b) ? -1 : 1;
+	if (a->priority != b->priority)
+		return a->priority < b->priority ? -1 : 1;
+	int order = larger_first(byte_cost(b), byte_cost(a));
+	if (order)
+		return order;
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	return (int)a->row - (int)b->row;
+}
+
+void ms_rows_sort_cheapest(struct ms_row *rows, unsigned count)
+{
+	qsort(rows, count, sizeof(*rows), compare_cheapest);
+}
+
+static bool equals(const char *name, const char *wanted)
+{
+	size_t length = strlen(wanted);
+
+	if (length > 0 && wanted[length - 1] == '*')
+		return strncmp(name, wanted, length - 1) == 0;
+	return strcmp(name, wanted) == 0;
+}
+
+static bool equals_escaped(enum ms_escape_charset charset, const char *name, const char *wanted)
+{
+	char shown[MS_ESCAPED_NAME];
+
+	ms_escape(charset, shown, sizeof(shown), name, strnlen(name, MS_NAME_BYTES));
+	return equals(shown, wanted);
+}
+
+bool ms_row_matches(const struct ms_row *row, const char *wanted)
+{
+	if (row->row == MS_ALLOCATOR_ROW)
+		return strcmp(wanted, "allocator") == 0;
+	return strcmp(row->name, wanted) == 0 || equals(row->name, wanted) ||
+	       equals_escaped(MS_ESCAPE_UTF8, row->name, wanted) ||
+	       equals_escaped(MS_ESCAPE_ASCII, row->name, wanted);
+}

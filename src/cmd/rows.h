@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd/rows.h - sums over rows, the orders rows stand in, and which rows a name means. Plain functions.
+ */
+#ifndef MS_CMD_ROWS_H
+#define MS_CMD_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table/reader.h"
+
+/* All caches together; the allocator's row is none of them. */
+struct ms_row_totals {
+	uint64_t caches, bytes, entries;
+	bool estimated; /* some of the bytes are an estimate */
+	uint64_t uncounted; /* caches that count themselves and have not yet */
+};
+
+struct ms_row_totals ms_rows_total(const struct ms_row *rows, unsigned count);
+
+/** ms_rows_allocator - its row, or NULL */
+const struct ms_row *ms_rows_allocator(const struct ms_row *rows, unsigned count);
+
+/** ms_row_is_counted - false for a cache that is to be asked for its size and was not yet */
+bool ms_row_is_counted(const struct ms_row *row);
+bool ms_row_is_estimated(const struct ms_row *row);
+
+/** ms_row_lookups - hits and misses together */
+uint64_t ms_row_lookups(const struct ms_row *row);
+
+/** ms_row_label - its name, and "allocator" for row 0: what people and scripts call it by */
+const char *ms_row_label(const struct ms_row *row);
+
+enum ms_row_sort {
+	MS_SORT_BYTES = 0,
+	MS_SORT_ENTRIES,
+	MS_SORT_HITS,
+	MS_SORT_MISSES,
+	MS_SORT_RATE,
+	MS_SORT_AGE,
+	MS_SORT_PRIORITY,
+	MS_SORT_NAME,
+};
+
+/** ms_rows_sort_key - "bytes", "entries", ...; Return: 0; -EINVAL */
+int ms_rows_sort_key(const char *text, enum ms_row_sort *ret_sort);
+
+/** ms_rows_sort - largest, oldest, lowest priority first, names as they are; equal ones by size, then name */
+void ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort);
+
+/**
+ * ms_rows_sort_cheapest - the one to give up first, first
+ *
+ * By: helpful before those that keep freeing nothing; what the policy may shrink before what only a
+ * person may; lower priority; less declared time to recreate a byte (none declared counts as 0);
+ * larger. The allocator's row stands last.
+ */
+void ms_rows_sort_cheapest(struct ms_row *rows, unsigned count);
+
+/**
+ * ms_row_matches - whether @wanted means this row
+ * @wanted: the name as it is, or as it is shown (escaped); with a trailing '*' all names that begin so;
+ * "allocator" means row 0
+ */
+bool ms_row_matches(const struct ms_row *row, const char *wanted);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd/show_text.c - memshed show for people: a few lines on the process, then the table of its caches. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/render.h"
+#include "cmd/show.h"
+#include "cmd/terms.h"
+#include "memshed.h"
+#include "table/control.h"
+#include "util/units.h"
+
+enum { WIDE_COLUMNS = 110 };
+
+/* "RSS         1.21G  and what there is to say about it" */
+static void print_fact(const char *what, const char *value, const char *text)
+{
+	printf("%-10s %7s%s%s\n", what, value, text[0] ? "  " : "", text);
+}
+
+static void print_memory(const struct ms_show *show)
+{
+	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], part[3][MS_RENDER_CELL], text[256];
+	const char *allocator = show->target->table.info.allocator;
+	bool heap_known = show->allocator && ms_row_is_counted(show->allocator);
+	uint64_t explained, rss_bytes = show->facts.rss_bytes;
+	char name[MS_ESCAPED_NAME];
+	int at = snprintf(text, sizeof(text), "caches %s, free in %s's heap %s; ",
+			  ms_render_bytes(part[0], true, show->totals.estimated, show->totals.bytes),
+			  ms_escape_name(name, allocator[0] ? allocator : "the allocator"),
+			  ms_render_bytes(part[1], heap_known, false, heap_known ? show->allocator->bytes : 0));
+
+	if (!ms_show_explained(show, &explained))
+		snprintf(text + at, sizeof(text) - (size_t)at, "together more than the RSS");
+	else
+		snprintf(text + at, sizeof(text) - (size_t)at, "not explained %s",
+			 ms_render_bytes(part[2], true, show->totals.estimated, rss_bytes - explained));
+	print_fact("RSS", ms_render_bytes(rss, true, false, rss_bytes), text);
+	print_fact("swap", ms_render_bytes(swap, true, false, show->facts.swap_bytes), "");
+}
+
+/* "cgroup1 memory.limit_in_bytes of /job: 1.3G used (87%)" */
+static int describe_limit(const struct ms_limit *limit, char *text, size_t size)
+{
+	char used[MS_RENDER_CELL], share[MS_RENDER_CELL], where[MS_ESCAPED_BYTES(MS_LIMIT_WHERE_BYTES)];
+
+	ms_escape(ms_escape_terminal_charset(), where, sizeof(where), limit->where,
+		  strnlen(limit->where, sizeof(limit->where)));
+	return snprintf(text, size, "%s%s%s: %s used (%s)", ms_limit_source_name(limit->source), where[0] ? " of " : "",
+			where, ms_render_bytes(used, true, false, limit->used_bytes),
+			ms_render_share(share, limit->used_bytes, limit->max_bytes));
+}
+
+static void print_budget(const struct ms_show *show)
+{
+	const struct ms_limit *limit = &show->sample.limit;
+	char max[MS_RENDER_CELL], high[MS_RENDER_CELL], low[MS_RENDER_CELL], text[1280];
+
+	if (limit->source == MS_LIMIT_NONE) {
+		print_fact("budget", "-", "no limit is known");
+		return;
+	}
+	describe_limit(limit, text, sizeof(text));
+	print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
+	ms_render_bytes(high, true, false, show->marks.high_bytes);
+	ms_render_bytes(low, true, false, show->marks.low_bytes);
+	if (show->supervised)
+		snprintf(text, sizeof(text), "memshed run, pid %d, shrinks above %s down to %s; processes: %u",
+			 (int)show->supervisor.pid, high, low, show->sample.processes);
+	else
+		snprintf(text, sizeof(text), "nobody watches it; `memshed run` would shrink above %s down to %s", high,
+			 low);
+	print_fact("", "", text);
+}
+
+static bool same_limit(const struct ms_limit *a, const struct ms_limit *b)
+{
+	return a->source == b->source && strcmp(a->where, b->where) == 0;
+}
+
+static void print_other_limits(const struct ms_show *show)
+{
+	const char *what = "others";
+
+	for (uint32_t i = 0; i < show->limit_count; i++) {
+		char max[MS_RENDER_CELL], text[1280];
+
+		if (same_limit(&show->limits[i], &show->sample.limit))
+			continue;
+		describe_limit(&show->limits[i], text, sizeof(text));
+		print_fact(what, ms_render_bytes(max, true, false, show->limits[i].max_bytes), text);
+		what = "";
+	}
+}
+
+static void print_agent(const struct ms_show *show)
+{
+	const struct ms_table_info *info = &show->target->table.info;
+	char trimmed[MS_RENDER_CELL], text[160];
+
+	printf("%-10s %7s  %s\n", "agent", ms_terms_agent_mode(show->agent.mode), show->agent.text);
+	if (info->orders == 0 && info->trims == 0)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " orders carried out; allocator trimmed %" PRIu64 " times, RSS fell by %s",
+		 info->orders, info->trims, ms_render_bytes(trimmed, true, false, info->trimmed_bytes));
+	print_fact("", "", text);
+}
+
+static const char *last_text(const struct ms_show *show, const struct ms_row *row, bool wide, char text[MS_RENDER_CELL])
+{
+	char claimed[MS_RENDER_CELL], ago[MS_RENDER_CELL];
+	uint64_t ago_us;
+
+	if (row->flags & MS_ROW_STUCK)
+		return "stuck now";
+	if (row->last.order_seq == 0)
+		return "-";
+	int at = snprintf(text, MS_RENDER_CELL, "%s", ms_answer_status_name(row->last.status));
+	if (row->last.claimed_bytes > 0)
+		at += snprintf(text + at, MS_RENDER_CELL - (size_t)at, " %s",
+			       ms_render_bytes(claimed, true, ms_row_is_estimated(row), row->last.claimed_bytes));
+	if (wide && ms_age_us(row->last.finished_ns, show->now_ns, &ago_us))
+		snprintf(text + at, MS_RENDER_CELL - (size_t)at, ", %s ago", ms_render_us(ago, true, ago_us));
+	return text;
+}
+
+static void add_cache(struct libscols_table *table, const struct ms_show *show, const struct ms_row *row, bool wide)
+{
+	char bytes[MS_RENDER_CELL], entries[MS_RENDER_CELL], hits[MS_RENDER_CELL], misses[MS_RENDER_CELL],
+		rate[MS_RENDER_CELL], age[MS_RENDER_CELL], last[MS_RENDER_CELL], name[MS_ESCAPED_NAME],
+		source[MS_ESCAPED_NAME];
+	bool counted = ms_row_is_counted(row), looked_up = ms_row_lookups(row) > 0;
+	uint64_t age_us = 0;
+	bool aged = ms_age_us(row->registered_ns, show->now_ns, &age_us);
+	const char *const cells[] = {
+		ms_render_bytes(bytes, counted, ms_row_is_estimated(row), row->bytes),
+		ms_render_short(entries, counted, row->entries),
+		ms_render_short(hits, looked_up, row->hits),
+		ms_render_short(misses, looked_up, row->misses),
+		ms_render_share(rate, row->hits, ms_row_lookups(row)),
+		ms_render_us(age, aged, age_us),
+		ms_terms_kind(row->kind),
+		last_text(show, row, wide, last),
+		ms_escape_name(name, row->name),
+		ms_escape_name(source, row->source[0] ? row->source : "-"),
+	};
+	ms_render_line(table, cells);
+}
+
+static void print_caches(const struct ms_show *show)
+{
+	static const struct ms_render_column columns[] = {
+		{"BYTES", MS_RENDER_RIGHT},  {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
+		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT},	   {"AGE", MS_RENDER_RIGHT},
+		{"KIND", MS_RENDER_LEFT},    {"LAST", MS_RENDER_LEFT},	   {"NAME", MS_RENDER_WRAP},
+		{"SOURCE", MS_RENDER_LEFT},
+	};
+	bool wide = ms_render_width() >= WIDE_COLUMNS;
+	unsigned count = sizeof(columns) / sizeof(columns[0]) - !wide, shown = 0;
+	struct libscols_table *table = ms_render_new(columns, count);
+	struct ms_row_totals left = {0};
+
+	for (unsigned i = 0; i < show->row_count; i++) {
+		const struct ms_row *row = &show->rows[i];
+
+		if (row->row == MS_ALLOCATOR_ROW)
+			continue;
+		if (shown++ < show->shown) {
+			add_cache(table, show, row, wide);
+			continue;
+		}
+		left.caches++;
+		left.bytes += row->bytes;
+		left.estimated |= ms_row_is_estimated(row);
+	}
+	ms_render_print(table);
+	char bytes[MS_RENDER_CELL];
+	if (left.caches > 0)
+		printf("... and %" PRIu64 " more, %s in all: --all shows them\n", left.caches,
+		       ms_render_bytes(bytes, true, left.estimated, left.bytes));
+}
+
+static void print_notes(const struct ms_show *show)
+{
+	uint64_t refused = show->target->table.info.refused_registrations;
+
+	if (show->totals.uncounted > 0)
+		printf("%" PRIu64 " caches have not been counted yet.\n", show->totals.uncounted);
+	if (refused > 0)
+		printf("%" PRIu64 " caches are missing here: the table was full when they registered.\n", refused);
+}
+
+void ms_show_print_text(const struct ms_show *show)
+{
+	printf("%s, %s, uid %u\n", show->target->label, ms_terms_process_state(show->facts.state),
+	       (unsigned)show->facts.uid);
+	print_memory(show);
+	print_budget(show);
+	print_other_limits(show);
+	print_agent(show);
+	putchar('\n');
+	if (show->totals.caches == 0)
+		puts("No caches at the moment.");
+	else
+		print_caches(show);
+	print_notes(show);
+}
