@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd/order.c - memshed clear and memshed shrink: choose the caches, have them asked, say what came of it.
+ */
+#include "cmd/order.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/nearest.h"
+#include "cmd/rows.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/units.h"
+
+static const char clear_help[] =
+	"Usage: memshed clear PID|NAME [CACHE...] [--timeout T] [--dry-run] [--json]\n"
+	"Have a process drop everything that these caches hold; without a CACHE, all of them, and then\n"
+	"have its allocator give back what it holds free.\n\n"
+	"  CACHE          a cache's name; prefix* for all that begin so; allocator for the allocator\n"
+	"      --timeout T  how long one cache may take (default 10s; 500ms, 2m)\n"
+	"  -n, --dry-run  say what would be asked, ask nothing\n"
+	"  -a, --all      a line for every cache, not only the first 40\n"
+	"      --json     for scripts\n"
+	"  -h, --help     this text\n\n"
+	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See memshed-clear(1).\n";
+
+static const char shrink_help[] =
+	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--json]\n"
+	"Have a process free SIZE from these caches, the cheapest first, and no more than needed; without a\n"
+	"CACHE, from all of them, and then have its allocator give back what it holds free.\n\n"
+	"  -b, --bytes SIZE  how much: 1.5G, 800M, 1048576\n"
+	"  CACHE          a cache's name; prefix* for all that begin so; allocator for the allocator\n"
+	"      --timeout T  how long one cache may take (default 10s; 500ms, 2m)\n"
+	"  -n, --dry-run  say what would be asked, ask nothing\n"
+	"  -a, --all      a line for every cache, not only the first 40\n"
+	"      --json     for scripts\n"
+	"  -h, --help     this text\n\n"
+	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See memshed-shrink(1).\n";
+
+enum { IN_FLIGHT = 8, DEFAULT_TIMEOUT_US = 10000000 };
+
+struct options {
+	const char *verb;
+	bool shrink, dry_run, json, all, help;
+	uint64_t wanted_bytes; /* shrink */
+	uint64_t timeout_us;
+	const char *target;
+	char **names;
+	unsigned name_count;
+};
+
+static int take_bytes(const char *text, struct options *options)
+{
+	int error = ms_units_parse_bytes(text, &options->wanted_bytes);
+
+	if (error == 0 && options->wanted_bytes > 0)
+		return 0;
+	ms_cmd_error(options->verb, "--bytes %s: %s", text,
+		     error == -ERANGE ? "out of range"
+		     : error == 0     ? "nothing to free"
+				      : "not a size; write it like 1.5G, 800M or 1048576");
+	return MS_EXIT_USAGE;
+}
+
+static int take_timeout(const char *text, struct options *options)
+{
+	int error = ms_units_parse_duration(text, &options->timeout_us);
+
+	if (error == 0 && options->timeout_us > 0)
+		return 0;
+	ms_cmd_error(options->verb, "--timeout %s: %s", text,
+		     error == 0 || error == -ERANGE ? "out of range" : "not a time; write it like 10s, 500ms or 2m");
+	return MS_EXIT_USAGE;
+}
+
+static int take_option(int option, struct options *options)
+{
+	switch (option) {
+	case 'b':
+		return take_bytes(optarg, options);
+	case 't':
+		return take_timeout(optarg, options);
+	case 'n':
+		options->dry_run = true;
+		return 0;
+	case 'a':
+		options->all = true;
+		return 0;
+	case 'j':
+		options->json = true;
+		return 0;
+	case 'h':
+		options->help = true;
+		return 0;
+	default:
+		return MS_EXIT_USAGE; /* getopt has said why */
+	}
+}
+
+static int take_arguments(int argc, char **argv, struct options *options)
+{
+	if (optind >= argc) {
+		ms_cmd_error(options->verb, "say which process: `memshed %s PID|NAME ...`", options->verb);
+		return MS_EXIT_USAGE;
+	}
+	if (options->shrink && options->wanted_bytes == 0) {
+		ms_cmd_error("shrink", "say how much: --bytes SIZE; `memshed clear` is for everything");
+		return MS_EXIT_USAGE;
+	}
+	options->target = argv[optind];
+	options->names = &argv[optind + 1];
+	options->name_count = (unsigned)(argc - optind - 1);
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+	static const struct option clear_options[] = {
+		{.name = "timeout", .has_arg = required_argument, .val = 't'},
+		{.name = "dry-run", .has_arg = no_argument, .val = 'n'},
+		{.name = "all", .has_arg = no_argument, .val = 'a'},
+		{.name = "json", .has_arg = no_argument, .val = 'j'},
+		{.name = "help", .has_arg = no_argument, .val = 'h'},
+		{0},
+	};
+	static const struct option shrink_options[] = {
+		{.name = "bytes", .has_arg = required_argument, .val = 'b'},
+		{.name = "timeout", .has_arg = required_argument, .val = 't'},
+		{.name = "dry-run", .has_arg = no_argument, .val = 'n'},
+		{.name = "all", .has_arg = no_argument, .val = 'a'},
+		{.name = "json", .has_arg = no_argument, .val = 'j'},
+		{.name = "help", .has_arg = no_argument, .val = 'h'},
+		{0},
+	};
+	int option, code = 0;
+
+	while (code == 0 && (option = getopt_long(argc, argv, options->shrink ? "b:nah" : "nah",
+						  options->shrink ? shrink_options : clear_options, NULL)) != -1)
+		code = take_option(option, options);
+	return code || options->help ? code : take_arguments(argc, argv, options);
+}
+
+/* Say which names are near one that is none. */
+static enum ms_exit say_no_cache(const char *verb, const char *label, const char *wanted, const struct ms_row *rows,
+				 unsigned count)
+{
+	struct ms_nearest nearest = ms_nearest_start(wanted);
+	char list[MS_NEAREST_NAMES * (MS_ESCAPED_NAME + 4)] = "", name[MS_ESCAPED_NAME];
+	size_t at = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		ms_nearest_add(&nearest, ms_row_label(&rows[i]));
+	for (unsigned i = 0; i < nearest.count; i++)
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "",
+				       ms_escape_name(name, nearest.names[i]));
+	if (nearest.count > 0)
+		ms_cmd_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
+	else
+		ms_cmd_error(verb, "%s: no cache '%s'; `memshed show` lists them", label, wanted);
+	return MS_EXIT_NO_CACHE;
+}
+
+/* Move the rows that were named to the front. */
+static enum ms_exit select_rows(const struct options *options, const char *label, struct ms_row *rows, unsigned count,
+				unsigned *ret_count)
+{
+	unsigned kept = 0;
+
+	for (unsigned n = 0; n < options->name_count; n++) {
+		bool found = false;
+
+		for (unsigned i = 0; i < count && !found; i++)
+			found = ms_row_matches(&rows[i], options->names[n]);
+		if (!found)
+			return say_no_cache(options->verb, label, options->names[n], rows, count);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		bool wanted = options->name_count == 0;
+
+		for (unsigned n = 0; n < options->name_count && !wanted; n++)
+			wanted = ms_row_matches(&rows[i], options->names[n]);
+		if (wanted)
+			rows[kept++] = rows[i];
+	}
+	*ret_count = kept;
+	return MS_EXIT_OK;
+}
+
+/* To shrink, a cache that says it is empty need not be asked. */
+static unsigned drop_empty(struct ms_row *rows, unsigned count)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (rows[i].bytes > 0 || !ms_row_is_counted(&rows[i]) || rows[i].row == MS_ALLOCATOR_ROW)
+			rows[kept++] = rows[i];
+	return kept;
+}
+
+/* For --dry-run: aim as if every cache gave what it holds. */
+static void aim_all(struct ms_post *posts, unsigned count, uint64_t wanted_bytes)
+{
+	uint64_t remaining = wanted_bytes;
+	unsigned i = 0;
+
+	for (; i < count && (wanted_bytes == 0 || remaining > 0); i++) {
+		ms_post_aim(&posts[i], remaining);
+		posts[i].tries = 1; /* would be asked */
+		remaining -= posts[i].row.bytes < remaining ? posts[i].row.bytes : remaining;
+	}
+	for (; i < count; i++)
+		if (posts[i].row.row == MS_ALLOCATOR_ROW)
+			posts[i].tries = 1;
+}
+
+static void warn_if_stopped(const struct options *options, const struct ms_target *target)
+{
+	char state = ms_target_state(target), timeout[MS_UNITS_TEXT];
+
+	if (state != 'T' && state != 't')
+		return;
+	ms_cmd_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s", target->label,
+		     state == 't' ? " by a debugger" : "", state == 'T' ? " (kill -CONT)" : "",
+		     ms_units_format_duration(timeout, options->timeout_us));
+}
+
+static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
+{
+	struct ms_pid_facts facts;
+
+	if (ms_pids_facts(target->facts.pid, &facts) < 0 || facts.start_ticks != target->facts.start_ticks)
+		return false;
+	*ret_bytes = facts.rss_bytes;
+	return true;
+}
+
+static enum ms_exit say_end(const char *verb, const struct ms_target *target, enum ms_post_end end)
+{
+	switch (end) {
+	case MS_POST_ENDED:
+		return MS_EXIT_OK;
+	case MS_POST_TIMED_OUT:
+		ms_cmd_error(verb, "%s: its agent did not answer in time; `memshed show %d` says what it is doing",
+			     target->label, (int)target->facts.pid);
+		return MS_EXIT_NO_ANSWER;
+	case MS_POST_TARGET_GONE:
+		ms_cmd_error(verb, "%s: the process ended while it was asked", target->label);
+		return MS_EXIT_NO_PROCESS;
+	case MS_POST_INTERRUPTED:
+		ms_cmd_error(verb, "interrupted; orders not yet begun were taken back");
+		return MS_EXIT_FAILURE;
+	case MS_POST_NO_SLOT:
+		ms_cmd_error(verb, "%s: others have posted as many orders as it takes; try again", target->label);
+		return MS_EXIT_NO_ANSWER;
+	case MS_POST_BROKEN:
+		break;
+	}
+	ms_cmd_error(verb, "%s: its control page cannot be understood: damaged, or made by another version", target->label);
+	return MS_EXIT_FAILURE;
+}
+
+/* What the answers come to, when all were given. */
+static enum ms_exit judge(const struct options *options, const struct ms_order_report *report)
+{
+	bool incomplete = false, stopped = false, estimated;
+	char claimed[MS_UNITS_TEXT], wanted[MS_UNITS_TEXT];
+
+	for (unsigned i = 0; i < report->count; i++) {
+		const struct ms_post *post = &report->posts[i];
+		uint32_t status = post->answer.status;
+
+		if (post->outcome == MS_POST_NO_ANSWER || (post->outcome == MS_POST_ANSWERED && status == MS_ANSWER_STOPPED))
+			stopped = true;
+		else if (post->outcome == MS_POST_ANSWERED && post->row.row != MS_ALLOCATOR_ROW)
+			incomplete |= status == MS_ANSWER_BUSY || status == MS_ANSWER_UNSUPPORTED ||
+				      status == MS_ANSWER_STUCK || status == MS_ANSWER_INVALID;
+	}
+	if (stopped)
+		return say_end(options->verb, report->target, MS_POST_TIMED_OUT);
+	if (options->shrink && ms_order_claimed(report, &estimated) < options->wanted_bytes) {
+		ms_cmd_error("shrink", "%s of %s were claimed: the caches gave no more",
+			     ms_units_format_bytes(claimed, ms_order_claimed(report, &estimated)),
+			     ms_units_format_bytes(wanted, options->wanted_bytes));
+		incomplete = true;
+	}
+	return incomplete ? MS_EXIT_INCOMPLETE : MS_EXIT_OK;
+}
+
+static enum ms_exit post(const struct options *options, struct ms_target *target, struct ms_order_report *report)
+{
+	struct ms_post_job job = {
+		.target = target,
+		.posts = report->posts,
+		.count = report->count,
+		.in_flight = options->shrink ? 1 : IN_FLIGHT, /* how much is asked next depends on what came */
+		.timeout_us = options->timeout_us,
+		.wanted_bytes = options->wanted_bytes,
+	};
+	uint64_t start_ns = ms_clock_ns();
+
+	warn_if_stopped(options, target);
+	enum ms_post_end end = ms_post_all(&job);
+	report->duration_us = (ms_clock_ns() - start_ns) / MS_NS_PER_US;
+	report->rss_after_known = read_rss(target, &report->rss_after_bytes);
+	return end == MS_POST_ENDED ? judge(options, report) : say_end(options->verb, target, end);
+}
+
+static enum ms_exit order(const struct options *options, struct ms_target *target, struct ms_row *rows, unsigned count)
+{
+	struct ms_post *posts MS_CLEANUP_FREE = calloc(count + 1, sizeof(*posts));
+	struct ms_order_report report = {
+		.target = target,
+		.posts = posts,
+		.count = count,
+		.dry_run = options->dry_run,
+		.wanted_bytes = options->wanted_bytes,
+		.shown = options->all ? UINT_MAX : MS_ORDER_SHOWN,
+	};
+	enum ms_exit code = MS_EXIT_OK;
+
+	if (!posts)
+		return ms_open_failure(options->verb, target->label, 0, -ENOMEM);
+	for (unsigned i = 0; i < count; i++)
+		posts[i].row = rows[i];
+	report.rss_before_known = read_rss(target, &report.rss_before_bytes);
+	if (options->dry_run)
+		aim_all(posts, count, options->wanted_bytes);
+	else
+		code = post(options, target, &report);
+	if (options->json)
+		ms_order_print_json(&report);
+	else
+		ms_order_print_text(&report);
+	return code;
+}
+
+static enum ms_exit order_target(const struct options *options, struct ms_target *target)
+{
+	struct ms_row *rows MS_CLEANUP_FREE = NULL;
+	int found = ms_target_rows(target, &rows);
+	unsigned count = 0;
+
+	if (found < 0)
+		return ms_open_failure(options->verb, target->label, target->facts.uid, found);
+	enum ms_exit code = select_rows(options, target->label, rows, (unsigned)found, &count);
+	if (code != MS_EXIT_OK)
+		return code;
+	if (options->shrink)
+		count = drop_empty(rows, count);
+	ms_rows_sort_cheapest(rows, count);
+	uint32_t agent = target->table.info.agent_state;
+	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
+		ms_cmd_error(options->verb, "%s: its agent is stopped: nobody would carry out an order", target->label);
+		return MS_EXIT_NO_ANSWER;
+	}
+	return order(options, target, rows, count);
+}
+
+static int run_verb(int argc, char **argv, struct options *options, const char *help)
+{
+	struct ms_target *target = NULL;
+	int code = parse(argc, argv, options);
+
+	if (options->help)
+		return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
+	if (code != 0)
+		return code;
+	ms_json_start();
+	code = ms_target_find(options->verb, options->target, !options->dry_run, &target);
+	if (code == MS_EXIT_OK)
+		code = order_target(options, target);
+	ms_target_free(target);
+	/* Whoever started us sees that a signal ended it. */
+	if (ms_post_signal()) {
+		fflush(stdout);
+		signal(ms_post_signal(), SIG_DFL);
+		raise(ms_post_signal());
+	}
+	return code;
+}
+
+int ms_cmd_clear(int argc, char **argv)
+{
+	struct options options = {.verb = "clear", .timeout_us = DEFAULT_TIMEOUT_US};
+
+	return run_verb(argc, argv, &options, clear_help);
+}
+
+int ms_cmd_shrink(int argc, char **argv)
+{
+	struct options options = {.verb = "shrink", .shrink = true, .timeout_us = DEFAULT_TIMEOUT_US};
+
+	return run_verb(argc, argv, &options, shrink_help);
+}
