@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd/doctor.c - memshed doctor: which sources, limits and privileges exist here, and what follows.
+ */
+#include "cmd/doctor.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/json.h"
+#include "cmd/render.h"
+#include "util/escape.h"
+
+static const char help[] =
+	"Usage: memshed doctor [--json]\n"
+	"Say which sources, limits and privileges exist here, and what follows from each for memshed.\n"
+	"Changes nothing. Run it where the job will run: in the same container, as the same user.\n\n"
+	"      --json  for scripts\n"
+	"  -h, --help  this text\n\n"
+	"ok: as good as it gets; limited: works, but less well; missing: memshed does without.\n"
+	"Always ends with 0. See memshed-doctor(1).\n";
+
+static const struct {
+	const char *name; /* as in JSON */
+	ms_check_fn *check;
+} checks[] = {
+	{"kernel", ms_check_kernel},
+	{"memory", ms_check_memory},
+	{"swap", ms_check_swap},
+	{"overcommit", ms_check_overcommit},
+	{"huge pages", ms_check_thp},
+	{"cgroup", ms_check_cgroup},
+	{"limits", ms_check_limits},
+	{"child cgroup", ms_check_child_cgroup},
+	{"pressure", ms_check_psi},
+	{"page faults", ms_check_perf},
+	{"memfd", ms_check_memfd},
+	{"pidfd", ms_check_pidfd},
+	{"others", ms_check_others},
+	{"ptrace scope", ms_check_ptrace},
+	{"hidepid", ms_check_hidepid},
+	{"real time", ms_check_fifo},
+	{"locked memory", ms_check_mlock},
+	{"oom score", ms_check_oom_score},
+	{"python", ms_check_python},
+};
+enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
+
+static const char *const states[] = {
+	[MS_CHECK_OK] = "ok",
+	[MS_CHECK_LIMITED] = "limited",
+	[MS_CHECK_MISSING] = "missing",
+};
+
+void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows, ...)
+{
+	va_list args;
+
+	check->state = state;
+	snprintf(check->found, sizeof(check->found), "%s", found);
+	va_start(args, follows);
+	vsnprintf(check->follows, sizeof(check->follows), follows, args);
+	va_end(args);
+}
+
+ssize_t ms_check_read(const struct ms_root *root, const char *path, char *text, size_t size)
+{
+	ssize_t length = ms_root_read_text(root, text, size, "%s", path);
+
+	if (length > 0 && text[length - 1] == '\n')
+		text[--length] = '\0';
+	return length;
+}
+
+/* Width of the first two, with what separates them. */
+enum { FIRST_COLUMNS = 22 };
+
+static void print_text(const struct ms_check results[CHECK_COUNT])
+{
+	static const struct ms_render_column columns[] = {
+		{"CHECK", MS_RENDER_LEFT},
+		{"STATE", MS_RENDER_LEFT},
+		{"WHAT IS HERE, AND WHAT FOLLOWS", MS_RENDER_LINES},
+	};
+	struct libscols_table *table = ms_render_new(columns, 3);
+	unsigned width = ms_render_width();
+
+	for (unsigned i = 0; i < CHECK_COUNT; i++) {
+		char found[MS_ESCAPED_BYTES(sizeof(results[i].found))];
+		char text[sizeof(found) + sizeof(results[i].follows) + 4];
+
+		ms_escape(ms_escape_terminal_charset(), found, sizeof(found), results[i].found,
+			  strlen(results[i].found));
+		snprintf(text, sizeof(text), "%s%s%s", found, results[i].follows[0] ? ": " : "", results[i].follows);
+		if (width != UINT_MAX)
+			ms_render_wrap_words(text, width > FIRST_COLUMNS + 40 ? width - FIRST_COLUMNS : 40);
+		ms_render_line(table, (const char *const[]){checks[i].name, states[results[i].state], text});
+	}
+	ms_render_print(table);
+}
+
+static void print_json(const struct ms_check results[CHECK_COUNT])
+{
+	json_t *document = json_object(), *array = json_array();
+
+	for (unsigned i = 0; i < CHECK_COUNT; i++) {
+		json_t *object = json_object();
+
+		ms_json_set(object, "name", ms_json_text(checks[i].name));
+		ms_json_set(object, "state", ms_json_text(states[results[i].state]));
+		ms_json_set(object, "found", ms_json_text(results[i].found));
+		ms_json_set(object, "follows", ms_json_text(results[i].follows));
+		json_array_append_new(array, object);
+	}
+	ms_json_set(document, "checks", array);
+	ms_json_print(document);
+}
+
+static int examine(bool json)
+{
+	struct ms_check results[CHECK_COUNT] = {0};
+	struct ms_root root;
+
+	if (ms_root_init(&root, "/") < 0) {
+		ms_cmd_error("doctor", "/ cannot be opened");
+		return MS_EXIT_FAILURE;
+	}
+	for (unsigned i = 0; i < CHECK_COUNT; i++)
+		checks[i].check(&root, &results[i]);
+	ms_root_fini(&root);
+	if (json)
+		print_json(results);
+	else
+		print_text(results);
+	return MS_EXIT_OK;
+}
+
+int ms_cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{.name = "json", .has_arg = no_argument, .val = 'j'},
+		{.name = "help", .has_arg = no_argument, .val = 'h'},
+		{0},
+	};
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h')
+			return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
+		if (option != 'j')
+			return MS_EXIT_USAGE;
+		json = true;
+	}
+	if (optind < argc) {
+		ms_cmd_error("doctor", "%s: doctor takes no argument", argv[optind]);
+		return MS_EXIT_USAGE;
+	}
+	ms_json_start();
+	return examine(json);
+}

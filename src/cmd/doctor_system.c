@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd/doctor_system.c - the checks that read a file and know what it means. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/doctor.h"
+#include "sample/budget.h"
+#include "util/units.h"
+
+int ms_check_statm_doubtful(const char *release)
+{
+	unsigned major = 0, minor = 0;
+
+	if (sscanf(release, "%u.%u", &major, &minor) != 2)
+		return 0;
+	return major == 6 && minor >= 2 && minor <= 15;
+}
+
+void ms_check_kernel(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char release[128], size[MS_UNITS_TEXT];
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	/* A per-CPU counter holds back max(32, 2 x CPUs) pages on each CPU: lib/percpu_counter.c. */
+	uint64_t batch = cpus > 16 ? 2 * (uint64_t)cpus : 32;
+	uint64_t error_bytes = batch * (uint64_t)cpus * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (ms_check_read(root, "proc/sys/kernel/osrelease", release, sizeof(release)) < 0) {
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "version not known", "/proc/sys may not be read");
+		return;
+	}
+	char found[192];
+	snprintf(found, sizeof(found), "Linux %s, %ld CPUs", release, cpus);
+	if (ms_check_statm_doubtful(release) && cpus > 1)
+		ms_check_say(ret_check, MS_CHECK_LIMITED, found,
+			     "from 6.2 to 6.15 the RSS of a process can be off by up to about %s on so many CPUs; keep "
+			     "high that far from max",
+			     ms_units_format_bytes(size, error_bytes));
+	else
+		ms_check_say(ret_check, MS_CHECK_OK, found, "RSS as read from /proc is exact enough");
+}
+
+static int read_meminfo(const struct ms_root *root, struct ms_meminfo *ret_meminfo)
+{
+	char text[8192];
+	ssize_t length = ms_root_read_text(root, text, sizeof(text), "proc/meminfo");
+
+	return length < 0 ? (int)length : ms_budget_parse_meminfo(text, ret_meminfo);
+}
+
+void ms_check_memory(const struct ms_root *root, struct ms_check *ret_check)
+{
+	struct ms_meminfo memory;
+	char found[96], total[MS_UNITS_TEXT], available[MS_UNITS_TEXT];
+
+	if (read_meminfo(root, &memory) < 0) {
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "MemAvailable not known",
+			     "the machine itself cannot be taken as a limit; give --max");
+		return;
+	}
+	snprintf(found, sizeof(found), "%s, %s available", ms_units_format_bytes(total, memory.total_bytes),
+		 ms_units_format_bytes(available, memory.available_bytes));
+	ms_check_say(ret_check, MS_CHECK_OK, found, "MemAvailable is the limit where no other binds");
+}
+
+void ms_check_swap(const struct ms_root *root, struct ms_check *ret_check)
+{
+	struct ms_meminfo memory;
+	char found[96], total[MS_UNITS_TEXT], used[MS_UNITS_TEXT];
+
+	if (read_meminfo(root, &memory) < 0 || memory.swap_total_bytes == 0) {
+		ms_check_say(ret_check, MS_CHECK_OK, "none", "at the limit the OOM killer comes at once, nothing slows it");
+		return;
+	}
+	snprintf(found, sizeof(found), "%s, %s used", ms_units_format_bytes(total, memory.swap_total_bytes),
+		 ms_units_format_bytes(used, memory.swap_total_bytes - memory.swap_free_bytes));
+	ms_check_say(ret_check, MS_CHECK_LIMITED, found,
+		     "a cache may be swapped out, which hides it from the RSS; clearing it reads it back first");
+}
+
+void ms_check_overcommit(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char mode[32];
+
+	if (ms_check_read(root, "proc/sys/vm/overcommit_memory", mode, sizeof(mode)) < 0)
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode not known", "/proc/sys may not be read");
+	else if (strcmp(mode, "2") == 0)
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode 2: strict",
+			     "allocations fail before the RSS reaches a limit, and memshed does not see that limit");
+	else
+		ms_check_say(ret_check, MS_CHECK_OK, strcmp(mode, "1") == 0 ? "mode 1: always" : "mode 0: heuristic",
+			     "memory runs out when it is touched, which is what memshed watches");
+}
+
+void ms_check_thp(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char modes[96];
+
+	if (ms_check_read(root, "sys/kernel/mm/transparent_hugepage/enabled", modes, sizeof(modes)) < 0)
+		ms_check_say(ret_check, MS_CHECK_OK, "none", "memory grows by small pages");
+	else if (strstr(modes, "[always]"))
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "always",
+			     "jobs fill memory several times as fast, and freed pieces of a huge page stay resident; leave "
+			     "more room between high and max");
+	else if (strstr(modes, "[never]"))
+		ms_check_say(ret_check, MS_CHECK_OK, "never", "memory grows by small pages");
+	else
+		ms_check_say(ret_check, MS_CHECK_OK, "only where a program asks (madvise)",
+			     "memory grows by small pages elsewhere");
+}
+
+void ms_check_psi(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char text[512];
+	ssize_t length = ms_root_read_text(root, text, sizeof(text), "proc/pressure/memory");
+
+	if (length > 0)
+		ms_check_say(ret_check, MS_CHECK_OK, "pressure stall information is there",
+			     "stalls of the whole machine can be told from growth of the job");
+	else if (length == -EOPNOTSUPP)
+		ms_check_say(ret_check, MS_CHECK_MISSING, "switched off", "psi=1 on the kernel's command line turns it on; "
+									  "memshed does without");
+	else
+		ms_check_say(ret_check, MS_CHECK_MISSING, "not in this kernel", "memshed does without");
+}
+
+void ms_check_perf(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char level[32], found[64];
+
+	if (ms_check_read(root, "proc/sys/kernel/perf_event_paranoid", level, sizeof(level)) < 0) {
+		ms_check_say(ret_check, MS_CHECK_MISSING, "no perf events in this kernel",
+			     "page faults cannot be counted; RSS is sampled up to 1000 times a second");
+		return;
+	}
+	snprintf(found, sizeof(found), "perf_event_paranoid is %s", level);
+	if (atoi(level) <= 2 || geteuid() == 0)
+		ms_check_say(ret_check, MS_CHECK_OK, found, "page faults of own processes may be counted from outside");
+	else
+		ms_check_say(ret_check, MS_CHECK_MISSING, found,
+			     "page faults may not be counted; RSS is sampled up to 1000 times a second");
+}
+
+void ms_check_ptrace(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char scope[32], found[64];
+
+	if (ms_check_read(root, "proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) < 0) {
+		ms_check_say(ret_check, MS_CHECK_OK, "no Yama", "reading a table asks for no more than the same user");
+		return;
+	}
+	snprintf(found, sizeof(found), "yama ptrace_scope is %s", scope);
+	ms_check_say(ret_check, MS_CHECK_OK, found, "it limits debuggers; memshed only reads, which it does not limit");
+}
+
+/* The options of the mount at /proc, as mountinfo has them after " - ". */
+static int find_proc_options(char *text, char **ret_options)
+{
+	char *state;
+
+	for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
+		char *rest = strstr(line, " - proc ");
+
+		if (rest && strstr(line, " /proc ") && strstr(line, " /proc ") < rest) {
+			*ret_options = rest;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+void ms_check_hidepid(const struct ms_root *root, struct ms_check *ret_check)
+{
+	char text[65536], *options = NULL;
+	ssize_t length = ms_root_read_text(root, text, sizeof(text), "proc/self/mountinfo");
+
+	if ((length < 0 && length != -EFBIG) || find_proc_options(text, &options) < 0)
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "the mount of /proc is not known",
+			     "processes of others may be hidden");
+	else if (strstr(options, "hidepid=") && !strstr(options, "hidepid=0") && !strstr(options, "hidepid=off"))
+		ms_check_say(ret_check, geteuid() == 0 ? MS_CHECK_OK : MS_CHECK_LIMITED, strstr(options, "hidepid="),
+			     "processes of other users are not shown at all");
+	else
+		ms_check_say(ret_check, MS_CHECK_OK, "processes of all users are shown",
+			     "names are found whoever runs them");
+}
