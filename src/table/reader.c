@@ -260,7 +260,8 @@ static void keep(struct kept *kept, const struct ms_row *row)
 	struct ms_row *heap = kept->rows + kept->front;
 
 	if (kept->count < kept->capacity) {
-		kept->front = kept->count == 0 && row->row == MS_ALLOCATOR_ROW;
+		if (kept->count == 0)
+			kept->front = row->row == MS_ALLOCATOR_ROW;
 		kept->rows[kept->count++] = *row;
 		return;
 	}

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading tables: honest ones, hostile ones, and ones that are being written. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "memshed.h"
+#include "table/lane.h"
+#include "table/reader.h"
+#include "table/writer.h"
+#include "table_forge.h"
+#include "util/clock.h"
+
+static struct ms_table table;
+static struct ms_table_scratch scratch;
+static struct ms_table_reader reader;
+static struct ms_row rows[256];
+
+static int set_up(void **state)
+{
+	(void)state;
+	return ms_table_create(&table, 42, 7);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	ms_table_destroy(&table);
+	return 0;
+}
+
+static uint32_t add_named(const char *name, uint32_t flags)
+{
+	struct ms_row_identity identity = {.name = name, .source_file = "a.c", .source_line = 5, .flags = flags,
+					   .kind = MEMSHED_KIND_FILE, .priority = 3, .cost_us = 11};
+	uint32_t row, generation;
+
+	assert_int_equal(ms_table_row_add(&table, &identity, 77, &row, &generation), 0);
+	return row;
+}
+
+static struct ms_lane_row *counters(uint32_t lane, uint32_t row)
+{
+	return ms_lane_row_at(ms_lane_at(table.lanes, lane), row);
+}
+
+static void open_own(void)
+{
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, getpid(), NULL), 0);
+	assert_int_equal(reader.info.identity, 42);
+}
+
+/* ---- honest tables ---- */
+
+static void reads_what_was_written(void **state)
+{
+	(void)state;
+	uint32_t row = add_named("charged", MS_ROW_PARTIAL | 1u << 30 | MEMSHED_CACHE_MANUAL);
+
+	table.header->lane_high = 2;
+	table.header->shared_lane_used = 1;
+	ms_lane_add(&counters(0, row)->added_bytes, 1000);
+	ms_lane_add(&counters(1, row)->removed_bytes, 100);
+	ms_lane_add_shared(&counters(table.lane_count - 1, row)->added_bytes, 1);
+	ms_lane_add(&counters(1, row)->added_entries, 4);
+	ms_lane_add(&counters(1, row)->removed_entries, 1);
+	ms_lane_add(&counters(0, row)->hits, 5);
+	ms_lane_add(&counters(0, row)->misses, 6);
+	ms_lane_add(&counters(0, row)->evictions, 7);
+	ms_table_row_result(&table, row, &(struct ms_row_result){.order_seq = 8, .claimed_bytes = 9});
+
+	open_own();
+	assert_int_equal(ms_table_read_rows(&reader, rows, 10), 1);
+	assert_int_equal(rows[0].row, row);
+	assert_int_equal(rows[0].generation, 1);
+	assert_int_equal(rows[0].flags, MS_ROW_PARTIAL | MEMSHED_CACHE_MANUAL);
+	assert_int_equal(rows[0].kind, MEMSHED_KIND_FILE);
+	assert_int_equal(rows[0].priority, 3);
+	assert_int_equal(rows[0].cost_us, 11);
+	assert_int_equal(rows[0].registered_ns, 77);
+	assert_string_equal(rows[0].name, "charged");
+	assert_string_equal(rows[0].source, "a.c:5");
+	assert_int_equal(rows[0].bytes, 901);
+	assert_int_equal(rows[0].entries, 3);
+	assert_int_equal(rows[0].inserts, 4);
+	assert_int_equal(rows[0].hits, 5);
+	assert_int_equal(rows[0].misses, 6);
+	assert_int_equal(rows[0].evictions, 7);
+	assert_int_equal(rows[0].pulled_at_ns, 0);
+	assert_int_equal(rows[0].last.order_seq, 8);
+	assert_int_equal(rows[0].last.claimed_bytes, 9);
+	ms_table_close(&reader);
+}
+
+static void pulled_fields_replace_charged_ones(void **state)
+{
+	(void)state;
+	uint32_t row = add_named("both", MS_ROW_PULLED);
+
+	table.header->lane_high = 1;
+	ms_lane_add(&counters(0, row)->added_bytes, 1000);
+	ms_lane_add(&counters(0, row)->hits, 5);
+	ms_table_row_pulled(&table, row, &(struct ms_row_pulled){.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_INSERTS,
+								 .at_ns = 99, .bytes = 4, .hits = 12, .inserts = 6});
+	open_own();
+	assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
+	assert_int_equal(rows[0].bytes, 4);
+	assert_int_equal(rows[0].inserts, 6);
+	assert_int_equal(rows[0].hits, 5);
+	assert_int_equal(rows[0].pulled_at_ns, 99);
+	assert_int_equal(ms_table_read_row(&reader, row, 3, &rows[0]), -ENOENT);
+	assert_int_equal(ms_table_read_row(&reader, row + 1, 1, &rows[0]), -ENOENT);
+	assert_int_equal(ms_table_read_row(&reader, MS_ROW_COUNT, 1, &rows[0]), -ENOENT);
+	assert_int_equal(ms_table_read_row(&reader, UINT32_MAX, 1, &rows[0]), -ENOENT);
+	ms_table_close(&reader);
+}
+
+static void retired_rows_are_left_out(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 150; i++)
+		add_named("x", 0);
+	for (uint32_t row = 1; row <= 150; row += 2)
+		ms_table_row_retire(&table, row, 1);
+	open_own();
+	assert_int_equal(ms_table_read_rows(&reader, rows, 256), 75);
+	for (uint32_t i = 0; i < 75; i++)
+		assert_int_equal(rows[i].row, 2 * i + 2);
+	assert_int_equal(reader.info.live_rows, 75);
+	ms_table_close(&reader);
+}
+
+static void the_largest_are_kept(void **state)
+{
+	(void)state;
+	uint64_t sum = 0;
+
+	table.header->lane_high = 1;
+	ms_table_row_add_allocator(&table, &(struct ms_row_identity){.name = "glibc"}, 1);
+	for (unsigned i = 0; i < 200; i++)
+		ms_lane_add(&counters(0, add_named("x", 0))->added_bytes, (i * 37) % 200 + 1); /* 1 to 200 */
+	open_own();
+	assert_int_equal(ms_table_read_rows(&reader, rows, 11), 11);
+	assert_int_equal(rows[0].row, MS_ALLOCATOR_ROW);
+	for (unsigned i = 1; i < 11; i++) {
+		assert_true(rows[i].bytes > 190);
+		sum += rows[i].bytes;
+	}
+	assert_int_equal(sum, 191 + 192 + 193 + 194 + 195 + 196 + 197 + 198 + 199 + 200);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 1), 1);
+	assert_int_equal(rows[0].row, MS_ALLOCATOR_ROW);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 0), 0);
+	ms_table_close(&reader);
+}
+
+static void reading_makes_no_page(void **state)
+{
+	(void)state;
+	struct stat before, after;
+
+	for (int i = 0; i < 200; i++)
+		add_named("x", 0);
+	table.header->lane_high = table.lane_count - 1;
+	table.header->shared_lane_used = 1;
+	open_own();
+	assert_int_equal(fstat(table.fd, &before), 0);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 256), 200);
+	assert_int_equal(fstat(table.fd, &after), 0);
+	assert_int_equal(before.st_blocks, after.st_blocks);
+	ms_table_close(&reader);
+}
+
+/* ---- hostile headers ---- */
+
+static void assert_refused(const struct ms_table_header *header)
+{
+	int fd = forge_table(header, NULL, 0, NULL);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), -EBADMSG);
+	close(fd);
+}
+
+#define ASSERT_FIELD_REFUSED(field, value)                                                                   \
+	do {                                                                                                 \
+		struct ms_table_header wrong = forge_header();                                               \
+		wrong.field = value;                                                                         \
+		assert_refused(&wrong);                                                                      \
+	} while (0)
+
+static void a_forged_table_opens(void **state)
+{
+	(void)state;
+	struct ms_table_header header = forge_header();
+	int fd = forge_table(&header, NULL, 0, NULL);
+
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), 0); /* else the next test proves nothing */
+	assert_int_equal(ms_table_read_rows(&reader, rows, 10), 0);
+	ms_table_close(&reader);
+}
+
+static void wrong_header_fields_are_refused(void **state)
+{
+	(void)state;
+	ASSERT_FIELD_REFUSED(magic, 0);
+	ASSERT_FIELD_REFUSED(magic, MS_CONTROL_MAGIC);
+	ASSERT_FIELD_REFUSED(endian, 0x04030201);
+	ASSERT_FIELD_REFUSED(word_bytes, 4);
+	ASSERT_FIELD_REFUSED(header_bytes, 0);
+	ASSERT_FIELD_REFUSED(header_bytes, 64);
+	ASSERT_FIELD_REFUSED(header_bytes, 65535);
+	ASSERT_FIELD_REFUSED(major, 0);
+	ASSERT_FIELD_REFUSED(major, 2);
+	ASSERT_FIELD_REFUSED(row_bytes, 0);
+	ASSERT_FIELD_REFUSED(row_bytes, 511);
+	ASSERT_FIELD_REFUSED(row_bytes, UINT32_MAX);
+	ASSERT_FIELD_REFUSED(row_count, 0);
+	ASSERT_FIELD_REFUSED(row_count, FORGE_ROWS + 1);
+	ASSERT_FIELD_REFUSED(row_count, UINT32_MAX);
+	ASSERT_FIELD_REFUSED(lane_row_bytes, 0);
+	ASSERT_FIELD_REFUSED(lane_row_bytes, 128);
+	ASSERT_FIELD_REFUSED(lane_count, 0);
+	ASSERT_FIELD_REFUSED(lane_count, FORGE_LANES + 1);
+	ASSERT_FIELD_REFUSED(lane_count, MS_LANES_MAX + 1);
+	ASSERT_FIELD_REFUSED(rows_offset, 0);
+	ASSERT_FIELD_REFUSED(rows_offset, MS_HEADER_BYTES + 1);
+	ASSERT_FIELD_REFUSED(rows_offset, FORGE_BYTES);
+	ASSERT_FIELD_REFUSED(rows_offset, UINT64_MAX - 7);
+	ASSERT_FIELD_REFUSED(lanes_offset, 0);
+	ASSERT_FIELD_REFUSED(lanes_offset, FORGE_LANES_OFFSET + 8);
+	ASSERT_FIELD_REFUSED(lanes_offset, UINT64_MAX - 7);
+	ASSERT_FIELD_REFUSED(total_bytes, 0);
+	ASSERT_FIELD_REFUSED(total_bytes, FORGE_BYTES - 1);
+	ASSERT_FIELD_REFUSED(total_bytes, UINT64_MAX);
+}
+
+static void wrong_files_are_refused(void **state)
+{
+	(void)state;
+	int fd = forge_file(100); /* shorter than the header */
+
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, FORGE_SEALS), 0);
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), -EBADMSG);
+	close(fd);
+
+	fd = forge_file(0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, FORGE_SEALS), 0);
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), -EBADMSG);
+	close(fd);
+
+	int pipe_fds[2];
+
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(ms_table_open(&reader, &scratch, pipe_fds[0]), -EBADMSG);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+
+	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), -EBADMSG);
+	close(fd);
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), -EBADMSG);
+	close(fd);
+	assert_int_equal(ms_table_open(&reader, &scratch, -1), -EBADMSG);
+}
+
+static void missing_seals_are_refused(void **state)
+{
+	(void)state;
+	static const int seals[] = {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE, F_SEAL_SEAL};
+	struct ms_table_header header = forge_header();
+
+	for (unsigned i = 0; i < 4; i++) {
+		int fd = forge_file(FORGE_BYTES);
+
+		assert_int_equal(pwrite(fd, &header, sizeof(header), 0), sizeof(header));
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, FORGE_SEALS & ~seals[i]), 0);
+		assert_int_equal(ms_table_open(&reader, &scratch, fd), -EPERM);
+		close(fd);
+	}
+}
+
+/* ---- hostile contents ---- */
+
+static void huge_marks_are_bounded(void **state)
+{
+	(void)state;
+	struct ms_table_header header = forge_header();
+	struct ms_row_abi forged[FORGE_ROWS];
+
+	header.row_high = UINT32_MAX;
+	header.live_rows = UINT32_MAX;
+	header.lane_high = UINT32_MAX;
+	header.agent_signal = SIGKILL;
+	memset(header.allocator, 'a', sizeof(header.allocator));
+	for (unsigned i = 0; i < FORGE_ROWS; i++)
+		forged[i] = forge_row("x");
+	int fd = forge_table(&header, forged, FORGE_ROWS, NULL);
+
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), 0);
+	assert_int_equal(reader.info.row_high, FORGE_ROWS);
+	assert_int_equal(reader.info.live_rows, FORGE_ROWS);
+	assert_int_equal(reader.info.lane_high, FORGE_LANES);
+	assert_int_equal(reader.info.agent_signal, 0);
+	assert_int_equal(strnlen(reader.info.allocator, 16), 15);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 256), FORGE_ROWS);
+	ms_table_close(&reader);
+}
+
+static void hostile_rows_are_tamed(void **state)
+{
+	(void)state;
+	struct ms_table_header header = forge_header();
+	struct ms_row_abi forged[3] = {forge_row("x"), forge_row("odd for ever"), forge_row("result odd for ever")};
+
+	memset(forged[0].name, '\x1b', sizeof(forged[0].name));
+	memset(forged[0].source, 's', sizeof(forged[0].source));
+	forged[0].kind = 0xdeadbeef;
+	forged[0].priority = INT32_MIN;
+	forged[0].flags = UINT32_MAX;
+	forged[1].seq = 3;
+	forged[2].result_seq = 5;
+	forged[2].priority = INT32_MAX;
+	forged[2].last.claimed_bytes = 7;
+	int fd = forge_table(&header, forged, 3, NULL);
+
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), 0);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 256), 2);
+	assert_int_equal(strlen(rows[0].name), MS_NAME_BYTES - 1);
+	assert_int_equal(strlen(rows[0].source), MS_SOURCE_BYTES - 1);
+	assert_int_equal(rows[0].kind, MEMSHED_KIND_OTHER);
+	assert_int_equal(rows[0].priority, -1000);
+	assert_int_equal(rows[0].flags & 1u << 31, 0);
+	assert_string_equal(rows[1].name, "result odd for ever");
+	assert_int_equal(rows[1].priority, 1000);
+	assert_int_equal(rows[1].last.claimed_bytes, 7);
+	assert_int_equal(ms_table_read_row(&reader, 1, 1, &rows[0]), -EAGAIN);
+	ms_table_close(&reader);
+}
+
+static void a_header_that_changes_is_refused(void **state)
+{
+	(void)state;
+	struct ms_table_header header = forge_header();
+	struct ms_row_abi forged = forge_row("x");
+	unsigned char *memory = NULL;
+	int fd = forge_table(&header, &forged, 1, &memory);
+
+	assert_int_equal(ms_table_open(&reader, &scratch, fd), 0);
+	header.row_high = 1;
+	memcpy(memory, &header, sizeof(header));
+	assert_int_equal(ms_table_refresh(&reader), 0);
+	assert_int_equal(reader.info.row_high, 1);
+	header.row_count = FORGE_ROWS / 2; /* fits the file, but is another table */
+	memcpy(memory, &header, sizeof(header));
+	assert_int_equal(ms_table_refresh(&reader), -EBADMSG);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 1), -EBADMSG);
+	munmap(memory, FORGE_BYTES);
+	ms_table_close(&reader);
+}
+
+/* ---- finding ---- */
+
+static pid_t start_child(int ret_ready_pipe[2], void (*body)(void))
+{
+	pid_t child;
+
+	assert_int_equal(pipe(ret_ready_pipe), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		body();
+		if (write(ret_ready_pipe[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	char byte;
+
+	assert_int_equal(read(ret_ready_pipe[0], &byte, 1), 1);
+	return child;
+}
+
+static void end_child(pid_t child, int ready_pipe[2])
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(ready_pipe[0]);
+	close(ready_pipe[1]);
+}
+
+static void do_nothing(void)
+{
+}
+
+static void remake_table(void)
+{
+	if (ms_table_recreate(&table, 43, 1) != 0)
+		_exit(1);
+}
+
+static void an_inherited_table_is_not_the_childs(void **state)
+{
+	(void)state;
+	int ready[2];
+	pid_t child = start_child(ready, do_nothing);
+
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ENOENT);
+	end_child(child, ready);
+}
+
+static void duplicate_and_remake(void)
+{
+	if (dup(table.fd) < 0 || dup(table.fd) < 0)
+		_exit(1);
+	remake_table();
+	if (dup(table.fd) < 0)
+		_exit(1);
+}
+
+static void its_own_is_found_among_inherited_ones(void **state)
+{
+	(void)state;
+	int ready[2];
+	pid_t child = start_child(ready, duplicate_and_remake);
+	int control_fd = 7;
+
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, &control_fd), 0);
+	assert_int_equal(reader.info.identity, 43);
+	assert_int_equal(reader.info.pid, child);
+	assert_int_equal(control_fd, -1);
+	assert_int_equal(fcntl(reader.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(reader.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	/* Death does not take the table from whoever has it open, and is seen by who opens it anew. */
+	end_child(child, ready);
+	assert_int_equal(ms_table_refresh(&reader), 0);
+	ms_table_close(&reader);
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ESRCH);
+}
+
+static void a_stopped_target_can_be_read(void **state)
+{
+	(void)state;
+	int ready[2], status;
+
+	add_named("in the parent", 0);
+	pid_t child = start_child(ready, remake_table);
+
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), 0);
+	assert_int_equal(ms_table_read_rows(&reader, rows, 10), 1);
+	assert_string_equal(rows[0].name, "in the parent");
+	ms_table_close(&reader);
+	end_child(child, ready);
+}
+
+/* A link that reads like ours, to something else: it must not even be opened. inotify tells. */
+static void assert_look_alike_not_opened(mode_t type)
+{
+	static const char path[] = "/" "memfd:" MS_TABLE_MEMFD_NAME;
+
+	if (mknod(path, type | 0600, type == S_IFCHR ? 0x0103 : 0) < 0)
+		skip();
+	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	assert_int_equal(unlink(path), 0);
+	if (fd < 0) { /* devices may be forbidden here */
+		close(watch);
+		skip();
+	}
+	int error = ms_table_open_pid(&reader, &scratch, getpid(), NULL);
+	char events[4096];
+	ssize_t n = read(watch, events, sizeof(events));
+
+	close(fd);
+	close(watch);
+	assert_int_equal(error, -EBADMSG);
+	assert_true(n < 0 && errno == EAGAIN);
+}
+
+static void a_fifo_of_our_name_is_not_opened(void **state)
+{
+	(void)state;
+	assert_look_alike_not_opened(S_IFIFO);
+}
+
+static void a_device_of_our_name_is_not_opened(void **state)
+{
+	(void)state;
+	assert_look_alike_not_opened(S_IFCHR);
+}
+
+static void a_file_of_our_name_is_not_opened(void **state)
+{
+	(void)state;
+	assert_look_alike_not_opened(S_IFREG);
+}
+
+static void no_process_and_no_table(void **state)
+{
+	(void)state;
+	int ready[2];
+	pid_t child = start_child(ready, do_nothing);
+
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ENOENT);
+	end_child(child, ready);
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ESRCH);
+	assert_int_equal(ms_table_open_pid(&reader, &scratch, -1, NULL), -ESRCH);
+}
+
+/* ---- writers at work ---- */
+
+enum { ROUNDS = 3000, SIGHTINGS = 500 };
+static _Atomic unsigned rounds;
+static _Atomic bool stop;
+
+/* Row 1 again and again, each time under a name that says how many bytes it is charged. */
+static void *reuse_one_row(void *arg)
+{
+	char name[32];
+	uint32_t row, generation;
+
+	(void)arg;
+	for (uint64_t i = 1; !stop; i++) {
+		snprintf(name, sizeof(name), "%llu", (unsigned long long)i);
+		if (ms_table_row_add(&table, &(struct ms_row_identity){.name = name, .cost_us = i},
+				     i * 3 * MS_NS_PER_S, &row, &generation) < 0 || row != 1)
+			break;
+		ms_lane_add(&counters(0, row)->added_bytes, i);
+		ms_lane_add(&counters(1, row)->hits, i);
+		for (int pause = 0; pause < 1000 && !stop; pause++)
+			; /* live for about as long as it is not */
+		ms_table_row_retire(&table, row, i * 3 * MS_NS_PER_S);
+		rounds++;
+	}
+	return NULL;
+}
+
+static void a_reused_row_is_never_mixed(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	unsigned seen = 0;
+
+	rounds = 0;
+	stop = false;
+	table.header->lane_high = 2;
+	open_own();
+	assert_int_equal(pthread_create(&thread, NULL, reuse_one_row, NULL), 0);
+	while ((rounds < ROUNDS || seen < SIGHTINGS) && rounds < 10000 * ROUNDS) {
+		int n = ms_table_read_rows(&reader, rows, 4);
+
+		assert_true(n == 0 || n == 1);
+		if (n == 0)
+			continue;
+		seen++;
+		uint64_t value = strtoull(rows[0].name, NULL, 10);
+
+		assert_int_equal(rows[0].cost_us, value);
+		assert_int_equal(rows[0].generation, 2 * value - 1);
+		assert_true(rows[0].bytes == 0 || rows[0].bytes == value);
+		assert_true(rows[0].hits == 0 || rows[0].hits == value);
+	}
+	stop = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	ms_table_close(&reader);
+}
+
+enum { FLOOR = 1000 };
+static _Atomic uint64_t turns;
+
+/* What was put into one lane is taken away in the other: never less than FLOOR in all. */
+static void *move_through_two_lanes(void *arg)
+{
+	struct ms_lane_row *in = counters(1, *(uint32_t *)arg), *out = counters(0, *(uint32_t *)arg);
+
+	while (!stop) {
+		ms_lane_add(&in->added_bytes, 1);
+		ms_lane_add(&out->removed_bytes, 1);
+		turns++;
+	}
+	return NULL;
+}
+
+static void a_sum_never_falls_below_the_truth(void **state)
+{
+	(void)state;
+	uint32_t row = add_named("x", 0);
+	pthread_t thread;
+
+	stop = false;
+	turns = 0;
+	table.header->lane_high = 2;
+	ms_lane_add(&counters(0, row)->added_bytes, FLOOR);
+	open_own();
+	assert_int_equal(pthread_create(&thread, NULL, move_through_two_lanes, &row), 0);
+	for (int i = 0; i < 20000 || (turns < 500000 && i < 100000000); i++) {
+		assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
+		assert_true(rows[0].bytes >= FLOOR && rows[0].bytes < UINT64_MAX / 2);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
+	assert_int_equal(rows[0].bytes, FLOOR); /* exact when writers rest */
+	ms_table_close(&reader);
+}
+
+#define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_TABLE(reads_what_was_written),
+		WITH_TABLE(pulled_fields_replace_charged_ones),
+		WITH_TABLE(retired_rows_are_left_out),
+		WITH_TABLE(the_largest_are_kept),
+		WITH_TABLE(reading_makes_no_page),
+		cmocka_unit_test(a_forged_table_opens),
+		cmocka_unit_test(wrong_header_fields_are_refused),
+		cmocka_unit_test(wrong_files_are_refused),
+		cmocka_unit_test(missing_seals_are_refused),
+		cmocka_unit_test(huge_marks_are_bounded),
+		cmocka_unit_test(hostile_rows_are_tamed),
+		cmocka_unit_test(a_header_that_changes_is_refused),
+		WITH_TABLE(an_inherited_table_is_not_the_childs),
+		WITH_TABLE(its_own_is_found_among_inherited_ones),
+		WITH_TABLE(a_stopped_target_can_be_read),
+		cmocka_unit_test(a_fifo_of_our_name_is_not_opened),
+		cmocka_unit_test(a_device_of_our_name_is_not_opened),
+		cmocka_unit_test(a_file_of_our_name_is_not_opened),
+		cmocka_unit_test(no_process_and_no_table),
+		WITH_TABLE(a_reused_row_is_never_mixed),
+		WITH_TABLE(a_sum_never_falls_below_the_truth),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
