@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adapter.h - what the parts of the Python adapter share.
+ *
+ * Everything here runs with the GIL held, which is the adapter's only lock: it guards every static
+ * below memshed/. Exceptions to that are named in host.c. Python references are strong unless a
+ * comment says "borrowed". The limited API of CPython 3.8 is all that may be used; what differs
+ * between versions is looked up at run time (ms_py_host_symbol()).
+ */
+#ifndef MS_PY_ADAPTER_H
+#define MS_PY_ADAPTER_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memshed.h"
+
+/* Py_XDECREF at the end of the scope. */
+static inline void ms_py_cleanup_decref(PyObject **object)
+{
+	Py_XDECREF(*object);
+}
+#define MS_PY_REF __attribute__((cleanup(ms_py_cleanup_decref)))
+
+/* ---- host.c: the GIL, rounds, fork, exit ---- */
+
+/* CPython's version as in Py_Version: 0x030b... */
+uint32_t ms_py_host_version(void);
+
+/* A function of the interpreter's that the limited API does not declare, or NULL. */
+void *ms_py_host_symbol(const char *name);
+
+/* The extension serves the main interpreter alone: PyGILState_* knows no other. */
+bool ms_py_host_is_main_interpreter(void);
+
+/* A GIL-holding thread's wish to start the agent; hooks fork and exit the first time. 0 or -errno. */
+int ms_py_host_start(void);
+int ms_py_host_stop(void);
+bool ms_py_host_is_started(void); /* ever, in this interpreter */
+
+/* Forget the host's Python objects: the interpreter they belonged to is gone. */
+void ms_py_host_reset(void);
+
+/* May this round go on with work that can wait? False once its share of time is used up. */
+bool ms_py_round_has_time(void);
+/* Number of the pass over all caches; it goes up when a pass got through to the end. */
+uint64_t ms_py_round_cycle(void);
+/* Something had to be left for the next round. */
+void ms_py_round_leave(void);
+
+/* Let other threads of the program run: releases the GIL for a moment. */
+void ms_py_host_breathe(void);
+
+/* ---- rows: every cache that the adapter registered, so that a new interpreter can drop them ---- */
+
+struct ms_py_row {
+	struct ms_py_row *next, *previous;
+	struct memshed_cache *cache;
+	void (*abandon)(struct ms_py_row *row); /* the interpreter is gone: free what is not Python's */
+};
+
+void ms_py_row_link(struct ms_py_row *row);
+void ms_py_row_unlink(struct ms_py_row *row);
+void ms_py_row_reset(void);
+
+/* ---- lru.c: functools.lru_cache ---- */
+
+/* @functools: the imported module. Its lru_cache is made to tell of each wrapper, and those that exist
+ * are found. 0, or -1, perhaps with an exception set. */
+int ms_py_lru_hook(PyObject *functools);
+
+/* Give rows to the wrappers that deserve one by now; within the round's time. */
+void ms_py_lru_adopt(void);
+
+void ms_py_lru_reset(void);
+
+/* ---- anchor.c: weak references where the interpreter has none (3.8) ---- */
+
+int ms_py_anchor_init(void);
+
+/* An object that answers calls as @answers does; and the reference that is empty once it is gone. */
+PyObject *ms_py_anchor_new(PyObject *answers, PyObject **ret_reference);
+void ms_py_anchor_bind(PyObject *reference, PyObject *target);
+bool ms_py_anchor_check(PyObject *reference);
+
+/* 1 with *ret_target borrowed; 0 it is gone; -1 it is there, but must not be touched now. */
+int ms_py_anchor_get(PyObject *reference, PyObject **ret_target);
+
+/* ---- finder.c: notice the import of functools ---- */
+
+int ms_py_finder_install(void);
+
+/* ---- size.c: sampled deep sizes ---- */
+
+enum { MS_PY_SIZE_ROOTS = 2 };
+
+int ms_py_size_init(void);
+
+/* One entry: up to two objects, each held by @edges references from the cache. */
+struct ms_py_entry {
+	PyObject *roots[MS_PY_SIZE_ROOTS];
+	unsigned edges[MS_PY_SIZE_ROOTS];
+};
+
+/* Bytes that dropping the entry would probably give back. */
+double ms_py_size_entry(const struct ms_py_entry *entry);
+
+/* Bytes of one object alone, its collector's header and the rounding of the allocator included. */
+double ms_py_size_shallow(PyObject *object);
+
+/* Average bytes of one key and value, from a bounded sample; 0 for an empty one. */
+double ms_py_size_dict_average(PyObject *dict);
+
+/* The same for a bounded lru_cache wrapper, whose entries its dict does not show. */
+double ms_py_size_links_average(PyObject *wrapper, Py_ssize_t entries);
+
+/* ---- cache.c: memshed.register() ---- */
+
+int ms_py_cache_init(PyObject *module);
+PyObject *ms_py_cache_register(PyObject *module, PyObject *args);
+
+/* ---- builtin.c: caches of the standard library ---- */
+
+void ms_py_builtin_adopt(void);
+
+/* ---- small helpers (module.c) ---- */
+
+/* @text as UTF-8 bytes object, whatever it holds; NULL without an exception if that fails. */
+PyObject *ms_py_utf8(PyObject *text);
+
+/* An attribute, or NULL without an exception. */
+PyObject *ms_py_attribute(PyObject *object, const char *name);
+
+/* The end of a path that is too long for a row, which says more than its beginning. */
+const char *ms_py_cut_path(const char *path);
+
+/* sys.modules[name], borrowed, or NULL without an exception: never imports. */
+PyObject *ms_py_imported(const char *name);
+
+#endif

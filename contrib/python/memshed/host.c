@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host.c - how the agent lives inside the interpreter: the GIL, fork, exit.
+ *
+ * The agent is a thread of libmemshed's. begin_round() takes the GIL once for a whole series of
+ * callbacks and end_round() lets go of it; each agent thread keeps the thread state it made the
+ * first time, so that a round in an emergency allocates none.
+ *
+ * Where the agent may not ask for the GIL:
+ *  - in a forked child before PyOS_AfterFork_Child() has made the lock anew. owner_pid is the
+ *    process that may; a child differs from it until after_in_child() says otherwise, also when it
+ *    was forked by C code that never tells the interpreter (it then answers "busy" for ever).
+ *  - while the interpreter finalizes, when asking would end the thread. An atexit function stops
+ *    the agent before, with the GIL released so that a round under way can end.
+ *
+ * From 3.12 on os.fork() warns when the process has a second thread, and the agent is one that the
+ * program does not know of. There the main thread stops the agent before a fork and starts it again
+ * after; in the parent by a pending call, since some versions count threads after after_in_parent().
+ *
+ * Without the GIL: owner_pid and finalizing are read, both atomics of their own.
+ */
+#include "adapter.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+enum {
+	ROUND_BUDGET_NS = 5000000,   /* the interpreter's own switch interval */
+	THREAD_END_PATIENCE_US = 2000,
+	THREAD_END_STEP_US = 50,
+	BREATH_US = 50,
+};
+
+static struct {
+	_Atomic pid_t owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
+	int (*is_finalizing)(void);
+	bool hooked;             /* atexit and fork know us */
+	bool wanted;             /* the agent shall run */
+	bool paused;             /* stopped for a fork */
+	int agent_threads;       /* what memshed_start() added */
+	unsigned long main_thread;
+	uint64_t cycle;
+	uint64_t round_end_ns;
+	bool left_over;
+} host;
+
+static __thread PyThreadState *agent_state;
+
+/* The rows' ring. */
+static struct ms_py_row rows = {.next = &rows, .previous = &rows};
+
+void *ms_py_host_symbol(const char *name)
+{
+	return dlsym(RTLD_DEFAULT, name);
+}
+
+uint32_t ms_py_host_version(void)
+{
+	static uint32_t version;
+	unsigned major, minor;
+
+	if (!version && sscanf(Py_GetVersion(), "%u.%u", &major, &minor) == 2)
+		version = major << 24 | minor << 16;
+	return version;
+}
+
+bool ms_py_host_is_main_interpreter(void)
+{
+	void *(*current)(void) = (void *(*)(void))ms_py_host_symbol("PyInterpreterState_Get");
+	void *(*main)(void) = (void *(*)(void))ms_py_host_symbol("PyInterpreterState_Main");
+
+	if (!current)
+		current = (void *(*)(void))ms_py_host_symbol("_PyInterpreterState_Get");
+	return current && main && current() == main();
+}
+
+/* ---- rounds ---- */
+
+bool ms_py_round_has_time(void)
+{
+	return ms_clock_ns() < host.round_end_ns;
+}
+
+uint64_t ms_py_round_cycle(void)
+{
+	return host.cycle;
+}
+
+void ms_py_round_leave(void)
+{
+	host.left_over = true;
+}
+
+void ms_py_host_breathe(void)
+{
+	const struct timespec breath = {.tv_nsec = BREATH_US * 1000};
+
+	Py_BEGIN_ALLOW_THREADS
+	nanosleep(&breath, NULL);
+	Py_END_ALLOW_THREADS
+}
+
+static int begin_round(void *ctx)
+{
+	(void)ctx;
+	if (getpid() != atomic_load_explicit(&host.owner_pid, memory_order_relaxed))
+		return -EBUSY;
+	if (host.is_finalizing && host.is_finalizing())
+		return -EBUSY;
+	if (agent_state) {
+		PyEval_RestoreThread(agent_state);
+	} else {
+		PyGILState_Ensure();
+		agent_state = PyThreadState_Get();
+	}
+	host.left_over = false;
+	host.round_end_ns = ms_clock_ns() + ROUND_BUDGET_NS;
+	ms_py_builtin_adopt();
+	ms_py_lru_adopt();
+	return 0;
+}
+
+static void end_round(void *ctx)
+{
+	(void)ctx;
+	if (PyErr_Occurred())
+		PyErr_WriteUnraisable(NULL);
+	if (!host.left_over)
+		host.cycle++;
+	PyEval_SaveThread();
+}
+
+/* ---- start and stop ---- */
+
+/* Field 20 of /proc/self/stat, which is what os.fork() looks at; 0 if it cannot be read. */
+static int count_threads(void)
+{
+	char text[512];
+	const char *at;
+	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC), threads = 0;
+	ssize_t length;
+
+	if (fd < 0)
+		return 0;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return 0;
+	text[length] = 0;
+	at = strrchr(text, ')');
+	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+			  &threads) != 1)
+		return 0;
+	return threads;
+}
+
+static int start_agent(void)
+{
+	const struct memshed_agent_options options = {
+		.size = sizeof(options),
+		.mode = MEMSHED_AGENT_THREAD,
+		.round_begin = begin_round,
+		.round_end = end_round,
+	};
+	int before = count_threads(), err;
+
+	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
+	Py_BEGIN_ALLOW_THREADS
+	err = memshed_start(&options);
+	Py_END_ALLOW_THREADS
+	if (!err)
+		host.agent_threads = count_threads() - before;
+	return err;
+}
+
+/* Joined threads are counted by the kernel for a moment longer. */
+static void await_thread_end(int threads_before)
+{
+	const struct timespec step = {.tv_nsec = THREAD_END_STEP_US * 1000};
+	int waited_us = 0;
+
+	while (count_threads() > threads_before - host.agent_threads && waited_us < THREAD_END_PATIENCE_US) {
+		nanosleep(&step, NULL);
+		waited_us += THREAD_END_STEP_US;
+	}
+}
+
+static void stop_agent(bool wait_for_kernel)
+{
+	int before = wait_for_kernel ? count_threads() : 0;
+
+	Py_BEGIN_ALLOW_THREADS
+	memshed_stop();
+	if (wait_for_kernel)
+		await_thread_end(before);
+	Py_END_ALLOW_THREADS
+}
+
+static int resume(void *unused)
+{
+	(void)unused;
+	if (host.paused && host.wanted) {
+		host.paused = false;
+		start_agent();
+	}
+	return 0;
+}
+
+static PyObject *before_fork(PyObject *self, PyObject *unused)
+{
+	(void)self;
+	(void)unused;
+	if (host.wanted && !agent_state && PyThread_get_thread_ident() == host.main_thread &&
+	    ms_py_host_version() >= 0x030c0000) {
+		host.paused = true;
+		stop_agent(true);
+	}
+	Py_RETURN_NONE;
+}
+
+static PyObject *after_in_parent(PyObject *self, PyObject *unused)
+{
+	(void)self;
+	(void)unused;
+	if (host.paused && Py_AddPendingCall(resume, NULL) < 0)
+		resume(NULL);
+	Py_RETURN_NONE;
+}
+
+static PyObject *after_in_child(PyObject *self, PyObject *unused)
+{
+	(void)self;
+	(void)unused;
+	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
+	host.main_thread = PyThread_get_thread_ident();
+	resume(NULL);
+	Py_RETURN_NONE;
+}
+
+static PyObject *at_exit(PyObject *self, PyObject *unused)
+{
+	(void)self;
+	(void)unused;
+	host.wanted = false;
+	stop_agent(false);
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef hooks[] = {
+	{"_before_fork", before_fork, METH_NOARGS, NULL},
+	{"_after_in_parent", after_in_parent, METH_NOARGS, NULL},
+	{"_after_in_child", after_in_child, METH_NOARGS, NULL},
+	{"_at_exit", at_exit, METH_NOARGS, NULL},
+};
+
+static int hook_fork(void)
+{
+	PyObject *posix MS_PY_REF = PyImport_ImportModule("posix");
+	PyObject *enrol MS_PY_REF = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
+	PyObject *none MS_PY_REF = PyTuple_New(0);
+	PyObject *before MS_PY_REF = PyCFunction_New(&hooks[0], NULL);
+	PyObject *parent MS_PY_REF = PyCFunction_New(&hooks[1], NULL);
+	PyObject *child MS_PY_REF = PyCFunction_New(&hooks[2], NULL);
+	PyObject *names MS_PY_REF = enrol && before && parent && child
+					    ? Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent", parent,
+							    "after_in_child", child)
+					    : NULL;
+	PyObject *done MS_PY_REF = names && none ? PyObject_Call(enrol, none, names) : NULL;
+
+	return done ? 0 : -1;
+}
+
+static int hook_exit(void)
+{
+	PyObject *atexit MS_PY_REF = PyImport_ImportModule("atexit");
+	PyObject *function MS_PY_REF = PyCFunction_New(&hooks[3], NULL);
+	PyObject *done MS_PY_REF =
+		atexit && function ? PyObject_CallMethod(atexit, "register", "O", function) : NULL;
+
+	return done ? 0 : -1;
+}
+
+int ms_py_host_start(void)
+{
+	int err;
+
+	if (!host.hooked) {
+		host.is_finalizing = (int (*)(void))ms_py_host_symbol("Py_IsFinalizing");
+		if (!host.is_finalizing)
+			host.is_finalizing = (int (*)(void))ms_py_host_symbol("_Py_IsFinalizing");
+		if (hook_fork() < 0 || hook_exit() < 0) {
+			PyErr_Clear();
+			return -ENOSYS;
+		}
+		host.main_thread = PyThread_get_thread_ident();
+		host.hooked = true;
+	}
+	err = start_agent();
+	if (!err || err == -EALREADY)
+		host.wanted = true;
+	return err;
+}
+
+int ms_py_host_stop(void)
+{
+	int err;
+
+	host.wanted = false;
+	Py_BEGIN_ALLOW_THREADS
+	err = memshed_stop();
+	Py_END_ALLOW_THREADS
+	return err;
+}
+
+bool ms_py_host_is_started(void)
+{
+	return host.hooked;
+}
+
+void ms_py_host_reset(void)
+{
+	host.hooked = host.wanted = host.paused = false;
+}
+
+/* ---- rows ---- */
+
+void ms_py_row_link(struct ms_py_row *row)
+{
+	row->previous = rows.previous;
+	row->next = &rows;
+	rows.previous->next = row;
+	rows.previous = row;
+}
+
+void ms_py_row_unlink(struct ms_py_row *row)
+{
+	row->previous->next = row->next;
+	row->next->previous = row->previous;
+	row->next = row->previous = row;
+}
+
+void ms_py_row_reset(void)
+{
+	while (rows.next != &rows) {
+		struct ms_py_row *row = rows.next;
+
+		ms_py_row_unlink(row);
+		memshed_unregister(row->cache);
+		row->abandon(row);
+	}
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# sitecustomize.py - begin memshed in a Python program that does not know of it.
+#
+# `memshed run` puts this directory first on PYTHONPATH, and site imports this file at start-up. It
+# begins memshed where it can, takes the directory off sys.path (children find it on PYTHONPATH), and
+# hands on to the sitecustomize that would have been imported without it. Where there is none, the
+# import fails as it would have failed. The text is valid for every Python since 2.7, below 3.8 and
+# outside CPython it only hands on.
+
+
+def _begin():
+    import sys
+
+    if sys.version_info < (3, 8) or sys.implementation.name != "cpython":
+        return
+    try:
+        import memshed
+
+        memshed.start()
+    except Exception as error:
+        import os
+
+        if os.environ.get("MEMSHED_DEBUG"):
+            sys.stderr.write("memshed: not started in pid %d: %s: %s\n" % (
+                os.getpid(), type(error).__name__, error))
+
+
+def _step_aside():
+    import os
+    import sys
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    for entry in list(sys.path):
+        if os.path.abspath(entry) == here:
+            sys.path.remove(entry)
+            sys.path_importer_cache.pop(entry, None)
+
+
+_begin()
+_step_aside()
+# Kept by this name: a module that nothing refers to loses its globals, in old Pythons at once.
+_memshed_module = __import__("sys").modules.pop("sitecustomize", None)
+import sitecustomize
