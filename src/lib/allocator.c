@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/allocator.c - row 0: the memory allocator's own free memory, and asking it to give that back.
+ *
+ * Freed is not resident: what callbacks free goes back to the allocator first. Which one the process
+ * runs on is found out once, at start, by who provides malloc. Its row has a shrink and a count like
+ * any other cache; these run in the thread that is the agent and call the allocator, which takes its
+ * own locks: never in an emergency, when the holder of such a lock may sleep in the kernel for memory.
+ *
+ * free_bytes as each allocator counts it:
+ *   glibc     mallinfo2().fordblks, over all arenas. It goes on counting what malloc_trim() returned
+ *             to the kernel from between blocks in use.
+ *   jemalloc  stats.resident - stats.allocated
+ *   tcmalloc  generic.heap_size - generic.current_allocated_bytes - tcmalloc.pageheap_unmapped_bytes
+ *   mimalloc  says nothing
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/agent.h"
+#include "lib/call.h"
+#include "util/clock.h"
+#include "util/rcu.h"
+
+/* Less than this is not worth walking the heap for: glibc keeps that much as its own reserve anyway
+ * (M_TRIM_THRESHOLD and M_TOP_PAD are 128 KiB each, for every arena). */
+#define LEAST_CLAIMED_BYTES (UINT64_C(4) << 20)
+
+/* glibc's mallinfo2() walks the free chunks of every arena under its lock. So it comes at most every 8 s,
+ * and so seldom that it takes at most a thousandth of the time. */
+#define COUNT_INTERVAL_NS (8 * MS_NS_PER_S)
+enum { COUNT_SHARE = 1000 };
+
+struct allocator {
+	const char *name;
+	const char *symbol; /* one that only this allocator provides, beside malloc */
+	void (*give_back)(void);
+	bool (*free_bytes)(uint64_t *ret_bytes); /* NULL: it does not say */
+};
+
+static const struct allocator *used;
+static void *used_symbol;
+static struct memshed_cache row;
+static int statm_fd = -1;
+static _Atomic uint64_t count_due_ns; /* writer: agent; readers: any thread that sleeps for it */
+
+/* ---- glibc ---- */
+
+static void glibc_give_back(void)
+{
+	malloc_trim(0);
+}
+
+static bool glibc_free_bytes(uint64_t *ret_bytes)
+{
+	*ret_bytes = mallinfo2().fordblks;
+	return true;
+}
+
+/* ---- jemalloc ---- */
+
+typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
+
+static void jemalloc_give_back(void)
+{
+	/* 4096 is MALLCTL_ARENAS_ALL. */
+	((mallctl_fn)used_symbol)("arena.4096.purge", NULL, NULL, NULL, 0);
+}
+
+static bool jemalloc_free_bytes(uint64_t *ret_bytes)
+{
+	mallctl_fn mallctl = (mallctl_fn)used_symbol;
+	uint64_t epoch = 1;
+	size_t resident = 0, allocated = 0, size = sizeof(size_t);
+
+	mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+	if (mallctl("stats.resident", &resident, &size, NULL, 0) != 0 ||
+	    mallctl("stats.allocated", &allocated, &size, NULL, 0) != 0)
+		return false;
+	*ret_bytes = resident > allocated ? resident - allocated : 0;
+	return true;
+}
+
+/* ---- tcmalloc (gperftools) ---- */
+
+typedef void (*release_fn)(void);
+typedef int (*property_fn)(const char *, size_t *);
+
+static void tcmalloc_give_back(void)
+{
+	((release_fn)used_symbol)();
+}
+
+static bool tcmalloc_free_bytes(uint64_t *ret_bytes)
+{
+	property_fn property = (property_fn)dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty");
+	size_t heap = 0, allocated = 0, unmapped = 0;
+
+	if (!property || !property("generic.heap_size", &heap) ||
+	    !property("generic.current_allocated_bytes", &allocated))
+		return false;
+	property("tcmalloc.pageheap_unmapped_bytes", &unmapped);
+	*ret_bytes = heap > allocated + unmapped ? heap - allocated - unmapped : 0;
+	return true;
+}
+
+/* ---- mimalloc ---- */
+
+typedef void (*collect_fn)(bool);
+
+static void mimalloc_give_back(void)
+{
+	((collect_fn)used_symbol)(true);
+}
+
+static const struct allocator allocators[] = {
+	{"jemalloc", "mallctl", jemalloc_give_back, jemalloc_free_bytes},
+	{"tcmalloc", "MallocExtension_ReleaseFreeMemory", tcmalloc_give_back, tcmalloc_free_bytes},
+	{"mimalloc", "mi_collect", mimalloc_give_back, NULL},
+	{"glibc", "malloc_trim", glibc_give_back, glibc_free_bytes},
+};
+
+/* A library may be loaded without being the allocator: the same object must provide malloc. */
+static void *find_beside_malloc(const char *name)
+{
+	void *malloc_address = dlsym(RTLD_DEFAULT, "malloc"), *address = dlsym(RTLD_DEFAULT, name);
+	Dl_info of_malloc, of_symbol;
+
+	if (!malloc_address || !address || !dladdr(malloc_address, &of_malloc) || !dladdr(address, &of_symbol))
+		return NULL;
+	return of_malloc.dli_fbase == of_symbol.dli_fbase ? address : NULL;
+}
+
+static void find_allocator(void)
+{
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !used_symbol; i++) {
+		used_symbol = find_beside_malloc(allocators[i].symbol);
+		if (used_symbol)
+			used = &allocators[i];
+	}
+}
+
+/* ---- the row ---- */
+
+static uint64_t read_rss(void)
+{
+	char text[128];
+	unsigned long size, resident;
+	ssize_t n = pread(statm_fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	if (sscanf(text, "%lu %lu", &size, &resident) != 2)
+		return 0;
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+{
+	struct ms_table_header *header = ms_lib.table.header;
+	uint64_t before;
+
+	(void)ctx;
+	if (!used || request->level == MEMSHED_LEVEL_EMERGENCY)
+		return MEMSHED_UNSUPPORTED;
+	before = read_rss();
+	used->give_back();
+
+	uint64_t after = read_rss();
+
+	result->freed_bytes = before > after && after ? before - after : 0;
+	atomic_fetch_add_explicit(&header->trims, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&header->trimmed_bytes, result->freed_bytes, memory_order_relaxed);
+	return result->freed_bytes ? MEMSHED_DONE : MEMSHED_EMPTY;
+}
+
+static int count(void *ctx, struct memshed_usage *usage)
+{
+	uint64_t started = ms_clock_ns();
+	bool known;
+
+	(void)ctx;
+	if (!used || !used->free_bytes)
+		return -ENOTSUP;
+	known = used->free_bytes(&usage->bytes);
+	if (known)
+		usage->fields = MEMSHED_USAGE_BYTES;
+
+	uint64_t took = ms_clock_ns() - started;
+	uint64_t pause = took * COUNT_SHARE > COUNT_INTERVAL_NS ? took * COUNT_SHARE : COUNT_INTERVAL_NS;
+
+	atomic_store_explicit(&count_due_ns, started + took + pause, memory_order_relaxed);
+	return known ? 0 : -ENOTSUP;
+}
+
+bool ms_allocator_worth_trimming(uint64_t claimed_bytes)
+{
+	return used && claimed_bytes >= LEAST_CLAIMED_BYTES;
+}
+
+uint64_t ms_allocator_count_due(void)
+{
+	return atomic_load_explicit(&count_due_ns, memory_order_relaxed);
+}
+
+static void open_statm(void)
+{
+	statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+}
+
+void ms_allocator_start(void)
+{
+	struct ms_row_identity identity = {
+		.name = "allocator",
+		.kind = MEMSHED_KIND_ALLOCATOR,
+		.flags = MS_ROW_PULLED,
+	};
+	struct ms_table_header *header = ms_lib.table.header;
+
+	find_allocator();
+	open_statm();
+	strncpy(header->allocator, used ? used->name : "unknown", sizeof(header->allocator) - 1);
+	ms_table_row_add_allocator(&ms_lib.table, &identity, ms_clock_ns());
+	row.generation = atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
+	row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
+	atomic_store_explicit(&count_due_ns, used && used->free_bytes ? ms_clock_ns() : UINT64_MAX,
+			      memory_order_relaxed);
+	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &row); /* [R1] in util/rcu.h */
+}
+
+/* /proc/self was the parent when the descriptor was opened. */
+void ms_allocator_after_fork(void)
+{
+	if (statm_fd >= 0)
+		close(statm_fd);
+	open_statm();
+}

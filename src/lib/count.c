@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/count.c - asks caches that know their own size, about once a second.
+ *
+ * Runs in the thread that is the agent, between orders. While nothing changes the passes come less
+ * often, up to BACK_OFF_LIMIT times the interval, so that an idle process stays idle. The allocator's
+ * row is one of the caches, with a pace of its own (allocator.c).
+ */
+#include "lib/agent.h"
+#include "lib/call.h"
+#include "util/clock.h"
+#include "util/rcu.h"
+
+enum { BACK_OFF_LIMIT = 8 };
+#define COUNT_TIMEOUT_NS MS_NS_PER_S
+
+/* writer: agent, but for expect(); readers: any thread that sleeps for the agent */
+static _Atomic uint64_t due_ns;
+static uint64_t interval_ns; /* writer: agent */
+
+static uint64_t shortest_ns(void)
+{
+	return ms_lib.agent_options.count_interval_ms * MS_NS_PER_MS;
+}
+
+void ms_count_reset(void)
+{
+	interval_ns = shortest_ns();
+	atomic_store_explicit(&due_ns, ms_clock_ns() + interval_ns, memory_order_relaxed);
+}
+
+uint64_t ms_count_due(void)
+{
+	uint64_t due = atomic_load_explicit(&due_ns, memory_order_relaxed);
+	uint64_t allocator = ms_allocator_count_due();
+
+	if (!atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed))
+		return allocator;
+	return due < allocator ? due : allocator;
+}
+
+void ms_count_expect(void)
+{
+	uint64_t soon = ms_clock_ns() + shortest_ns();
+	bool first = atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed) == 1;
+
+	/* The first one is looked for at once; the agent may have slept for other reasons until now. */
+	if (!first && atomic_load_explicit(&due_ns, memory_order_relaxed) <= soon)
+		return;
+	atomic_store_explicit(&due_ns, soon, memory_order_relaxed);
+	ms_control_wake(&ms_lib.control);
+}
+
+int ms_count_one(uint32_t row, uint32_t generation, uint64_t deadline_ns, bool *ret_changed,
+		 uint32_t *ret_status)
+{
+	struct ms_ask ask = {.level = MS_ORDER_COUNT, .deadline_ns = deadline_ns};
+	struct memshed_cache *cache;
+	struct ms_outcome outcome;
+	enum ms_claim claim = ms_registry_claim(row, generation, &cache);
+
+	if (claim != MS_CLAIMED) {
+		*ret_status = claim == MS_CLAIM_GONE ? MS_ANSWER_GONE : MS_ANSWER_STUCK;
+		return 0;
+	}
+	if (!cache->options.count) {
+		*ret_status = MS_ANSWER_UNSUPPORTED;
+		ms_registry_release(cache);
+		return 0;
+	}
+	if (cache->options.thread_class == MEMSHED_THREAD_OWNER && cache->owner != ms_thread_id()) {
+		ms_owner_wish(cache, MS_SLOT_COUNT, &ask); /* nobody waits for it */
+		*ret_status = MS_ANSWER_BUSY;
+		ms_registry_release(cache);
+		return 0;
+	}
+	if (!ms_run_cache(cache, &ask, ms_call_begin(row, &ask), &outcome))
+		return MS_AGENT_LOST;
+	*ret_status = outcome.status;
+	*ret_changed |= outcome.changed;
+	return 0;
+}
+
+/* Return: the cache's generation; 0 when there is none, or one that cannot count. */
+static uint32_t find_puller(uint32_t row)
+{
+	uint32_t generation = 0;
+
+	ms_rcu_read_lock();
+	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[row]);
+
+	if (cache && cache->options.count)
+		generation = cache->generation;
+	ms_rcu_read_unlock();
+	return generation;
+}
+
+/* Stops as soon as an order waits: the rest is counted next time. */
+static int count_rows(bool *ret_changed)
+{
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire);
+
+	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_agent_runs() && !ms_agent_posted(); row++) {
+		uint32_t generation = find_puller(row);
+		uint32_t status;
+
+		if (generation &&
+		    ms_count_one(row, generation, ms_clock_ns() + COUNT_TIMEOUT_NS, ret_changed, &status) < 0)
+			return MS_AGENT_LOST;
+	}
+	return 0;
+}
+
+static int count_caches(uint64_t now_ns)
+{
+	bool changed = false;
+	int result = 0;
+
+	/* Before the callbacks: who gets stuck in one leaves this alone. */
+	atomic_store_explicit(&due_ns, now_ns + interval_ns, memory_order_relaxed);
+	if (ms_agent_enter() < 0)
+		return 0;
+	ms_agent_state(MS_AGENT_RUNNING);
+	result = count_rows(&changed);
+	ms_agent_leave();
+	if (result < 0)
+		return result;
+	interval_ns = changed ? shortest_ns() : 2 * interval_ns;
+	if (interval_ns > BACK_OFF_LIMIT * shortest_ns())
+		interval_ns = BACK_OFF_LIMIT * shortest_ns();
+	atomic_store_explicit(&due_ns, now_ns + interval_ns, memory_order_relaxed);
+	return 0;
+}
+
+int ms_count_when_due(void)
+{
+	uint64_t now = ms_clock_ns();
+	uint32_t status;
+	bool changed;
+
+	if (atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed) &&
+	    now >= atomic_load_explicit(&due_ns, memory_order_relaxed) && count_caches(now) < 0)
+		return MS_AGENT_LOST;
+	if (now < ms_allocator_count_due())
+		return 0;
+	return ms_count_one(MS_ALLOCATOR_ROW, 0, now + COUNT_TIMEOUT_NS, &changed, &status);
+}

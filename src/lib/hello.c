@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/hello.c - tells the supervisor that started this process where the table is.
+ *
+ * The address is taken from the environment when the agent starts, in the caller's thread; the packet is
+ * sent by the agent, never waits, and its failure is nobody's business: a supervisor also finds tables
+ * by itself. A child of a fork says hello for itself.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/lib.h"
+#include "util/cleanup.h"
+
+static struct sockaddr_un address; /* guarded by [K1] until the agent's thread exists; fixed then */
+static socklen_t address_bytes;    /* 0: nobody to greet */
+
+void ms_hello_prepare(void)
+{
+	const char *path = secure_getenv(MS_HELLO_ENV);
+	size_t length = path ? strlen(path) : 0;
+
+	address_bytes = 0;
+	if (length < 2 || length >= sizeof(address.sun_path))
+		return;
+	address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(address.sun_path, path, length);
+	address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	if (path[0] == '@') { /* an abstract name has no final NUL */
+		address.sun_path[0] = '\0';
+		address_bytes--;
+	}
+}
+
+void ms_hello_send(void)
+{
+	const struct ms_table_header *header = ms_lib.table.header;
+	struct ms_hello hello = {
+		.magic = MS_HELLO_MAGIC,
+		.major = MS_TABLE_MAJOR,
+		.minor = MS_TABLE_MINOR,
+		.pid = header->pid,
+		.start_ticks = header->start_ticks,
+		.identity = header->identity,
+	};
+	int fds[2] = {ms_lib.table.fd, ms_lib.control.fd};
+	union {
+		struct cmsghdr header;
+		unsigned char bytes[CMSG_SPACE(sizeof(fds))];
+	} control = {.bytes = {0}};
+	struct iovec iov = {.iov_base = &hello, .iov_len = sizeof(hello)};
+	struct msghdr message = {
+		.msg_name = &address,
+		.msg_namelen = address_bytes,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+
+	if (!address_bytes || fds[0] < 0 || fds[1] < 0)
+		return;
+
+	MS_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+
+	if (fd < 0)
+		return;
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(rights), fds, sizeof(fds));
+	if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return; /* nobody listens */
+}

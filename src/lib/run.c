@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/run.c - runs one cache's callbacks, and writes down what came of it.
+ *
+ * Threads: whoever holds the call token (call.c) and has claimed the cache (registry.c). No lock is
+ * held during a callback; [K2] around what is written to the row. Allocates nothing.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/agent.h"
+#include "lib/call.h"
+#include "util/clock.h"
+
+/* After so many useless or late calls in a row a cache is asked last. */
+enum { UNHELPFUL_AFTER = 3 };
+
+__thread struct memshed_cache *ms_calling __attribute__((tls_model("initial-exec")));
+
+struct level {
+	bool known; /* somebody ever said how large the cache is */
+	uint64_t bytes, entries;
+};
+
+/* What count said replaces what was charged, field by field. */
+static struct level measure(const struct memshed_cache *cache, const struct memshed_usage *usage)
+{
+	struct ms_lane_sum sum;
+
+	ms_table_row_sum(&ms_lib.table, cache->row, &sum);
+
+	struct level level = {
+		.known = sum.inserts || sum.bytes,
+		.bytes = sum.bytes,
+		.entries = sum.entries,
+	};
+
+	if (usage->fields & MEMSHED_USAGE_BYTES)
+		level.bytes = usage->bytes;
+	if (usage->fields & MEMSHED_USAGE_ENTRIES)
+		level.entries = usage->entries;
+	if (usage->fields & (MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES))
+		level.known = true;
+	return level;
+}
+
+static void count(const struct memshed_cache *cache, struct memshed_usage *usage)
+{
+	*usage = (struct memshed_usage){.size = sizeof(*usage)};
+	if (cache->options.count && cache->options.count(cache->options.ctx, usage) < 0)
+		usage->fields = 0;
+}
+
+static uint64_t drop(uint64_t before, uint64_t after)
+{
+	return before > after ? before - after : 0;
+}
+
+/* A callback that says nothing, or nonsense, is judged by what it freed. */
+static uint32_t judge(unsigned status, const struct ms_outcome *outcome, const struct level *before)
+{
+	if (status >= MEMSHED_DONE && status <= MEMSHED_UNSUPPORTED)
+		return status;
+	if (outcome->claimed_bytes || outcome->claimed_entries)
+		return MS_ANSWER_DONE;
+	return before->known && !before->bytes && !before->entries ? MS_ANSWER_EMPTY : MS_ANSWER_DONE;
+}
+
+/* The callbacks of one order: shrink or clear, and count before and after where that tells something.
+ * An emergency leaves count out: it was not told that it must not allocate. */
+static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, struct memshed_usage *usage,
+		      struct level *before, struct ms_outcome *outcome)
+{
+	const struct memshed_cache_options *options = &cache->options;
+	bool counts = ask->level != MS_ORDER_EMERGENCY;
+	struct memshed_result result = {.size = sizeof(result)};
+	unsigned status = 0;
+
+	if (!options->shrink && counts)
+		count(cache, usage);
+	*before = measure(cache, usage);
+	if (options->shrink) {
+		struct memshed_request request = {
+			.size = sizeof(request),
+			.target_bytes = ask->target_bytes,
+			.deadline_ns = ask->deadline_ns,
+			.level = (enum memshed_level)ask->level,
+			.reason = (enum memshed_reason)ask->reason,
+		};
+
+		status = (unsigned)options->shrink(options->ctx, &request, &result);
+	} else {
+		options->clear(options->ctx);
+	}
+	if (counts)
+		count(cache, usage);
+
+	/* A shrink that was not counted before can only be compared by what is charged. */
+	bool comparable = !options->shrink || !options->count;
+	struct level after = measure(cache, usage);
+
+	outcome->claimed_bytes = result.freed_bytes;
+	outcome->claimed_entries = result.freed_entries;
+	outcome->scanned_entries = result.scanned_entries;
+	if (comparable && !outcome->claimed_bytes)
+		outcome->claimed_bytes = drop(before->bytes, after.bytes);
+	if (comparable && !outcome->claimed_entries)
+		outcome->claimed_entries = drop(before->entries, after.entries);
+	outcome->status = judge(status, outcome, before);
+}
+
+void ms_run_result(uint32_t row, const struct ms_ask *ask, const struct ms_outcome *outcome)
+{
+	struct ms_row_result result = ms_lib.table.rows[row].last; /* [K2]: we are its only writer */
+
+	result.order_seq = ask->order_seq;
+	result.status = outcome->status;
+	result.level = ask->level;
+	result.finished_ns = ms_clock_ns();
+	result.claimed_bytes = outcome->claimed_bytes;
+	result.claimed_entries = outcome->claimed_entries;
+	result.duration_us = outcome->duration_us;
+	result.orders++;
+	result.total_claimed_bytes += outcome->claimed_bytes;
+	result.total_claimed_entries += outcome->claimed_entries;
+	result.total_duration_us += outcome->duration_us;
+	ms_table_row_result(&ms_lib.table, row, &result);
+}
+
+static bool write_pulled(uint32_t row, const struct memshed_usage *usage, uint64_t now_ns)
+{
+	struct ms_row_pulled old = ms_lib.table.rows[row].pulled; /* [K2]: we are its only writer */
+	struct ms_row_pulled pulled = {
+		.fields = usage->fields,
+		.at_ns = now_ns,
+		.bytes = usage->bytes,
+		.entries = usage->entries,
+		.hits = usage->hits,
+		.misses = usage->misses,
+		.evictions = usage->evictions,
+		.inserts = usage->inserts,
+	};
+
+	ms_table_row_pulled(&ms_lib.table, row, &pulled);
+	old.at_ns = now_ns;
+	return memcmp(&old, &pulled, sizeof(old)) != 0;
+}
+
+/* Freeing nothing although there was something, or coming back too late, three times in a row. */
+static void rate(struct memshed_cache *cache, const struct ms_outcome *outcome, const struct level *before,
+		 bool late)
+{
+	bool useless = !outcome->claimed_bytes && !outcome->claimed_entries && (before->bytes || before->entries) &&
+		       outcome->status != MS_ANSWER_BUSY;
+
+	if (!useless && !late) {
+		if (cache->unhelpful >= UNHELPFUL_AFTER)
+			ms_table_row_clear_flags(&ms_lib.table, cache->row, MS_ROW_UNHELPFUL);
+		cache->unhelpful = 0;
+	} else if (++cache->unhelpful == UNHELPFUL_AFTER) {
+		ms_table_row_set_flags(&ms_lib.table, cache->row, MS_ROW_UNHELPFUL);
+	}
+}
+
+bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_t epoch,
+		  struct ms_outcome *ret_outcome)
+{
+	struct memshed_usage usage = {.fields = 0};
+	struct ms_outcome outcome = {.status = MS_ANSWER_DONE};
+	struct level before = {0};
+	uint64_t started = ms_clock_ns();
+
+	atomic_fetch_add_explicit(&ms_lib.callbacks, 1, memory_order_relaxed);
+	ms_calling = cache;
+	if (ask->level == MS_ORDER_COUNT)
+		count(cache, &usage);
+	else
+		call_back(cache, ask, &usage, &before, &outcome);
+	ms_calling = NULL;
+
+	uint64_t now = ms_clock_ns();
+	bool in_time = ms_call_end(epoch);
+
+	outcome.duration_us = (now - started) / MS_NS_PER_US;
+	pthread_mutex_lock(&ms_lib.result_lock);
+	if (usage.fields)
+		outcome.changed = write_pulled(cache->row, &usage, now);
+	if (ask->level != MS_ORDER_COUNT) {
+		ms_run_result(cache->row, ask, &outcome);
+		rate(cache, &outcome, &before, !in_time || now > ask->deadline_ns);
+	}
+	ms_table_row_clear_flags(&ms_lib.table, cache->row, MS_ROW_STUCK);
+	pthread_mutex_unlock(&ms_lib.result_lock);
+	ms_owner_answered(cache, ask, &outcome);
+	ms_registry_release(cache);
+	/* Release: what the callback did, before memshed_stop() or _unregister() returns. */
+	atomic_fetch_sub_explicit(&ms_lib.callbacks, 1, memory_order_release);
+	ms_lib_returned();
+	*ret_outcome = outcome;
+	return in_time;
+}

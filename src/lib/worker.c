@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/worker.c - the library's own threads: small, warm, out of the host's way.
+ *
+ * What a thread needs at the moment memory is short it gets when it starts: its stack is touched and,
+ * where RLIMIT_MEMLOCK allows, locked; its malloc arena exists; liburcu knows it. It asks for
+ * SCHED_FIFO, the lowest priority of that class, which needs CAP_SYS_NICE or RLIMIT_RTPRIO and is not
+ * missed where it is refused; what a callback starts does not inherit it.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "lib/agent.h"
+#include "util/rcu.h"
+
+/* Callbacks run on it, an interpreter's too. Only the part below is resident. */
+enum { STACK_BYTES = 1 << 20, WARM_STACK_BYTES = 96 << 10 };
+
+/* The thread is counted before it exists, so that memshed_stop() cannot miss it. */
+int ms_worker_spawn(void *(*run)(void *), void *argument)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return -error;
+	sigfillset(&all);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	atomic_fetch_add_explicit(&ms_lib.workers, 1, memory_order_relaxed);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, &attr, run, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (error)
+		atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_relaxed);
+	return -error;
+}
+
+__attribute__((noinline)) static void warm_stack(void)
+{
+	volatile unsigned char room[WARM_STACK_BYTES];
+
+	for (size_t i = 0; i < sizeof(room); i += 1024)
+		room[i] = 0;
+	mlock((const void *)(uintptr_t)&room[0], sizeof(room));
+}
+
+__attribute__((noinline)) static void warm_malloc(void)
+{
+	void *volatile block = malloc(1024);
+
+	free(block);
+}
+
+static void ask_for_fifo(void)
+{
+	struct sched_param param = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+
+	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+}
+
+void ms_worker_warm(const char *name, bool runs_callbacks)
+{
+	prctl(PR_SET_NAME, name);
+	ask_for_fifo();
+	if (!runs_callbacks)
+		return;
+	warm_stack();
+	warm_malloc();
+	ms_rcu_register_thread();
+}
+
+void *ms_worker_end(void)
+{
+	atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_seq_cst);
+	ms_lib_finish_stop();
+	ms_lib_returned();
+	return NULL;
+}
