@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib_bed.h - what the tests of libmemshed share: this process as its own client, and waiting for a
+ * condition instead of for a time.
+ */
+#ifndef LIB_BED_H
+#define LIB_BED_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memshed.h"
+#include "table/control.h"
+#include "table/reader.h"
+#include "util/clock.h"
+
+/* Long enough for any machine; reached only when a test fails. */
+#define BED_PATIENCE_NS (60 * MS_NS_PER_S)
+#define BED_TIMEOUT_US UINT64_C(60000000)
+
+#define BED_WAIT_UNTIL(condition)                                                                  \
+	do {                                                                                       \
+		uint64_t bed_until = ms_clock_ns() + BED_PATIENCE_NS;                              \
+		while (!(condition)) {                                                             \
+			if (ms_clock_ns() >= bed_until)                                            \
+				fail_msg("never: %s", #condition);                                 \
+			usleep(500);                                                               \
+		}                                                                                  \
+	} while (0)
+
+struct bed {
+	struct ms_table_scratch scratch;
+	struct ms_table_reader reader;
+	struct ms_control_client client;
+};
+
+static inline int bed_try_open(struct bed *bed, pid_t pid)
+{
+	int control_fd = -1;
+	int error = ms_table_open_pid(&bed->reader, &bed->scratch, pid, &control_fd);
+
+	if (error)
+		return error;
+	error = ms_table_refresh(&bed->reader);
+	if (error)
+		return error;
+	return ms_control_open(&bed->client, control_fd, bed->reader.info.identity, -1, 0);
+}
+
+static inline void bed_open(struct bed *bed, pid_t pid)
+{
+	int error = bed_try_open(bed, pid);
+
+	if (error)
+		fail_msg("open the table of %d: %s", (int)pid, strerror(-error));
+}
+
+static inline void bed_close(struct bed *bed)
+{
+	ms_control_close(&bed->client);
+	ms_table_close(&bed->reader);
+}
+
+/* The row of that name. Return: false when there is none. */
+static inline bool bed_find(struct bed *bed, const char *name, struct ms_row *ret_row)
+{
+	static __thread struct ms_row rows[512];
+	int count = ms_table_read_rows(&bed->reader, rows, 512);
+
+	for (int i = 0; i < count; i++) {
+		if (strcmp(rows[i].name, name) == 0) {
+			*ret_row = rows[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static inline struct ms_row bed_row(struct bed *bed, const char *name)
+{
+	struct ms_row row;
+
+	if (!bed_find(bed, name, &row))
+		fail_msg("no row named %s", name);
+	return row;
+}
+
+static inline struct ms_order bed_order(struct bed *bed, const char *name, uint32_t level, uint64_t target_bytes)
+{
+	static _Atomic uint64_t seq;
+	struct ms_order order = {
+		.seq = ++seq,
+		.row = MS_ORDER_ALL_ROWS,
+		.level = level,
+		.reason = MEMSHED_REASON_USER,
+		.target_bytes = target_bytes,
+		.timeout_us = BED_TIMEOUT_US,
+	};
+
+	if (name) {
+		struct ms_row row = bed_row(bed, name);
+
+		order.row = row.row;
+		order.generation = row.generation;
+	}
+	return order;
+}
+
+static inline struct ms_order_handle bed_post(struct bed *bed, const struct ms_order *order)
+{
+	struct ms_order_handle handle;
+	int error;
+
+	BED_WAIT_UNTIL((error = ms_control_post(&bed->client, order, &handle)) != -EAGAIN);
+	assert_int_equal(error, 0);
+	return handle;
+}
+
+static inline struct ms_answer bed_wait(struct bed *bed, const struct ms_order_handle *handle)
+{
+	struct ms_answer answer;
+	int got = ms_control_wait(&bed->client, handle, BED_TIMEOUT_US, &answer, NULL);
+
+	if (got != 1)
+		fail_msg("no answer: %d", got);
+	return answer;
+}
+
+static inline struct ms_answer bed_ask(struct bed *bed, const struct ms_order *order)
+{
+	struct ms_order_handle handle = bed_post(bed, order);
+
+	return bed_wait(bed, &handle);
+}
+
+/* All at once: order, wait, answer. @name NULL: every cache. */
+static inline struct ms_answer bed_do(struct bed *bed, const char *name, uint32_t level, uint64_t target_bytes)
+{
+	struct ms_order order = bed_order(bed, name, level, target_bytes);
+
+	return bed_ask(bed, &order);
+}
+
+/* Run @test in a forked child that leaves by exit code; the library starts afresh there. */
+static inline void bed_expect_child(pid_t child, int expected)
+{
+	int status;
+
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFSIGNALED(status))
+		fail_msg("the child died of signal %d", WTERMSIG(status));
+	assert_int_equal(WEXITSTATUS(status), expected);
+}
+
+#endif
