@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,20 +26,6 @@ static const struct ms_verb verbs[] = {
 	{.name = "help", .help = "explain memshed, or a verb", .main = help_main},
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
-
-void ms_cmd_error(const char *verb, const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	flockfile(stderr);
-	fprintf(stderr, verb ? "memshed %s: " : "memshed: ", verb);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	funlockfile(stderr);
-}
 
 static void print_help(FILE *stream)
 {
