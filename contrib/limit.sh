@@ -7,7 +7,7 @@
 #   limit_kills         how many processes the OOM killer ended in it
 #   limit_peak          the most that was ever charged to it, as the kernel counts
 #   limit_usage         what is charged to it now
-#   limit_hits          how often something had to be reclaimed because the limit was reached
+#   limit_hits          how often the kernel had to reclaim because the limit was reached, or "unknown"
 #   limit_remove        end what still runs inside, and remove it; may be called twice
 #
 # Sets limit_dir and limit_kind (v1 or v2).
@@ -111,7 +111,7 @@ limit_usage() {
 
 limit_hits() {
 	if [ "$limit_kind" = v1 ]; then
-		cat "$limit_dir/memory.failcnt" "$limit_dir/memory.memsw.failcnt" 2>/dev/null | sort -n | tail -n 1
+		echo unknown # recent kernels leave memory.failcnt at 0 even after a kill
 	else
 		awk '$1 == "max" { print $2 }' "$limit_dir/memory.events"
 	fi

@@ -92,7 +92,7 @@ build_all() {
 		fingerprint > configured-with
 	fi
 	say "building in $build"
-	make -s -j"$(nproc)"
+	make -s -j"$(nproc)" > build.log 2>&1 || { tail -n 40 build.log >&2; return 1; }
 }
 
 case $what in

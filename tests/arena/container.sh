@@ -12,15 +12,17 @@ esac
 unshare --pid --cgroup --mount --fork true 2>/dev/null || skip "not allowed to make namespaces"
 reference "$alloc_job" -k $keys -p 2
 make_limit $limit
+: > "$work/journal"
 case $limit_kind in
-v1) mount="mount -t cgroup -o memory memory $(limit_mount_v1)" ;;
-v2) mount="mount -t cgroup2 cgroup2 $(limit_mount_v2)" ;;
+v1) mount="-t cgroup -o memory" point=$(limit_mount_v1) ;;
+v2) mount="-t cgroup2" point=$(limit_mount_v2) ;;
 esac
 # shellcheck disable=SC2016 # expanded inside
 limit_run unshare --pid --cgroup --mount --fork --mount-proc sh -c '
-	$1 || exit 99
-	shift
-	exec "$@"' sh "$mount" \
+	umount -l "$2" || exit 99
+	mount $1 memory "$2" || exit 99
+	shift 2
+	exec "$@"' sh "$mount" "$point" \
 	"$memshed" run --journal "$work/journal" -- "$alloc_job" -k $keys -p 2 > "$work/out" 2> "$work/err"
 status=$?
 kills=$(limit_kills)

@@ -120,7 +120,7 @@ run_supervised() {
 	make_limit "$1"
 	bytes=$1
 	shift
-	rm -f "$work/journal"
+	: > "$work/journal"
 	begin=$(now_ms)
 	limit_run "$memshed" run --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err"
 	status=$?
@@ -130,14 +130,15 @@ run_supervised() {
 	hits=$(limit_hits)
 	limit_remove
 	echo "supervised: limit $((bytes / mib)) MiB: status $status, oom_kill $kills," \
-		"peak $((peak / mib)) MiB, limit hit $hits times, $took ms"
+		"peak $((peak / mib)) MiB, times at the limit $hits, $took ms"
 }
 
 # The same in the background: sets run_pid (memshed's own) and leaves the limit in place.
 start_supervised() {
 	make_limit "$1"
 	shift
-	rm -f "$work/journal" "$work/pid"
+	rm -f "$work/pid"
+	: > "$work/journal"
 	# shellcheck disable=SC2016 # expanded inside
 	limit_run sh -c 'echo $$ > "$0"; exec "$@"' "$work/pid" \
 		"$memshed" run --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err" &

@@ -8,7 +8,7 @@ python=/usr/bin/python3
 [ -e "$ARENA_BUILD/contrib/python/memshed" ] || [ -e "$top/contrib/python/memshed" ] ||
 	skip "the adapter for Python was not built: no python3-dev"
 case $size in
-small) files=40 ;;
+small) files=120 ;;
 full) files=0 ;;
 *) files=200 ;;
 esac
