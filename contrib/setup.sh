@@ -12,10 +12,10 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=${MEMSHED_BUILD:-$top/build}
 
 packages="gcc libc6-dev make autoconf automake libtool autoconf-archive pkg-config
-	libproc2-dev liburcu-dev libsmartcols-dev libjansson-dev zlib1g-dev python3 python3-dev"
+	libproc2-dev liburcu-dev libsmartcols-dev libjansson-dev zlib1g-dev python3 python3-dev scdoc"
 # Not needed to build: where one of these cannot be had, the tests that want it are skipped.
-test_packages="libcmocka-dev scdoc xz-utils shellcheck procps util-linux
-	clang libclang-rt-14-dev python3-venv man-db"
+test_packages="libcmocka-dev xz-utils shellcheck procps util-linux
+	python3-venv man-db"
 uml_packages="user-mode-linux busybox-static"
 
 say() {
