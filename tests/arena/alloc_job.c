@@ -44,6 +44,7 @@ struct block {
 static struct blocks {
 	pthread_mutex_t lock;
 	struct block **slots; /* by key; NULL = not cached */
+	uint64_t in_use;      /* key of the block that the main thread reads */
 	uint64_t next_victim; /* keys are made in order, so the oldest stand from here on */
 	struct memshed_cache *handle;
 } blocks = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -123,34 +124,41 @@ static void keep_rate(uint64_t bytes)
 		usleep((useconds_t)(due_ms - now_ms) * 1000);
 }
 
-/* The lock is held while a block is made and read: a callback meanwhile answers busy. */
+/* The lock is held to look up and to insert; the block in use is the main thread's until the next. */
 static uint64_t use(uint64_t key, uint64_t seed)
 {
-	uint64_t sum, made = 0;
+	struct block *block;
+	bool made;
 
 	pthread_mutex_lock(&blocks.lock);
-	if (!blocks.slots[key]) {
-		blocks.slots[key] = make(mix(key + seed));
-		made = blocks.slots[key]->bytes;
-		memshed_charge(blocks.handle, made, 1);
+	block = blocks.slots[key];
+	blocks.in_use = key;
+	pthread_mutex_unlock(&blocks.lock);
+	made = !block;
+	if (made) {
+		block = make(mix(key + seed));
 		memshed_miss(blocks.handle, 1);
+		memshed_charge(blocks.handle, block->bytes, 1);
+		pthread_mutex_lock(&blocks.lock);
+		blocks.slots[key] = block;
+		pthread_mutex_unlock(&blocks.lock);
 	} else {
 		memshed_hit(blocks.handle, 1);
 	}
-	sum = fold(blocks.slots[key]);
-	pthread_mutex_unlock(&blocks.lock);
-	keep_rate(made);
-	return sum;
+	if (made)
+		keep_rate(block->bytes);
+	return fold(block);
 }
 
 static uint64_t drop_locked(uint64_t key)
 {
-	struct block *block = blocks.slots[key];
+	struct block *block = key == blocks.in_use ? NULL : blocks.slots[key];
 	uint64_t bytes = block ? block->bytes : 0;
 
-	if (block)
-		memshed_uncharge(blocks.handle, bytes, 1);
+	if (!block)
+		return 0;
 	blocks.slots[key] = NULL;
+	memshed_uncharge(blocks.handle, bytes, 1);
 	free(block);
 	return bytes;
 }
@@ -162,11 +170,8 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 	(void)ctx;
 	if (atomic_fetch_add(&asked.blocks, 1) == 0 && has_fault("stop"))
 		kill(getpid(), SIGSTOP);
-	for (int tries = 0; pthread_mutex_trylock(&blocks.lock); tries++) {
-		if (tries == 1000)
-			return MEMSHED_BUSY;
-		usleep(10);
-	}
+	if (pthread_mutex_trylock(&blocks.lock))
+		return MEMSHED_BUSY;
 	for (uint64_t i = 0; i < options.keys && result->freed_bytes < target; i++) {
 		uint64_t bytes = drop_locked(blocks.next_victim);
 
