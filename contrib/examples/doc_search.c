@@ -372,7 +372,8 @@ static size_t number(const char *text, size_t least, size_t most)
 
 int main(int argc, char **argv)
 {
-	static char *usual[] = {"/usr/share/doc", NULL};
+	static char tree[] = "/usr/share/doc";
+	char *usual[] = {tree, NULL};
 	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "doc_search.texts",
 								     .kind = MEMSHED_KIND_FILE, .shrink = shrink);
 	size_t queries = 12, threads = 2;
