@@ -94,6 +94,15 @@ static bool is_braked(const struct ms_policy_round *round, const struct ms_row *
 	return round->now_ns < record->brake_until_ns;
 }
 
+/* From a cache that fills again at once: not for the comfort of reaching low, and not in small change
+ * for ever when the rest of the program alone is above high. Near max everything is worth it. */
+static bool is_worth_it(const struct ms_policy_round *round, uint64_t bytes)
+{
+	if (round->gentle)
+		return false;
+	return round->danger || bytes >= ms_policy_span(round->marks) / SMALL_SPAN_DIVISOR;
+}
+
 /* Microseconds to make one MiB of it again where the owner did not say; guesses in steps of ten:
  * buffers are only allocated, files are read from the page cache, the rest is computed. */
 static double usual_cost(uint32_t kind)
@@ -224,7 +233,7 @@ static void consider(const struct ms_policy_round *round, const struct ms_policy
 	bool braked = is_braked(round, row, record);
 
 	candidate.tier = (uint8_t)tier_of(round, row, record);
-	if (candidate.tier > wish->max_tier || (round->gentle && braked))
+	if (candidate.tier > wish->max_tier || (braked && !is_worth_it(round, candidate.bytes)))
 		return;
 	candidate.min_level = record ? record->min_level : 0;
 	if (!wish->by_size) {
