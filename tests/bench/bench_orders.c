@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_orders.c - what an order, a registration and a fork cost.
+ *
+ * The order's callback frees nothing and the agent sleeps before each; so the round trip is post, wake,
+ * take, call, answer, wake. It is measured within one process, beside a futex handed back and forth
+ * between two threads, which is what two wake-ups cost here without any of ours.
+ * fork: a child that exits at once, before the library was used by this process and after.
+ *
+ * BENCH_ORDERS (2,000), BENCH_REGISTER (20,000), BENCH_FORKS (200): how many of each.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "memshed.h"
+#include "table/control.h"
+#include "table/order.h"
+#include "table/reader.h"
+
+static struct ms_table_scratch scratch;
+
+static unsigned long read_env(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+{
+	(void)ctx;
+	(void)request;
+	(void)result;
+	return MEMSHED_EMPTY;
+}
+
+/* ---- fork ---- */
+
+static double fork_once(void)
+{
+	uint64_t from = ms_clock_ns();
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	if (child < 0 || waitpid(child, NULL, 0) != child)
+		abort();
+	return (double)(ms_clock_ns() - from) / 1000;
+}
+
+static double measure_forks(unsigned long count)
+{
+	double *us = calloc(count, sizeof(*us));
+
+	for (unsigned long i = 0; i < count; i++)
+		us[i] = fork_once();
+
+	double median = bench_quantile(us, count, 0.5);
+
+	free(us);
+	return median;
+}
+
+/* ---- order round trip ---- */
+
+static void measure_orders(unsigned long count, double *us)
+{
+	struct ms_table_reader reader;
+	struct ms_control_client client;
+	struct ms_order_handle handle;
+	struct ms_answer answer;
+	int control_fd;
+
+	if (ms_table_open_pid(&reader, &scratch, getpid(), &control_fd) != 0 || ms_table_refresh(&reader) != 0 ||
+	    ms_control_open(&client, control_fd, reader.info.identity, -1, 0) != 0)
+		abort();
+	for (unsigned long i = 0; i < count; i++) {
+		struct ms_order order = {
+			.seq = i + 1,
+			.row = MS_ORDER_ALL_ROWS,
+			.level = MS_ORDER_TRIM,
+			.reason = MEMSHED_REASON_USER,
+		};
+
+		usleep(200); /* the agent sleeps again */
+
+		uint64_t from = ms_clock_ns();
+
+		if (ms_control_post(&client, &order, &handle) != 0 ||
+		    ms_control_wait(&client, &handle, 10000000, &answer, NULL) != 1)
+			abort();
+		us[i] = (double)(ms_clock_ns() - from) / 1000;
+	}
+	ms_control_close(&client);
+	ms_table_close(&reader);
+}
+
+static _Atomic uint32_t ping, pong;
+
+static void *echo(void *argument)
+{
+	unsigned long count = *(unsigned long *)argument;
+
+	for (uint32_t i = 0; i < count; i++) {
+		while (atomic_load(&ping) == i)
+			ms_futex_wait(&ping, i, UINT64_MAX);
+		atomic_fetch_add(&pong, 1);
+		ms_futex_wake_all(&pong);
+	}
+	return NULL;
+}
+
+static void measure_futex(unsigned long count, double *us)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, echo, &count) != 0)
+		abort();
+	for (uint32_t i = 0; i < count; i++) {
+		usleep(200);
+
+		uint64_t from = ms_clock_ns();
+
+		atomic_fetch_add(&ping, 1);
+		ms_futex_wake_all(&ping);
+		while (atomic_load(&pong) == i)
+			ms_futex_wait(&pong, i, UINT64_MAX);
+		us[i] = (double)(ms_clock_ns() - from) / 1000;
+	}
+	pthread_join(thread, NULL);
+}
+
+/* ---- register ---- */
+
+static double measure_register(const struct memshed_cache_options *options, unsigned long count)
+{
+	double *ns = calloc(count, sizeof(*ns));
+
+	for (unsigned long i = 0; i < count; i++) {
+		struct memshed_cache *cache;
+		uint64_t from = ms_clock_ns();
+
+		if (memshed_register(options, &cache) != 0)
+			abort();
+		memshed_unregister(cache);
+		ns[i] = (double)(ms_clock_ns() - from);
+	}
+
+	double median = bench_quantile(ns, count, 0.5);
+
+	free(ns);
+	return median;
+}
+
+int main(void)
+{
+	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "bench", .shrink = shrink);
+	unsigned long orders = read_env("BENCH_ORDERS", 2000), forks = read_env("BENCH_FORKS", 200);
+	double *order_us = calloc(orders, sizeof(double)), *futex_us = calloc(orders, sizeof(double));
+	struct memshed_cache *cache;
+	double fork_without = measure_forks(forks);
+
+	if (memshed_register(&options, &cache) != 0)
+		return 1;
+	measure_futex(orders, futex_us);
+	measure_orders(orders, order_us);
+	bench_line("order round trip, p50, beside two futex wake-ups", bench_quantile(order_us, orders, 0.5), "us",
+		   bench_quantile(futex_us, orders, 0.5));
+	bench_line("order round trip, p99, beside two futex wake-ups", bench_quantile(order_us, orders, 0.99), "us",
+		   bench_quantile(futex_us, orders, 0.99));
+	bench_line("fork and exit with an agent, beside without", measure_forks(forks), "us", fork_without);
+	bench_line("register and unregister", measure_register(&options, read_env("BENCH_REGISTER", 20000)), "ns", 0);
+	memshed_unregister(cache);
+	free(order_us);
+	free(futex_us);
+	return 0;
+}
