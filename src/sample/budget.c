@@ -126,7 +126,7 @@ static uint64_t headroom(const struct ms_limit *limit)
 	return limit->max_bytes > limit->used_bytes ? limit->max_bytes - limit->used_bytes : 0;
 }
 
-/* By headroom; when two have none, the one that is exceeded by more. Of equals the one offered first stays. */
+/* By headroom; of two that have none, the one exceeded by more; of equals, the one offered first. */
 static bool is_nearer(const struct ms_limit *a, const struct ms_limit *b)
 {
 	uint64_t over_a = a->used_bytes > a->max_bytes ? a->used_bytes - a->max_bytes : 0;
@@ -195,7 +195,8 @@ static void offer_machine(struct nearest *nearest, const struct ms_budget *budge
 
 	if (!budget->meminfo_valid)
 		return;
-	if (__builtin_add_overflow(budget->meminfo_rss_bytes, budget->meminfo.available_bytes, &limit.max_bytes))
+	if (__builtin_add_overflow(budget->meminfo_rss_bytes, budget->meminfo.available_bytes,
+				   &limit.max_bytes))
 		limit.max_bytes = UINT64_MAX;
 	offer(nearest, &limit);
 }
@@ -225,7 +226,8 @@ void ms_budget_sample(struct ms_budget *budget, const struct ms_tree *tree, uint
 		      struct ms_limit *ret_limit)
 {
 	/* A level that cannot be read keeps its last reading: nothing better is known. */
-	(void)ms_cgroup_sample(&budget->cgroup, tree->memory.anon_bytes, tree->memory.largest_anon_bytes, now_ns);
+	(void)ms_cgroup_sample(&budget->cgroup, tree->memory.anon_bytes, tree->memory.largest_anon_bytes,
+			       now_ns);
 	if (meminfo_due(budget, now_ns))
 		read_meminfo(budget, tree, now_ns);
 	if (ms_budget_list(budget, tree, ret_limit, 1) == 0)

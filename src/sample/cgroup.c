@@ -74,7 +74,8 @@ static uint64_t max_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_le
 	uint64_t max_bytes = level->max_bytes;
 
 	/* v1 tells the least limit of all ancestors; it matters where some are out of sight. */
-	if (is_topmost(cgroup, level) && level->stat_at_ns != 0 && level->stat.hierarchy_max_bytes < max_bytes)
+	if (is_topmost(cgroup, level) && level->stat_at_ns != 0 &&
+	    level->stat.hierarchy_max_bytes < max_bytes)
 		max_bytes = level->stat.hierarchy_max_bytes;
 	return max_bytes;
 }
@@ -196,8 +197,11 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
 
 		if (limits_due)
 			r = first_error(r, read_limits(cgroup, level));
-		if (is_wanted(cgroup, level, limits_due))
-			r = first_error(r, sample_level(cgroup, level, tree_anon_bytes, largest_anon_bytes, now_ns));
+		if (!is_wanted(cgroup, level, limits_due))
+			continue;
+		int e = sample_level(cgroup, level, tree_anon_bytes, largest_anon_bytes, now_ns);
+
+		r = first_error(r, e);
 	}
 	return r;
 }

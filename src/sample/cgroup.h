@@ -51,7 +51,7 @@ struct ms_cgroup_level {
 
 	uint64_t max_bytes;      /* memory.max, memory.limit_in_bytes */
 	uint64_t high_bytes;     /* memory.high; v1 has none */
-	uint64_t swap_max_bytes; /* v2: memory.swap.max, swap alone; v1: memory.memsw.limit_in_bytes, the sum */
+	uint64_t swap_max_bytes; /* v2: memory.swap.max, swap alone; v1: memory.memsw..., the sum */
 	uint64_t usage_bytes;
 	uint64_t swap_usage_bytes; /* likewise; read only where it is limited */
 	uint64_t used_bytes;       /* usage without reclaimable page cache, as above; where limited */
@@ -84,7 +84,10 @@ struct ms_cgroup_mount {
 	char point[MS_CGROUP_PATH_BYTES];
 };
 
-/** ms_cgroup_parse_mount - one line; Return: 0; -ENOENT another file system, or v1 without memory; -EBADMSG */
+/**
+ * ms_cgroup_parse_mount - one line of mountinfo
+ * Return: 0; -ENOENT another file system, or v1 without memory; -EBADMSG. Half written on failure.
+ */
 int ms_cgroup_parse_mount(const char *line, struct ms_cgroup_mount *ret_mount);
 
 /**

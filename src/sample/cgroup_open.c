@@ -7,10 +7,10 @@
  * reads them, so they match each other here whatever namespace the target lives in:
  *
  *   mount root /            the whole hierarchy (of the namespace): point + path
- *   mount root /docker/x    a bind mount, or a container without a namespace: strip it from the path; what is
- *                           above cannot be seen
- *   mount root /..          mounted outside this namespace: the names in between are unknown; only the mount's
- *                           own directory, which is an ancestor
+ *   mount root /docker/x    a bind mount, or a container without a namespace: strip it from the path;
+ *                           what is above cannot be seen
+ *   mount root /..          mounted outside this namespace: the names in between are unknown; only the
+ *                           mount's own directory, which is an ancestor
  *   path under no mount     a sibling of another container: nothing to be seen
  *
  * A directory that does not exist here (deleted, or the container sees its own cgroup in place of
@@ -99,9 +99,32 @@ static const char *strip(const char *path, const char *root)
 	return path + length;
 }
 
+/* How many "/.." a path begins with; @ret_rest: what follows. */
+static unsigned count_ups(const char *path, const char **ret_rest)
+{
+	unsigned ups = 0;
+
+	while (strncmp(path, "/..", 3) == 0 && (path[3] == '/' || path[3] == '\0')) {
+		path += 3;
+		ups++;
+	}
+	*ret_rest = path;
+	return ups;
+}
+
+/* Whether a mount's root is an ancestor of the path by unknown names: further up, and straight up. */
+static bool is_above(const char *root, const char *path)
+{
+	const char *root_rest, *path_rest;
+
+	return count_ups(root, &root_rest) > count_ups(path, &path_rest) && *root_rest == '\0';
+}
+
 static bool goes_up(const char *path)
 {
-	return strncmp(path, "/..", 3) == 0 && (path[3] == '/' || path[3] == '\0');
+	const char *rest;
+
+	return count_ups(path, &rest) > 0;
 }
 
 /* What was found: the mount that shows the most of the path. */
@@ -115,17 +138,18 @@ struct place {
 static void consider(struct place *place, const struct ms_cgroup_mount *mount, const char *path)
 {
 	const char *below = strip(path, mount->root);
-	bool above = goes_up(mount->root) && !goes_up(path);
+	bool above = is_above(mount->root, path);
 
-	if (above || (below && !goes_up(below))) {
-		if (place->found && (place->above < above ||
-				     (place->above == above && strlen(place->root) < strlen(mount->root))))
-			return;
-		place->found = true;
-		place->above = above;
-		strcpy(place->root, mount->root);
-		strcpy(place->point, mount->point);
-	}
+	if (!above && (!below || goes_up(below)))
+		return;
+	if (place->found && place->above != above && above)
+		return;
+	if (place->found && place->above == above && strlen(place->root) < strlen(mount->root))
+		return;
+	place->found = true;
+	place->above = above;
+	strcpy(place->root, mount->root);
+	strcpy(place->point, mount->point);
 }
 
 static int find_mount(const struct ms_root *root, enum ms_cgroup_version version, const char *path,
@@ -158,7 +182,8 @@ static const struct {
 	{offsetof(struct ms_cgroup_level, events_fd), "memory.oom_control", "memory.events"},
 	{offsetof(struct ms_cgroup_level, high_fd), NULL, "memory.high"},
 	{offsetof(struct ms_cgroup_level, swap_max_fd), "memory.memsw.limit_in_bytes", "memory.swap.max"},
-	{offsetof(struct ms_cgroup_level, swap_usage_fd), "memory.memsw.usage_in_bytes", "memory.swap.current"},
+	{offsetof(struct ms_cgroup_level, swap_usage_fd), "memory.memsw.usage_in_bytes",
+	 "memory.swap.current"},
 };
 
 enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
@@ -206,11 +231,11 @@ static int open_files(struct ms_cgroup *cgroup, struct ms_cgroup_level *level, i
 	return 0;
 }
 
-/* A level without usage (the v2 root; a group without the controller) or that hides it limits nothing here. */
+/* A level without usage (the v2 root, a group without the controller), or that hides it, is left out. */
 static int open_level(struct ms_cgroup *cgroup, const char *point, const char *below, size_t length)
 {
 	struct ms_cgroup_level *level = &cgroup->levels[cgroup->level_count];
-	MS_CLEANUP_FD int dirfd = ms_root_open(cgroup->root, "%s%.*s/.", point + 1, (int)length, below);
+	MS_CLEANUP_FD int dirfd = ms_root_open(cgroup->root, "./%s%.*s/.", point + 1, (int)length, below);
 
 	if (out_of_resources(dirfd))
 		return dirfd;
@@ -234,7 +259,8 @@ static int open_level(struct ms_cgroup *cgroup, const char *point, const char *b
 static void name_level(struct ms_cgroup_level *level, const char *root, const char *below, size_t length)
 {
 	char path[2 * MS_CGROUP_PATH_BYTES];
-	int n = snprintf(path, sizeof(path), "%s%.*s", strcmp(root, "/") == 0 ? "" : root, (int)length, below);
+	const char *shown = strcmp(root, "/") == 0 ? "" : root;
+	int n = snprintf(path, sizeof(path), "%s%.*s", shown, (int)length, below);
 
 	if (n <= 0) {
 		strcpy(level->path, "/");

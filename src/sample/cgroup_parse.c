@@ -110,10 +110,11 @@ int ms_cgroup_parse_mount(const char *line, struct ms_cgroup_mount *ret_mount)
 static int copy_path(const char *path, char ret_path[MS_CGROUP_PATH_BYTES])
 {
 	static const char deleted[] = " (deleted)";
+	const size_t tail = sizeof(deleted) - 1;
 	size_t length = strcspn(path, "\n");
 
-	if (length >= sizeof(deleted) && memcmp(path + length - (sizeof(deleted) - 1), deleted, sizeof(deleted) - 1) == 0)
-		length -= sizeof(deleted) - 1;
+	if (length > tail && memcmp(path + length - tail, deleted, tail) == 0)
+		length -= tail;
 	if (length >= MS_CGROUP_PATH_BYTES)
 		return -ENAMETOOLONG;
 	if (path[0] != '/')

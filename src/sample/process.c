@@ -45,7 +45,7 @@ static bool take_field(const char **cursor, uint64_t *ret_value)
 	return ms_text_u64(cursor, ret_value) && ms_text_skip(cursor, " ");
 }
 
-/* The name may contain ") R 1 1": only the last parenthesis of the text ends it, as no field behind has one. */
+/* The name may contain ") R 1 1": the last parenthesis of the text ends it, as no field behind has one. */
 static const char *take_comm(const char *cursor, char comm[MS_COMM_BYTES])
 {
 	const char *end = strrchr(cursor, ')');
@@ -219,8 +219,9 @@ static int try_thread(struct ms_process *process, const struct ms_root *root, in
 	char path[32];
 
 	snprintf(path, sizeof(path), "%d/statm", (int)tid);
-	struct ms_process thread = {.pid = process->pid, .start_ticks = process->start_ticks, .adopted = true};
+	struct ms_process thread = *process;
 
+	thread.adopted = true;
 	thread.statm_fd = root->ops.openat(root->ops.ctx, taskfd, path, O_RDONLY | O_CLOEXEC);
 	if (thread.statm_fd < 0)
 		return as_gone(thread.statm_fd) == -ESRCH ? 0 : thread.statm_fd;

@@ -29,7 +29,7 @@ struct ms_limit {
 	enum ms_limit_source source;
 	uint64_t max_bytes;
 	uint64_t used_bytes;
-	char where[MS_LIMIT_WHERE_BYTES]; /* cgroup path, "pid 123", or "" */
+	char where[MS_LIMIT_WHERE_BYTES]; /* cgroup path, "pid 123", or ""; escape before printing */
 };
 
 /* One reading for a target: a process and its children. */

@@ -26,7 +26,8 @@ ssize_t ms_text_read(const struct ms_root *root, int fd, char *buffer, size_t si
 
 ssize_t ms_text_read_at(const struct ms_root *root, int dirfd, const char *path, char *buffer, size_t size)
 {
-	MS_CLEANUP_FD int fd = root->ops.openat(root->ops.ctx, dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const struct ms_io_ops *ops = &root->ops;
+	MS_CLEANUP_FD int fd = ops->openat(ops->ctx, dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 ? fd : ms_text_read(root, fd, buffer, size);
 }

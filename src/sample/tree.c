@@ -14,7 +14,6 @@
 #include "sample/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,7 +106,11 @@ static int read_newcomer(const struct ms_tree *tree, pid_t pid, uint64_t start_t
 
 	if (r < 0)
 		return r;
-	*ret_newcomer = (struct ms_tree_newcomer){.pid = pid, .ppid = stat.ppid, .start_ticks = stat.start_ticks};
+	*ret_newcomer = (struct ms_tree_newcomer){
+		.pid = pid,
+		.ppid = stat.ppid,
+		.start_ticks = stat.start_ticks,
+	};
 	memcpy(ret_newcomer->comm, stat.comm, sizeof(stat.comm));
 	return ms_process_is_zombie(&stat) ? MS_PROCESS_EMPTY : 0;
 }
@@ -126,7 +129,7 @@ int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pi
 
 	if (r != 0)
 		return r < 0 ? r : -ESRCH;
-	tree->proc_fd = root->ops.openat(root->ops.ctx, root->dirfd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree->proc_fd = ms_root_open(root, "proc");
 	if (tree->proc_fd < 0)
 		return tree->proc_fd;
 	r = admit(tree, &first);
@@ -237,7 +240,8 @@ static void judge(struct ms_tree *tree, struct ms_tree_member *member)
 	int r = 0;
 
 	if (member->process.statm_fd < 0) {
-		r = ms_process_open(&process, tree->root, member->process.pid, member->process.start_ticks, NULL);
+		r = ms_process_open(&process, tree->root, member->process.pid, member->process.start_ticks,
+				    NULL);
 		if (r == 0)
 			member->process = process;
 	} else {
