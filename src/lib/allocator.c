@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -127,15 +128,41 @@ static const struct allocator allocators[] = {
 	{"glibc", "malloc_trim", glibc_give_back, glibc_free_bytes},
 };
 
+/* An executable that is not position-independent and takes malloc's address has an undefined symbol with
+ * an address of its own (its PLT's), and RTLD_DEFAULT answers that: true only for a definition. */
+static bool is_defined_at(void *address, Dl_info *ret_info)
+{
+	ElfW(Sym) *symbol = NULL;
+
+	return address && dladdr1(address, ret_info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
+	       symbol->st_shndx != SHN_UNDEF;
+}
+
+/* Is malloc defined in the object of that name and base? */
+static bool defines_malloc(const Dl_info *object)
+{
+	void *handle = dlopen(object->dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	Dl_info info;
+
+	if (!handle)
+		return false;
+	bool defined = is_defined_at(dlsym(handle, "malloc"), &info) && info.dli_fbase == object->dli_fbase;
+
+	dlclose(handle);
+	return defined;
+}
+
 /* A library may be loaded without being the allocator: the same object must provide malloc. */
 static void *find_beside_malloc(const char *name)
 {
-	void *malloc_address = dlsym(RTLD_DEFAULT, "malloc"), *address = dlsym(RTLD_DEFAULT, name);
+	void *address = dlsym(RTLD_DEFAULT, name);
 	Dl_info of_malloc, of_symbol;
 
-	if (!malloc_address || !address || !dladdr(malloc_address, &of_malloc) || !dladdr(address, &of_symbol))
+	if (!is_defined_at(address, &of_symbol))
 		return NULL;
-	return of_malloc.dli_fbase == of_symbol.dli_fbase ? address : NULL;
+	if (is_defined_at(dlsym(RTLD_DEFAULT, "malloc"), &of_malloc))
+		return of_malloc.dli_fbase == of_symbol.dli_fbase ? address : NULL;
+	return defines_malloc(&of_symbol) ? address : NULL;
 }
 
 static void find_allocator(void)
