@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/agent.h"
 #include "cmd/cmd.h"
 #include "cmd/json.h"
 #include "cmd/nearest.h"
@@ -236,21 +237,33 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 {
 	struct ms_pid_facts facts;
 
-	if (ms_pids_facts(target->facts.pid, &facts) < 0 || facts.start_ticks != target->facts.start_ticks)
+	if (ms_pids_facts(target->facts.pid, &facts) < 0 || facts.start_ticks != target->facts.start_ticks ||
+	    facts.state == 'Z' || facts.state == 'X')
 		return false;
 	*ret_bytes = facts.rss_bytes;
 	return true;
 }
 
-static enum ms_exit say_end(const char *verb, const struct ms_target *target, enum ms_post_end end)
+/* What the agent does instead of answering, as far as its table tells. */
+static enum ms_exit say_no_answer(const char *verb, struct ms_target *target)
+{
+	struct ms_row *rows MS_CLEANUP_FREE = NULL;
+	struct ms_agent agent = {.text = "unknown"};
+	int count = ms_target_rows(target, &rows);
+
+	if (count >= 0)
+		ms_agent_describe(target, rows, (unsigned)count, ms_target_state(target), ms_clock_ns(), &agent);
+	ms_cmd_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
+	return MS_EXIT_NO_ANSWER;
+}
+
+static enum ms_exit say_end(const char *verb, struct ms_target *target, enum ms_post_end end)
 {
 	switch (end) {
 	case MS_POST_ENDED:
 		return MS_EXIT_OK;
 	case MS_POST_TIMED_OUT:
-		ms_cmd_error(verb, "%s: its agent did not answer in time; `memshed show %d` says what it is doing",
-			     target->label, (int)target->facts.pid);
-		return MS_EXIT_NO_ANSWER;
+		return say_no_answer(verb, target);
 	case MS_POST_TARGET_GONE:
 		ms_cmd_error(verb, "%s: the process ended while it was asked", target->label);
 		return MS_EXIT_NO_PROCESS;
@@ -268,7 +281,8 @@ static enum ms_exit say_end(const char *verb, const struct ms_target *target, en
 }
 
 /* What the answers come to, when all were given. */
-static enum ms_exit judge(const struct options *options, const struct ms_order_report *report)
+static enum ms_exit judge(const struct options *options, struct ms_target *target,
+			  const struct ms_order_report *report)
 {
 	bool incomplete = false, stopped = false, estimated;
 	char claimed[MS_UNITS_TEXT], wanted[MS_UNITS_TEXT];
@@ -284,7 +298,7 @@ static enum ms_exit judge(const struct options *options, const struct ms_order_r
 				      status == MS_ANSWER_STUCK || status == MS_ANSWER_INVALID;
 	}
 	if (stopped)
-		return say_end(options->verb, report->target, MS_POST_TIMED_OUT);
+		return say_no_answer(options->verb, target);
 	if (options->shrink && ms_order_claimed(report, &estimated) < options->wanted_bytes) {
 		ms_cmd_error("shrink", "%s of %s were claimed: the caches gave no more",
 			     ms_units_format_bytes(claimed, ms_order_claimed(report, &estimated)),
@@ -310,7 +324,7 @@ static enum ms_exit post(const struct options *options, struct ms_target *target
 	enum ms_post_end end = ms_post_all(&job);
 	report->duration_us = (ms_clock_ns() - start_ns) / MS_NS_PER_US;
 	report->rss_after_known = read_rss(target, &report->rss_after_bytes);
-	return end == MS_POST_ENDED ? judge(options, report) : say_end(options->verb, target, end);
+	return end == MS_POST_ENDED ? judge(options, target, report) : say_end(options->verb, target, end);
 }
 
 static enum ms_exit order(const struct options *options, struct ms_target *target, struct ms_row *rows, unsigned count)

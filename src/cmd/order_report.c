@@ -31,6 +31,12 @@ static bool answered(const struct ms_post *post)
 	return post->outcome == MS_POST_ANSWERED;
 }
 
+/* Whether a callback came back: only then do the answer's numbers say anything. */
+static bool returned(const struct ms_post *post)
+{
+	return answered(post) && post->answer.status >= MS_ANSWER_DONE && post->answer.status <= MS_ANSWER_UNSUPPORTED;
+}
+
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated)
 {
 	uint64_t claimed = 0;
@@ -75,7 +81,7 @@ static int compare(const void *left, const void *right)
 static void add_answer(struct libscols_table *table, const struct ms_post *post)
 {
 	char claimed[MS_RENDER_CELL], entries[MS_RENDER_CELL], time[MS_RENDER_CELL], name[MS_ESCAPED_NAME];
-	bool known = answered(post), is_cache = post->row.row != MS_ALLOCATOR_ROW;
+	bool known = returned(post), is_cache = post->row.row != MS_ALLOCATOR_ROW;
 	const char *const cells[] = {
 		ms_render_bytes(claimed, known, ms_row_is_estimated(&post->row), post->answer.claimed_bytes),
 		ms_render_short(entries, known && is_cache, post->answer.claimed_entries),
@@ -121,7 +127,7 @@ static void print_lines(const struct ms_order_report *report)
 		const struct ms_post *post = &report->posts[i];
 
 		if (report->dry_run ? post->tries == 0 : post->outcome == MS_POST_NOT_ASKED)
-			spared++;
+			spared += post->row.row != MS_ALLOCATOR_ROW;
 		else if (shown >= report->shown && post->row.row != MS_ALLOCATOR_ROW)
 			hidden++;
 		else if (shown++, report->dry_run)
@@ -136,7 +142,8 @@ static void print_lines(const struct ms_order_report *report)
 	if (hidden > 0)
 		printf("... and %u more: --all shows them\n", hidden);
 	if (spared > 0)
-		printf("%u caches %s not asked.\n", spared, report->dry_run ? "would be" : "were");
+		printf("%u more %s not asked.\n", spared,
+		       report->dry_run ? "would be" : spared == 1 ? "was" : "were");
 }
 
 static void print_rss(const struct ms_order_report *report)
@@ -175,7 +182,7 @@ void ms_order_print_text(const struct ms_order_report *report)
 static json_t *post_json(const struct ms_order_report *report, const struct ms_post *post)
 {
 	json_t *object = json_object();
-	bool known = answered(post), asked = report->dry_run ? post->tries > 0 : post->outcome != MS_POST_NOT_ASKED;
+	bool known = returned(post), asked = report->dry_run ? post->tries > 0 : post->outcome != MS_POST_NOT_ASKED;
 
 	ms_json_set(object, "cache", ms_json_text(ms_row_label(&post->row)));
 	ms_json_set(object, "kind", ms_json_text(ms_terms_kind(post->row.kind)));

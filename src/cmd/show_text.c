@@ -19,23 +19,24 @@ static void print_fact(const char *what, const char *value, const char *text)
 	printf("%-10s %7s%s%s\n", what, value, text[0] ? "  " : "", text);
 }
 
+/* What the RSS is made of, as far as anybody says so. */
 static void print_memory(const struct ms_show *show)
 {
-	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], part[3][MS_RENDER_CELL], text[256];
+	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], part[3][MS_RENDER_CELL], rest[96], text[320];
+	char name[MS_ESCAPED_NAME];
 	const char *allocator = show->target->table.info.allocator;
 	bool heap_known = show->allocator && ms_row_is_counted(show->allocator);
 	uint64_t explained, rss_bytes = show->facts.rss_bytes;
-	char name[MS_ESCAPED_NAME];
-	int at = snprintf(text, sizeof(text), "caches %s, free in %s's heap %s; ",
-			  ms_render_bytes(part[0], true, show->totals.estimated, show->totals.bytes),
-			  ms_escape_name(name, allocator[0] ? allocator : "the allocator"),
-			  ms_render_bytes(part[1], heap_known, false, heap_known ? show->allocator->bytes : 0));
 
-	if (!ms_show_explained(show, &explained))
-		snprintf(text + at, sizeof(text) - (size_t)at, "together more than the RSS");
-	else
-		snprintf(text + at, sizeof(text) - (size_t)at, "not explained %s",
+	if (ms_show_explained(show, &explained))
+		snprintf(rest, sizeof(rest), "not explained %s",
 			 ms_render_bytes(part[2], true, show->totals.estimated, rss_bytes - explained));
+	else
+		snprintf(rest, sizeof(rest), "more than the RSS, so not all of it is resident");
+	snprintf(text, sizeof(text), "caches %s, free in %s%s %s; %s",
+		 ms_render_bytes(part[0], true, show->totals.estimated, show->totals.bytes),
+		 ms_escape_name(name, allocator[0] ? allocator : "the allocator"), allocator[0] ? "'s heap" : "",
+		 ms_render_bytes(part[1], heap_known, false, heap_known ? show->allocator->bytes : 0), rest);
 	print_fact("RSS", ms_render_bytes(rss, true, false, rss_bytes), text);
 	print_fact("swap", ms_render_bytes(swap, true, false, show->facts.swap_bytes), "");
 }
@@ -171,8 +172,8 @@ static void print_caches(const struct ms_show *show)
 			continue;
 		}
 		left.caches++;
-		left.bytes += row->bytes;
 		left.estimated |= ms_row_is_estimated(row);
+		left.bytes = row->bytes > UINT64_MAX - left.bytes ? UINT64_MAX : left.bytes + row->bytes;
 	}
 	ms_render_print(table);
 	char bytes[MS_RENDER_CELL];
