@@ -2,6 +2,7 @@
 #include "cmd/nearest.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST = 127 };
@@ -68,9 +69,9 @@ void ms_nearest_add(struct ms_nearest *nearest, const char *name)
 		return;
 	nearest->count = min2(nearest->count + 1, MS_NEAREST_NAMES);
 	for (unsigned i = nearest->count - 1; i > at; i--) {
-		nearest->names[i] = nearest->names[i - 1];
+		memcpy(nearest->names[i], nearest->names[i - 1], MS_NEAREST_BYTES);
 		nearest->distances[i] = nearest->distances[i - 1];
 	}
-	nearest->names[at] = name;
+	snprintf(nearest->names[at], MS_NEAREST_BYTES, "%s", name);
 	nearest->distances[at] = distance;
 }

@@ -3,13 +3,13 @@
 #ifndef MS_CMD_NEAREST_H
 #define MS_CMD_NEAREST_H
 
-enum { MS_NEAREST_NAMES = 3 };
+enum { MS_NEAREST_NAMES = 3, MS_NEAREST_BYTES = 128 * 4 + 1 };
 
-/* The best candidates so far, nearest first; the names are borrowed. */
+/* The best candidates so far, nearest first. */
 struct ms_nearest {
-	const char *wanted;
+	const char *wanted; /* borrowed */
 	unsigned count;
-	const char *names[MS_NEAREST_NAMES];
+	char names[MS_NEAREST_NAMES][MS_NEAREST_BYTES]; /* copies, cut to this length */
 	unsigned distances[MS_NEAREST_NAMES];
 };
 

@@ -158,10 +158,9 @@ static enum ms_exit say_no_cache(const char *verb, const char *label, const char
 	size_t at = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		ms_nearest_add(&nearest, ms_row_label(&rows[i]));
+		ms_nearest_add(&nearest, ms_escape_name(name, ms_row_label(&rows[i])));
 	for (unsigned i = 0; i < nearest.count; i++)
-		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "",
-				       ms_escape_name(name, nearest.names[i]));
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "", nearest.names[i]);
 	if (nearest.count > 0)
 		ms_cmd_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
 	else
