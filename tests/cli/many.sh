@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# As many caches as a process can have.
+. "$(dirname "$0")/lib.sh"
+
+start_target --many 65535
+expect 0 "$memshed" list --json
+expect 0 "$memshed" show "$pid"
+[ "$(grep -c ' cache-[0-9]* ' "$work/out")" = 40 ] || fail "not the first 40"
+out_has ' cache-65535 '
+out_has '^\.\.\. and 65495 more, [0-9.]+G in all: --all shows them$'
+expect 0 "$memshed" show "$pid" --all
+[ "$(grep -c ' cache-[0-9]* ' "$work/out")" = 65535 ] || fail "not all of them"
+expect 0 "$memshed" show "$pid" --json
+json_is '.caches[]' 65535
+json_is .cached_bytes $((65535 * 65536 / 2))
+json_is '.caches[65534].name' cache-1
+expect 0 "$memshed" clear "$pid" --json
+json_is '.orders[]' 65536
+expect 0 "$memshed" clear "$pid"
+out_has '^\.\.\. and 65495 more: --all shows them$'
+expect 0 "$memshed" clear "$pid" 'cache-6553*' --json
+json_is '.orders[]' 7
