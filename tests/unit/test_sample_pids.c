@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* libproc2 knows only the real /proc: these look at this process and a child of it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "sample/pids.h"
+#include "sample/process.h"
+#include "sample_fixture.h"
+
+static const char CHILD_NAME[] = "ms) t (est";
+
+static pid_t start_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_NAME, CHILD_NAME);
+		raise(SIGSTOP);
+		pause();
+		_exit(0);
+	}
+	int status;
+
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
+		abort();
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void facts_agree_with_proc(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	struct ms_pid_facts facts;
+	struct ms_process_stat stat;
+	struct ms_process process;
+	struct ms_process_memory memory;
+	pid_t pid = start_child();
+
+	fixture_live(&fixture);
+	assert_int_equal(ms_process_open(&process, &fixture.root, pid, 0, &stat), 0);
+	assert_int_equal(ms_process_sample(&process, &fixture.root, &memory), 0);
+	assert_int_equal(ms_pids_facts(pid, &facts), 0);
+	assert_int_equal(facts.pid, pid);
+	assert_int_equal(facts.ppid, getpid());
+	assert_int_equal(facts.uid, geteuid());
+	assert_int_equal(facts.state, 'T');
+	assert_int_equal(facts.threads, 1);
+	assert_int_equal(facts.start_ticks, stat.start_ticks);
+	assert_int_equal(facts.rss_bytes, memory.resident_bytes);
+	assert_string_equal(facts.comm, CHILD_NAME);
+	ms_process_close(&process);
+	fixture_done(&fixture);
+	end_child(pid);
+	assert_int_equal(ms_pids_facts(pid, &facts), -ESRCH);
+	assert_int_equal(ms_pids_facts(0, &facts), -ESRCH);
+	assert_int_equal(ms_pids_facts(-1, &facts), -ESRCH);
+}
+
+static void the_list_is_by_pid_and_whole(void **state)
+{
+	(void)state;
+	struct ms_pid_facts *facts;
+	size_t count, found = 0;
+	pid_t pid = start_child();
+
+	assert_int_equal(ms_pids_list(&facts, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(i == 0 || facts[i - 1].pid < facts[i].pid);
+		found += facts[i].pid == pid || facts[i].pid == getpid();
+	}
+	assert_int_equal(found, 2);
+	free(facts);
+	end_child(pid);
+}
+
+static void names_are_found_whole(void **state)
+{
+	(void)state;
+	struct ms_pid_facts *facts;
+	size_t count;
+	pid_t pid = start_child();
+
+	assert_int_equal(ms_pids_by_name(CHILD_NAME, &facts, &count), 0);
+	assert_true(count >= 1);
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		found += facts[i].pid == pid;
+	assert_int_equal(found, 1);
+	free(facts);
+	assert_int_equal(ms_pids_by_name("ms) t", &facts, &count), 0);
+	assert_int_equal(count, 0);
+	assert_null(facts);
+	end_child(pid);
+	/* The kernel keeps 15 bytes of a name. */
+	char name[16];
+
+	prctl(PR_GET_NAME, name);
+	prctl(PR_SET_NAME, "memshed-long-name");
+	assert_int_equal(ms_pids_by_name("memshed-long-name", &facts, &count), 0);
+	assert_true(count >= 1);
+	free(facts);
+	prctl(PR_SET_NAME, name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(facts_agree_with_proc),
+		cmocka_unit_test(the_list_is_by_pid_and_whole),
+		cmocka_unit_test(names_are_found_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
