@@ -20,6 +20,7 @@ enum {
 	UNHELPFUL_MOST = 4,       /* plans in a row, before the storm breaker opens */
 	EASY_DIVISOR = 8,         /* below high, less need than this part of high - low is none */
 	SHORT_HOLD_DIVISOR = 8,
+	LEFT_DIVISOR = 4,         /* of the time until max, that a reading may take to settle */
 	PATIENCE_HOLD_OFFS = 5,   /* how long one that does not answer keeps the others from being asked */
 	LOST_S = 60,              /* an answer that is out for so long does not come */
 	BREAK_DIVISOR = 4,        /* newly cached part of high - low that ends a pause */
@@ -54,24 +55,19 @@ static void forgive(struct ms_policy_state *state)
 	ms_policy_pardon(state);
 }
 
-static bool is_over(const struct ms_policy_round *round)
+/* How long the reading needs after an answer. Where nobody did anything ("busy", or no slot was free)
+ * there is little to settle, and a program that is at max before it has settled cannot wait for it. */
+static uint64_t settling_time(const struct ms_policy_round *round)
 {
-	struct ms_policy_state *state = round->state;
+	uint64_t time = round->config->hold_off_ns;
+	double growth = (double)round->sample->growth_bytes_per_s;
+	double room = (double)ms_policy_less(round->marks->max_bytes, round->used_bytes);
 
-	if (round->sample->processes > 0 && round->used_bytes > round->marks->low_bytes &&
-	    (state->in_shortage || round->used_bytes > round->marks->high_bytes))
-		return false;
-	if (!state->in_shortage) {
-		round->plan->kind = MS_PLAN_NOTHING;
-		round->plan->why = MS_WHY_BELOW_HIGH;
-		if (round->used_bytes <= round->marks->low_bytes && state->shortage_at_ns)
-			forgive(state);
-		return true;
-	}
-	ms_policy_judge(round);
-	forgive(state);
-	end_shortage(round, MS_WHY_BELOW_LOW);
-	return true;
+	if (round->danger || round->state->worked == 0)
+		time /= SHORT_HOLD_DIVISOR;
+	if (growth * (double)time > room / LEFT_DIVISOR * (double)MS_NS_PER_S)
+		time = (uint64_t)(room / LEFT_DIVISOR * (double)MS_NS_PER_S / growth);
+	return time;
 }
 
 static bool must_wait(const struct ms_policy_round *round)
@@ -90,14 +86,37 @@ static bool must_wait(const struct ms_policy_round *round)
 			state->in_flight = 0;
 		return false;
 	}
-	/* Where nobody did anything ("busy", or no slot was free) there is nothing to settle. */
-	if (round->danger || state->worked == 0)
-		hold_off /= SHORT_HOLD_DIVISOR;
-	uint64_t settled = state->answered_at_ns + hold_off;
+	uint64_t settled = state->answered_at_ns + settling_time(round);
 
 	if (!state->unsettled || round->now_ns >= settled)
 		return false;
 	wait_until(round, MS_WHY_HOLD_OFF, settled);
+	return true;
+}
+
+static bool is_over(const struct ms_policy_round *round)
+{
+	struct ms_policy_state *state = round->state;
+
+	if (round->sample->processes > 0 && round->used_bytes > round->marks->low_bytes &&
+	    (state->in_shortage || round->used_bytes > round->marks->high_bytes))
+		return false;
+	if (!state->in_shortage) {
+		round->plan->kind = MS_PLAN_NOTHING;
+		round->plan->why = MS_WHY_BELOW_HIGH;
+		if (round->used_bytes <= round->marks->low_bytes && state->shortage_at_ns)
+			forgive(state);
+		/* So far down the reading has settled, and says nothing of the next shortage. */
+		if (round->used_bytes <= round->marks->low_bytes && state->in_flight == 0)
+			state->unsettled = false;
+		return true;
+	}
+	/* Not before the answers: what they free is not gone from the reading yet. */
+	if (round->sample->processes > 0 && state->in_flight > 0 && must_wait(round))
+		return true;
+	ms_policy_judge(round);
+	forgive(state);
+	end_shortage(round, MS_WHY_BELOW_LOW);
 	return true;
 }
 
@@ -297,10 +316,16 @@ static uint64_t choose_allocators(const struct ms_policy_round *round, bool firs
 	return ms_policy_min(expected, plan->ask_bytes);
 }
 
+/* Its count is up to a second old: nothing to rely on for a program that is at max by then. */
+static bool is_in_a_hurry(const struct ms_policy_round *round)
+{
+	return round->sample->growth_bytes_per_s > ms_policy_less(round->marks->max_bytes, round->used_bytes);
+}
+
 /* Free memory costs nobody anything: where it alone makes up the need it goes before every cache. */
 static bool ask_allocators_first(const struct ms_policy_round *round, uint32_t step)
 {
-	if (round->danger || round->state->retrying || step != MS_STEP_TRIM)
+	if (round->danger || round->state->retrying || step != MS_STEP_TRIM || is_in_a_hurry(round))
 		return false;
 	uint64_t expected = choose_allocators(round, true);
 

@@ -204,6 +204,8 @@ static bool must_not_ask(const struct ms_policy_round *round, const struct ms_po
 	}
 	if (!record || round->now_ns >= record->not_before_ns)
 		return false;
+	if (record->busy && round->danger)
+		return false;
 	if (record->empty && ms_policy_grown(round->marks, record, row->bytes))
 		return false;
 	if (record->not_before_ns - round->now_ns <= SOON_MS * MS_NS_PER_MS &&

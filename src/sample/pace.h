@@ -71,6 +71,9 @@ void ms_pace_restart(struct ms_pace *pace, uint64_t used_bytes, uint64_t now_ns)
 /** ms_pace_growth - bytes/s as of the last update */
 uint64_t ms_pace_growth(const struct ms_pace *pace);
 
+/** ms_pace_speed - bytes/s: growth, or the burst where that is more: what it may go on with right now */
+uint64_t ms_pace_speed(const struct ms_pace *pace);
+
 /**
  * ms_pace_sleep - until the next look
  * @distance_bytes: from used to the next mark: high while below it, max above

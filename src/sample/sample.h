@@ -39,7 +39,7 @@ struct ms_sample {
 	uint64_t rss_bytes;  /* sum over the processes; pages they share count in each */
 	uint64_t anon_bytes; /* the same without file and shared pages */
 	struct ms_limit limit; /* the one that binds: the least max - used */
-	uint64_t growth_bytes_per_s; /* of limit.used_bytes, measured (pace.h); 0 when it shrinks */
+	uint64_t growth_bytes_per_s; /* of limit.used_bytes, measured (ms_pace_speed); 0 when it shrinks */
 };
 
 /**

@@ -31,7 +31,7 @@ struct ms_flight {
 	bool running; /* the agent has taken it */
 	struct ms_action action;
 	struct ms_order_handle handle;
-	uint64_t posted_ns;
+	uint64_t posted_ns, timeout_ns;
 	char name[MS_NAME_BYTES];
 	uint64_t cache_bytes;
 };

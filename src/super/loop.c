@@ -179,7 +179,7 @@ static void sample(struct ms_super *super, uint64_t now_ns)
 	} else {
 		ms_pace_restart(&super->pace, super->sample.limit.used_bytes, now_ns);
 	}
-	super->sample.growth_bytes_per_s = ms_pace_growth(&super->pace);
+	super->sample.growth_bytes_per_s = ms_pace_speed(&super->pace);
 	super->margin_bytes = worst_margin(super);
 	super->marks = ms_policy_marks(&super->config, super->sample.limit.max_bytes, super->margin_bytes);
 	if (super->sample.rss_bytes > super->summary.peak_rss_bytes)
@@ -213,7 +213,6 @@ static void end_shortage(struct ms_super *super, uint64_t now_ns)
 {
 	struct ms_event event = {.kind = MS_EVENT_RECOVERED, .why = super->plan.why};
 
-	ms_orders_settle(super, now_ns, true);
 	if (super->shortage_since_ns)
 		event.duration_ns = now_ns - super->shortage_since_ns;
 	super->shortage_since_ns = 0;

@@ -6,7 +6,9 @@
  * of the loop, which goes on sampling meanwhile. Every action is learnt of exactly once: when it is
  * answered, could not be posted, was given up, or its process went away.
  *
- * Patience. An order that an agent has taken may run for ORDER_TIMEOUT_NS; the agent is told the same.
+ * Patience. An order that an agent has taken may run for half the time that is left until max at the
+ * present growth, within ORDER_LEAST_NS and ORDER_TIMEOUT_NS; the agent is told the same, and goes on to the
+ * other caches when a callback takes longer.
  * One that is not taken for SILENT_NS is looked into: a stopped process gets its orders taken back
  * at once, one that executes another program is found out, and any other is reported and waited for.
  */
@@ -18,6 +20,7 @@
 #include "util/clock.h"
 
 #define ORDER_TIMEOUT_NS (10 * MS_NS_PER_S)
+#define ORDER_LEAST_NS MS_NS_PER_S
 /* What the agent needs to say "stuck" by itself after the same time. */
 #define ORDER_GRACE_NS (500 * MS_NS_PER_MS)
 #define SILENT_NS (500 * MS_NS_PER_MS)
@@ -56,11 +59,27 @@ static struct ms_event about(const struct ms_super *super, enum ms_event_kind ki
 	};
 }
 
+static uint64_t order_timeout_ns(const struct ms_super *super)
+{
+	const struct ms_sample *sample = &super->sample;
+	double growth = (double)sample->growth_bytes_per_s;
+	double room = sample->limit.max_bytes > sample->limit.used_bytes
+			      ? (double)(sample->limit.max_bytes - sample->limit.used_bytes)
+			      : 0;
+
+	if (growth * (double)ORDER_TIMEOUT_NS <= room / 2 * (double)MS_NS_PER_S)
+		return ORDER_TIMEOUT_NS;
+	uint64_t half = (uint64_t)(room / 2 * (double)MS_NS_PER_S / growth);
+
+	return half < ORDER_LEAST_NS ? ORDER_LEAST_NS : half;
+}
+
 static int post_one(struct ms_super *super, const struct ms_action *action, uint64_t now_ns)
 {
 	struct ms_target *target = &super->targets.at[action->process];
 	struct ms_flight *flight = free_flight(super);
 	const struct ms_policy_row *row = find_row(super, action);
+	uint64_t timeout_ns = order_timeout_ns(super);
 	const struct ms_order order = {
 		.seq = ++super->next_seq,
 		.row = action->row,
@@ -68,7 +87,7 @@ static int post_one(struct ms_super *super, const struct ms_action *action, uint
 		.level = action->level,
 		.reason = MEMSHED_REASON_PRESSURE,
 		.target_bytes = action->target_bytes,
-		.timeout_us = ORDER_TIMEOUT_NS / MS_NS_PER_US,
+		.timeout_us = timeout_ns / MS_NS_PER_US,
 	};
 
 	if (!flight || !target->can_post)
@@ -80,6 +99,7 @@ static int post_one(struct ms_super *super, const struct ms_action *action, uint
 	flight->running = false;
 	flight->action = *action;
 	flight->posted_ns = now_ns;
+	flight->timeout_ns = timeout_ns;
 	flight->cache_bytes = row ? row->row.bytes : 0;
 	memcpy(flight->name, row ? row->row.name : "", row ? sizeof(flight->name) : 1);
 	target->in_flight++;
@@ -238,7 +258,7 @@ static void check_patience(struct ms_super *super, struct ms_flight *flight, uin
 		return;
 	if (ms_targets_is_stopped(&super->targets, slot))
 		take_back(super, slot, now_ns);
-	else if (flight->running && waited > ORDER_TIMEOUT_NS + ORDER_GRACE_NS)
+	else if (flight->running && waited > flight->timeout_ns + ORDER_GRACE_NS)
 		give_up(super, flight, MS_ANSWER_STUCK, now_ns);
 	else if (flight->running || is_queued(super, flight))
 		return;

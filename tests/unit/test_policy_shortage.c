@@ -91,6 +91,49 @@ static void the_hold_off_is_short_near_max(void **state)
 	assert_plan(bed_plan(&bed, 990), MS_PLAN_ORDERS, MS_WHY_NEAR_MAX);
 }
 
+/* 90 MiB are left, at 1 GiB/s that is 88 ms: a quarter of it is 22. */
+static void the_hold_off_ends_before_max_is_reached(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 100);
+	bed_row(&bed, 0, 2, 300);
+	bed.sample.growth_bytes_per_s = 1024 * MIB;
+	bed_plan(&bed, 910);
+	bed_answer(&bed, 0, MS_ANSWER_DONE, 50);
+	bed_pass(&bed, 10);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_WAIT, MS_WHY_HOLD_OFF);
+	bed_pass(&bed, 20);
+	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_ORDERS);
+}
+
+static void it_is_not_over_before_the_answers(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	bed_plan(&bed, 910);
+	assert_plan(bed_plan(&bed, 700), MS_PLAN_WAIT, MS_WHY_IN_FLIGHT);
+}
+
+static void a_new_shortage_does_not_wait_for_the_last(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	bed_plan(&bed, 910);
+	bed_answer_all(&bed);
+	assert_int_equal(bed_plan(&bed, 700)->kind, MS_PLAN_RECOVERED);
+	bed_row(&bed, 0, 2, 300);
+	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_ABOVE_HIGH);
+}
+
 static void what_did_not_come_back_is_asked_for_harder(void **state)
 {
 	struct bed bed;
@@ -590,6 +633,9 @@ int main(void)
 		cmocka_unit_test(one_that_does_not_answer_does_not_keep_the_others),
 		cmocka_unit_test(a_lost_answer_is_not_waited_for_for_ever),
 		cmocka_unit_test(the_hold_off_is_short_near_max),
+		cmocka_unit_test(the_hold_off_ends_before_max_is_reached),
+		cmocka_unit_test(it_is_not_over_before_the_answers),
+		cmocka_unit_test(a_new_shortage_does_not_wait_for_the_last),
 		cmocka_unit_test(what_did_not_come_back_is_asked_for_harder),
 		cmocka_unit_test(the_share_that_came_back_is_learnt),
 		cmocka_unit_test(growth_in_the_meantime_is_no_fault_of_the_cache),
