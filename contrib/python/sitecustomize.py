@@ -33,7 +33,9 @@ def _step_aside():
     for entry in list(sys.path):
         if os.path.abspath(entry) == here:
             sys.path.remove(entry)
-            sys.path_importer_cache.pop(entry, None)
+    for entry in list(sys.path_importer_cache):
+        if (entry + os.sep).startswith(here + os.sep):
+            del sys.path_importer_cache[entry]
 
 
 _begin()

@@ -13,6 +13,9 @@ if "t" in getattr(_sys, "abiflags", "") or hasattr(_sys, "getobjects"):
 from memshed._memshed import Cache, start, stop, version
 from memshed import _memshed
 
+# Fatal errors list the extension modules that stand here.
+_sys.modules.pop("memshed._memshed", None)
+
 __all__ = ["Cache", "register", "start", "stop", "version"]
 __version__ = version
 

@@ -57,7 +57,8 @@ struct lru {
 	int64_t hits, misses, entries;      /* as it said last */
 	int64_t sized_entries;              /* how many there were when entry_bytes was found */
 	double entry_bytes;
-	Py_ssize_t cursor;    /* where the oldest entry was */
+	Py_ssize_t cursor;    /* where in the dict the oldest entry is, while its length is left_length */
+	Py_ssize_t left_length;
 };
 
 struct info {
@@ -345,7 +346,6 @@ static void note_info(struct lru *self, const struct info *info)
 	if (info->misses < self->misses || info->hits < self->hits) {
 		self->hits_before += self->hits;
 		self->misses_before += self->misses;
-		self->cursor = 0;
 	}
 	self->hits = info->hits;
 	self->misses = info->misses;
@@ -454,7 +454,6 @@ static void clear_wrapper(struct lru *self, PyObject *wrapper)
 	self->hits_before += self->hits;
 	self->misses_before += self->misses;
 	self->hits = self->misses = self->entries = 0;
-	self->cursor = 0;
 	self->dirty = true;
 }
 
@@ -471,19 +470,22 @@ static void clear_bounded(void *ctx)
 	clear_wrapper(self, wrapper);
 }
 
-/* Up to @wanted keys from the cursor on; strong references. */
+/* Up to @wanted of the oldest keys; strong references. */
 static unsigned gather(struct lru *self, PyObject **keys, uint64_t wanted)
 {
 	PyObject *value;
 	unsigned count = 0;
 
-	while (count < BATCH_ENTRIES && count < wanted) {
-		if (!PyDict_Next(self->dict, &self->cursor, &keys[count], &value)) {
-			self->cursor = 0; /* the dict was packed since: begin again */
-			break;
-		}
-		Py_INCREF(keys[count++]);
+	/* An insertion may have packed the dict, and then the oldest are at its beginning again. To start
+	 * there each time would mean to pass all gaps each time. */
+	if (PyDict_Size(self->dict) != self->left_length)
+		self->cursor = 0;
+	while (count < BATCH_ENTRIES && count < wanted &&
+	       PyDict_Next(self->dict, &self->cursor, &keys[count], &value)) {
+		Py_INCREF(keys[count]);
+		count++;
 	}
+	self->left_length = PyDict_Size(self->dict) - (Py_ssize_t)count;
 	return count;
 }
 
@@ -493,10 +495,8 @@ static int pop_batch(struct lru *self, uint64_t wanted)
 	PyObject *keys[BATCH_ENTRIES];
 	unsigned count = gather(self, keys, wanted);
 	int popped = 0;
-	bool failed = false;
+	bool failed = !count;
 
-	if (!count)
-		count = gather(self, keys, wanted);
 	for (unsigned i = 0; i < count; i++) {
 		if (failed) {
 		} else if (PyDict_DelItem(self->dict, keys[i]) == 0) {
@@ -509,7 +509,7 @@ static int pop_batch(struct lru *self, uint64_t wanted)
 		}
 		Py_DECREF(keys[i]);
 	}
-	return failed || !count ? -1 : popped;
+	return failed && !popped ? -1 : popped;
 }
 
 /* The oldest @wanted entries, a few at a time. Return: how many went. */
@@ -517,6 +517,7 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, uint64_t end_ns)
 {
 	uint64_t popped = 0, batch_end_ns = ms_clock_ns() + BATCH_NS, now_ns;
 
+	self->left_length = -1;
 	while (popped < wanted) {
 		int count = pop_batch(self, wanted - popped);
 

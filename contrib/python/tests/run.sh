@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Run the adapter's tests with each Python there is: Debian's, the one on PATH, and those named in
+# MEMSHED_PYTHONS (paths, separated by blanks; those below 3.8 are tested to go unharmed).
+srcdir=${srcdir:-.}
+builddir=$(pwd)
+export MEMSHED_ADAPTER="$builddir/contrib/python" MEMSHED_TOOL="$builddir/memshed" PYTHONDONTWRITEBYTECODE=1
+
+skip()
+{
+	echo "skipped: $1"
+	exit 77
+}
+[ -e "$MEMSHED_ADAPTER/memshed/_memshed.so" ] || skip "built without the adapter for Python"
+grep -qa '__asan_init\|__tsan_init' "$builddir/.libs/libmemshed.so.0" &&
+	skip "a sanitizer's library cannot be loaded into an ordinary Python"
+
+# One of each: a version manager's python3 on PATH is a script that starts the real one.
+pythons='' old=''
+for python in /usr/bin/python3 "$(command -v python3)" $MEMSHED_PYTHONS; do
+	real=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))' 2>/dev/null) || continue
+	case " $pythons $old " in *" $real "*) continue ;; esac
+	if "$real" -c 'import sys; sys.exit(sys.version_info < (3, 8))'; then
+		pythons="$pythons $real"
+	else
+		old="$old $real"
+	fi
+done
+[ -n "$pythons" ] || skip "no Python from 3.8 on"
+export MEMSHED_OLD_PYTHONS="$old"
+
+failed=''
+for python in $pythons; do
+	echo "== $("$python" -V 2>&1) ($python)"
+	(cd "$srcdir/contrib/python/tests" && "$python" -m unittest discover -b) || failed="$failed $python"
+done
+[ -z "$failed" ] || echo "failed with:$failed"
+[ -z "$failed" ]
