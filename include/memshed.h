@@ -72,7 +72,7 @@ enum memshed_status {
 /* Which thread may run the callbacks. */
 enum memshed_thread_class {
 	MEMSHED_THREAD_ANY = 0,   /* any thread, the agent's included */
-	MEMSHED_THREAD_OWNER = 1, /* only the thread that registered, inside memshed_poll() */
+	MEMSHED_THREAD_OWNER = 1, /* only the thread that registered, in memshed_poll() or _dispatch() */
 };
 
 enum memshed_cache_flags {
@@ -129,14 +129,17 @@ typedef int (*memshed_count_fn)(void *ctx, struct memshed_usage *usage);
  * the place in the source.
  *
  * shrink and clear: at least one. shrink is preferred where both are given. A cache with clear
- * alone is asked only for everything; what it freed is then read from its counters.
+ * alone drops everything whatever it is asked for; what that freed is read from its counters. So is
+ * what a shrink freed that leaves freed_bytes or freed_entries 0, where the cache is charged.
  *
- * count: optional, called by the agent about once a second and after each order, 0 or a negative
- * errno (the counters then stay as they were). Fields it sets replace what was charged.
+ * count: optional, called by the agent about once a second (more seldom while nothing changes) and
+ * after each order, for clear also before it; never in an emergency. 0 or a negative errno (the
+ * counters then stay as they were). Fields it sets replace what was charged.
  *
  * Callbacks run with no lock of libmemshed held and one at a time per process; only when one is
  * past its deadline do others go on beside it. They may charge, register and unregister, their own
- * cache included. They should try locks, not wait for them, and answer MEMSHED_BUSY.
+ * cache included. They should try locks, not wait for them, and answer MEMSHED_BUSY. One that forks
+ * ends the child itself, by exec or _exit().
  */
 struct memshed_cache_options {
 	size_t size;              /* sizeof(struct memshed_cache_options) */
@@ -154,11 +157,18 @@ struct memshed_cache_options {
 	unsigned source_line;
 };
 
+/* In C++ (20, or earlier as an extension of the compiler) the fields stand in the order above. */
+#ifdef __cplusplus
+#define MEMSHED_CACHE_OPTIONS(...)                                                                 \
+	(memshed_cache_options{.size = sizeof(memshed_cache_options), __VA_ARGS__,                 \
+			       .source_file = __FILE__, .source_line = __LINE__})
+#else
 #define MEMSHED_CACHE_OPTIONS(...)                                                                 \
 	((struct memshed_cache_options){.size = sizeof(struct memshed_cache_options),              \
 					.source_file = __FILE__,                                   \
 					.source_line = __LINE__,                                   \
 					__VA_ARGS__})
+#endif
 
 /* Who runs the callbacks. */
 enum memshed_agent_mode {
@@ -191,18 +201,25 @@ struct memshed_agent_options {
  *
  * Optional: the first memshed_register() does the same with NULL. Call it early in main(), while
  * there is memory to spare: the agent's stack is touched and locked, and its allocator arena made.
+ * The agent's threads block all signals, and run as SCHED_FIFO, priority 1, where the process may
+ * (CAP_SYS_NICE or RLIMIT_RTPRIO); what callbacks start does not inherit that.
+ *
+ * While another thread stops the agent this waits for that.
  *
  * Return: 0; -EALREADY if the agent runs already (its options stay as they are); -EINVAL for
- * options that make no sense; -ENOMEM, -EMFILE, -EAGAIN and the like from the kernel.
+ * options that make no sense; -E2BIG for options of a newer memshed.h that this library does not know;
+ * -EBUSY inside the callback that called memshed_stop(); -ENOMEM, -EMFILE, -EAGAIN and the like from
+ * the kernel.
  */
 int memshed_start(const struct memshed_agent_options *options);
 
 /**
  * memshed_stop - stop the agent
  *
- * Waits until the callback that runs, if any, has returned; afterwards none runs any more. The
- * table stays readable and says that the agent is stopped; registration and charging go on to work.
- * From inside a callback it does not wait for that callback. memshed_start() starts the agent again.
+ * Waits until the callback that runs, if any, has returned; afterwards none runs any more. Orders that
+ * wait are answered "stopped". The table stays readable and says that the agent is stopped;
+ * registration and charging go on to work. From inside a callback it does not wait for that callback.
+ * memshed_start() starts the agent again. exit() does the same, but waits 200 ms at most.
  *
  * Return: 0; -ENOENT if no agent runs.
  */
@@ -215,9 +232,9 @@ int memshed_stop(void);
  *
  * Starts the agent if nobody has. May be called while orders run.
  *
- * Return: 0; -EINVAL for an empty name, no callback, or a priority out of range; -E2BIG when
- * @options is from a newer memshed.h and uses a field this library does not know; -ENOSPC when
- * MEMSHED_MAX_CACHES are registered; -ENOMEM and others from memshed_start().
+ * Return: 0; -EINVAL for an empty name, no callback, a priority out of range, an unknown flag or
+ * thread class; -E2BIG when @options is from a newer memshed.h and uses a field this library does not
+ * know; -ENOSPC when MEMSHED_MAX_CACHES are registered; -ENOMEM and others from memshed_start().
  */
 int memshed_register(const struct memshed_cache_options *options, struct memshed_cache **ret_cache);
 
@@ -279,9 +296,9 @@ int memshed_dispatch(void);
  *
  * With MEMSHED_AGENT_SIGNAL: carries out the orders that wait. In every mode: runs the callbacks of
  * MEMSHED_THREAD_OWNER caches that this thread registered and that are wanted. Costs one load when
- * there is nothing to do.
+ * there is nothing to do; with MEMSHED_AGENT_SIGNAL a few, and a look at a coarse clock.
  *
- * Return: the number of orders carried out, 0 when there was nothing to do.
+ * Return: the number of orders and callbacks carried out, 0 when there was nothing to do.
  */
 int memshed_poll(void);
 
