@@ -374,33 +374,34 @@ static void a_header_that_changes_is_refused(void **state)
 
 /* ---- finding ---- */
 
-static pid_t start_child(int ret_ready_pipe[2], void (*body)(void))
+static pid_t start_child(void (*body)(void))
 {
+	int ready[2];
 	pid_t child;
 
-	assert_int_equal(pipe(ret_ready_pipe), 0);
+	assert_int_equal(pipe(ready), 0);
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		body();
-		if (write(ret_ready_pipe[1], "x", 1) != 1)
+		if (write(ready[1], "x", 1) != 1)
 			_exit(1);
 		for (;;)
 			pause();
 	}
 	char byte;
 
-	assert_int_equal(read(ret_ready_pipe[0], &byte, 1), 1);
+	close(ready[1]); /* so that a child that fails is noticed */
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
 	return child;
 }
 
-static void end_child(pid_t child, int ready_pipe[2])
+static void end_child(pid_t child)
 {
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	close(ready_pipe[0]);
-	close(ready_pipe[1]);
 }
 
 static void do_nothing(void)
@@ -409,18 +410,17 @@ static void do_nothing(void)
 
 static void remake_table(void)
 {
-	if (ms_table_recreate(&table, 43, 1) != 0)
+	if (ms_table_recreate(&table, 43, 1) < 0)
 		_exit(1);
 }
 
 static void an_inherited_table_is_not_the_childs(void **state)
 {
 	(void)state;
-	int ready[2];
-	pid_t child = start_child(ready, do_nothing);
+	pid_t child = start_child(do_nothing);
 
 	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ENOENT);
-	end_child(child, ready);
+	end_child(child);
 }
 
 static void duplicate_and_remake(void)
@@ -435,8 +435,7 @@ static void duplicate_and_remake(void)
 static void its_own_is_found_among_inherited_ones(void **state)
 {
 	(void)state;
-	int ready[2];
-	pid_t child = start_child(ready, duplicate_and_remake);
+	pid_t child = start_child(duplicate_and_remake);
 	int control_fd = 7;
 
 	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, &control_fd), 0);
@@ -446,7 +445,7 @@ static void its_own_is_found_among_inherited_ones(void **state)
 	assert_int_equal(fcntl(reader.fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(reader.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	/* Death does not take the table from whoever has it open, and is seen by who opens it anew. */
-	end_child(child, ready);
+	end_child(child);
 	assert_int_equal(ms_table_refresh(&reader), 0);
 	ms_table_close(&reader);
 	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ESRCH);
@@ -455,10 +454,10 @@ static void its_own_is_found_among_inherited_ones(void **state)
 static void a_stopped_target_can_be_read(void **state)
 {
 	(void)state;
-	int ready[2], status;
+	int status;
 
 	add_named("in the parent", 0);
-	pid_t child = start_child(ready, remake_table);
+	pid_t child = start_child(remake_table);
 
 	assert_int_equal(kill(child, SIGSTOP), 0);
 	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
@@ -466,7 +465,7 @@ static void a_stopped_target_can_be_read(void **state)
 	assert_int_equal(ms_table_read_rows(&reader, rows, 10), 1);
 	assert_string_equal(rows[0].name, "in the parent");
 	ms_table_close(&reader);
-	end_child(child, ready);
+	end_child(child);
 }
 
 /* A link that reads like ours, to something else: it must not even be opened. inotify tells. */
@@ -516,11 +515,10 @@ static void a_file_of_our_name_is_not_opened(void **state)
 static void no_process_and_no_table(void **state)
 {
 	(void)state;
-	int ready[2];
-	pid_t child = start_child(ready, do_nothing);
+	pid_t child = start_child(do_nothing);
 
 	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ENOENT);
-	end_child(child, ready);
+	end_child(child);
 	assert_int_equal(ms_table_open_pid(&reader, &scratch, child, NULL), -ESRCH);
 	assert_int_equal(ms_table_open_pid(&reader, &scratch, -1, NULL), -ESRCH);
 }
