@@ -88,10 +88,10 @@ void ms_check_overcommit(const struct ms_root *root, struct ms_check *ret_check)
 	if (ms_check_read(root, "proc/sys/vm/overcommit_memory", mode, sizeof(mode)) < 0)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode not known", "/proc/sys may not be read");
 	else if (strcmp(mode, "2") == 0)
-		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode 2: strict",
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode 2 (strict)",
 			     "allocations fail before the RSS reaches a limit, and memshed does not see that limit");
 	else
-		ms_check_say(ret_check, MS_CHECK_OK, strcmp(mode, "1") == 0 ? "mode 1: always" : "mode 0: heuristic",
+		ms_check_say(ret_check, MS_CHECK_OK, strcmp(mode, "1") == 0 ? "mode 1 (always)" : "mode 0 (heuristic)",
 			     "memory runs out when it is touched, which is what memshed watches");
 }
 

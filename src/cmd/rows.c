@@ -28,19 +28,22 @@ uint64_t ms_row_lookups(const struct ms_row *row)
 	return add(row->hits, row->misses);
 }
 
+void ms_rows_add(struct ms_row_totals *totals, const struct ms_row *row)
+{
+	totals->caches++;
+	totals->bytes = add(totals->bytes, row->bytes);
+	totals->entries = add(totals->entries, row->entries);
+	totals->estimated |= ms_row_is_estimated(row);
+	totals->uncounted += !ms_row_is_counted(row);
+}
+
 struct ms_row_totals ms_rows_total(const struct ms_row *rows, unsigned count)
 {
 	struct ms_row_totals totals = {0};
 
-	for (unsigned i = 0; i < count; i++) {
-		if (rows[i].row == MS_ALLOCATOR_ROW)
-			continue;
-		totals.caches++;
-		totals.bytes = add(totals.bytes, rows[i].bytes);
-		totals.entries = add(totals.entries, rows[i].entries);
-		totals.estimated |= ms_row_is_estimated(&rows[i]);
-		totals.uncounted += !ms_row_is_counted(&rows[i]);
-	}
+	for (unsigned i = 0; i < count; i++)
+		if (rows[i].row != MS_ALLOCATOR_ROW)
+			ms_rows_add(&totals, &rows[i]);
 	return totals;
 }
 

@@ -17,6 +17,9 @@ struct ms_row_totals {
 	uint64_t uncounted; /* caches that count themselves and have not yet */
 };
 
+/** ms_rows_add - count one more cache; sums stop at their largest value */
+void ms_rows_add(struct ms_row_totals *totals, const struct ms_row *row);
+
 struct ms_row_totals ms_rows_total(const struct ms_row *rows, unsigned count);
 
 /** ms_rows_allocator - its row, or NULL */

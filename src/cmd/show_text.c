@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/show_text.c - memshed show for people: a few lines on the process, then the table of its caches. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,12 +12,30 @@
 #include "table/control.h"
 #include "util/units.h"
 
-enum { WIDE_COLUMNS = 110 };
+enum {
+	WIDE_COLUMNS = 110, /* from here on there is room for kind, source and when */
+	FACT_INDENT = 20,
+	FACT_BYTES = 1280,
+	CELLS = 10, /* of a wide line; a narrow one has two fewer */
+};
 
-/* "RSS         1.21G  and what there is to say about it" */
+/* "RSS         1.21G  and what there is to say about it", wrapped below itself on a narrow terminal. */
 static void print_fact(const char *what, const char *value, const char *text)
 {
-	printf("%-10s %7s%s%s\n", what, value, text[0] ? "  " : "", text);
+	unsigned width = ms_render_width();
+	char lines[FACT_BYTES];
+
+	snprintf(lines, sizeof(lines), "%s", text);
+	if (width != UINT_MAX)
+		ms_render_wrap_words(lines, width > FACT_INDENT + 40 ? width - FACT_INDENT : 40);
+	printf("%-10s %7s", what, value);
+	for (char *line = lines, *next; line && line[0] != '\0'; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		printf("%s%*s%s", line == lines ? "" : "\n", line == lines ? 2 : FACT_INDENT, "", line);
+	}
+	putchar('\n');
 }
 
 /* What the RSS is made of, as far as anybody says so. */
@@ -29,13 +48,13 @@ static void print_memory(const struct ms_show *show)
 	uint64_t explained, rss_bytes = show->facts.rss_bytes;
 
 	if (ms_show_explained(show, &explained))
-		snprintf(rest, sizeof(rest), "not explained %s",
+		snprintf(rest, sizeof(rest), "; not explained %s",
 			 ms_render_bytes(part[2], true, show->totals.estimated, rss_bytes - explained));
 	else
-		snprintf(rest, sizeof(rest), "more than the RSS, so not all of it is resident");
-	snprintf(text, sizeof(text), "caches %s, free in %s%s %s; %s",
+		snprintf(rest, sizeof(rest), ": more than is resident");
+	snprintf(text, sizeof(text), "caches %s + free in %s %s%s",
 		 ms_render_bytes(part[0], true, show->totals.estimated, show->totals.bytes),
-		 ms_escape_name(name, allocator[0] ? allocator : "the allocator"), allocator[0] ? "'s heap" : "",
+		 ms_escape_name(name, allocator[0] ? allocator : "the allocator"),
 		 ms_render_bytes(part[1], heap_known, false, heap_known ? show->allocator->bytes : 0), rest);
 	print_fact("RSS", ms_render_bytes(rss, true, false, rss_bytes), text);
 	print_fact("swap", ms_render_bytes(swap, true, false, show->facts.swap_bytes), "");
@@ -56,7 +75,7 @@ static int describe_limit(const struct ms_limit *limit, char *text, size_t size)
 static void print_budget(const struct ms_show *show)
 {
 	const struct ms_limit *limit = &show->sample.limit;
-	char max[MS_RENDER_CELL], high[MS_RENDER_CELL], low[MS_RENDER_CELL], text[1280];
+	char max[MS_RENDER_CELL], high[MS_RENDER_CELL], low[MS_RENDER_CELL], text[FACT_BYTES];
 
 	if (limit->source == MS_LIMIT_NONE) {
 		print_fact("budget", "-", "no limit is known");
@@ -66,11 +85,14 @@ static void print_budget(const struct ms_show *show)
 	print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
 	ms_render_bytes(high, true, false, show->marks.high_bytes);
 	ms_render_bytes(low, true, false, show->marks.low_bytes);
-	if (show->supervised)
-		snprintf(text, sizeof(text), "memshed run, pid %d, shrinks above %s down to %s; processes: %u",
-			 (int)show->supervisor.pid, high, low, show->sample.processes);
+	if (show->supervised && show->sample.processes > 1)
+		snprintf(text, sizeof(text), "watched by memshed, pid %d, with %u other processes; shrinks above %s to %s",
+			 (int)show->supervisor.pid, show->sample.processes - 1, high, low);
+	else if (show->supervised)
+		snprintf(text, sizeof(text), "watched by memshed, pid %d; shrinks above %s to %s",
+			 (int)show->supervisor.pid, high, low);
 	else
-		snprintf(text, sizeof(text), "nobody watches it; `memshed run` would shrink above %s down to %s", high,
+		snprintf(text, sizeof(text), "unwatched; `memshed run` would shrink above %s to %s", high,
 			 low);
 	print_fact("", "", text);
 }
@@ -85,7 +107,7 @@ static void print_other_limits(const struct ms_show *show)
 	const char *what = "others";
 
 	for (uint32_t i = 0; i < show->limit_count; i++) {
-		char max[MS_RENDER_CELL], text[1280];
+		char max[MS_RENDER_CELL], text[FACT_BYTES];
 
 		if (same_limit(&show->limits[i], &show->sample.limit))
 			continue;
@@ -100,10 +122,10 @@ static void print_agent(const struct ms_show *show)
 	const struct ms_table_info *info = &show->target->table.info;
 	char trimmed[MS_RENDER_CELL], text[160];
 
-	printf("%-10s %7s  %s\n", "agent", ms_terms_agent_mode(show->agent.mode), show->agent.text);
+	print_fact("agent", ms_terms_agent_mode(show->agent.mode), show->agent.text);
 	if (info->orders == 0 && info->trims == 0)
 		return;
-	snprintf(text, sizeof(text), "%" PRIu64 " orders carried out; allocator trimmed %" PRIu64 " times, RSS fell by %s",
+	snprintf(text, sizeof(text), "orders done: %" PRIu64 "; allocator trims: %" PRIu64 ", RSS fell by %s",
 		 info->orders, info->trims, ms_render_bytes(trimmed, true, false, info->trimmed_bytes));
 	print_fact("", "", text);
 }
@@ -126,6 +148,14 @@ static const char *last_text(const struct ms_show *show, const struct ms_row *ro
 	return text;
 }
 
+/* "target.c:144": the folders are in the JSON. */
+static const char *short_source(const char *source)
+{
+	const char *slash = strrchr(source, '/');
+
+	return source[0] == '\0' ? "-" : slash ? slash + 1 : source;
+}
+
 static void add_cache(struct libscols_table *table, const struct ms_show *show, const struct ms_row *row, bool wide)
 {
 	char bytes[MS_RENDER_CELL], entries[MS_RENDER_CELL], hits[MS_RENDER_CELL], misses[MS_RENDER_CELL],
@@ -134,52 +164,64 @@ static void add_cache(struct libscols_table *table, const struct ms_show *show, 
 	bool counted = ms_row_is_counted(row), looked_up = ms_row_lookups(row) > 0;
 	uint64_t age_us = 0;
 	bool aged = ms_age_us(row->registered_ns, show->now_ns, &age_us);
-	const char *const cells[] = {
-		ms_render_bytes(bytes, counted, ms_row_is_estimated(row), row->bytes),
-		ms_render_short(entries, counted, row->entries),
-		ms_render_short(hits, looked_up, row->hits),
-		ms_render_short(misses, looked_up, row->misses),
-		ms_render_share(rate, row->hits, ms_row_lookups(row)),
-		ms_render_us(age, aged, age_us),
-		ms_terms_kind(row->kind),
-		last_text(show, row, wide, last),
-		ms_escape_name(name, row->name),
-		ms_escape_name(source, row->source[0] ? row->source : "-"),
-	};
+	unsigned n = 0;
+	const char *cells[CELLS];
+
+	cells[n++] = ms_render_bytes(bytes, counted, ms_row_is_estimated(row), row->bytes);
+	cells[n++] = ms_render_short(entries, counted, row->entries);
+	cells[n++] = ms_render_short(hits, looked_up, row->hits);
+	cells[n++] = ms_render_short(misses, looked_up, row->misses);
+	cells[n++] = ms_render_share(rate, row->hits, ms_row_lookups(row));
+	cells[n++] = ms_render_us(age, aged, age_us);
+	if (wide)
+		cells[n++] = ms_terms_kind(row->kind);
+	cells[n++] = last_text(show, row, wide, last);
+	cells[n++] = ms_escape_name(name, row->name);
+	if (wide)
+		cells[n++] = ms_escape_name(source, short_source(row->source));
 	ms_render_line(table, cells);
+}
+
+/* The caches that are not shown, in one line. */
+static void print_left(const struct ms_row_totals *left)
+{
+	char bytes[MS_RENDER_CELL];
+
+	if (left->caches > 0)
+		printf("... and %" PRIu64 " more, %s in all: --all shows them\n", left->caches,
+		       ms_render_bytes(bytes, true, left->estimated, left->bytes));
 }
 
 static void print_caches(const struct ms_show *show)
 {
-	static const struct ms_render_column columns[] = {
-		{"BYTES", MS_RENDER_RIGHT},  {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
-		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT},	   {"AGE", MS_RENDER_RIGHT},
-		{"KIND", MS_RENDER_LEFT},    {"LAST", MS_RENDER_LEFT},	   {"NAME", MS_RENDER_WRAP},
+	static const struct ms_render_column narrow_columns[] = {
+		{"BYTES", MS_RENDER_RIGHT}, {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
+		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT}, {"AGE", MS_RENDER_RIGHT},
+		{"LAST", MS_RENDER_LEFT}, {"NAME", MS_RENDER_WRAP},
+	};
+	static const struct ms_render_column wide_columns[CELLS] = {
+		{"BYTES", MS_RENDER_RIGHT}, {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
+		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT}, {"AGE", MS_RENDER_RIGHT},
+		{"KIND", MS_RENDER_LEFT}, {"LAST", MS_RENDER_LEFT}, {"NAME", MS_RENDER_WRAP},
 		{"SOURCE", MS_RENDER_LEFT},
 	};
 	bool wide = ms_render_width() >= WIDE_COLUMNS;
-	unsigned count = sizeof(columns) / sizeof(columns[0]) - !wide, shown = 0;
-	struct libscols_table *table = ms_render_new(columns, count);
+	struct libscols_table *table = wide ? ms_render_new(wide_columns, CELLS) : ms_render_new(narrow_columns, CELLS - 2);
 	struct ms_row_totals left = {0};
+	unsigned shown = 0;
 
 	for (unsigned i = 0; i < show->row_count; i++) {
 		const struct ms_row *row = &show->rows[i];
 
 		if (row->row == MS_ALLOCATOR_ROW)
 			continue;
-		if (shown++ < show->shown) {
+		if (shown++ < show->shown)
 			add_cache(table, show, row, wide);
-			continue;
-		}
-		left.caches++;
-		left.estimated |= ms_row_is_estimated(row);
-		left.bytes = row->bytes > UINT64_MAX - left.bytes ? UINT64_MAX : left.bytes + row->bytes;
+		else
+			ms_rows_add(&left, row);
 	}
 	ms_render_print(table);
-	char bytes[MS_RENDER_CELL];
-	if (left.caches > 0)
-		printf("... and %" PRIu64 " more, %s in all: --all shows them\n", left.caches,
-		       ms_render_bytes(bytes, true, left.estimated, left.bytes));
+	print_left(&left);
 }
 
 static void print_notes(const struct ms_show *show)

@@ -11,7 +11,7 @@ wait_for "the target to stop" has_state "$halted" T
 expect 0 "$memshed" show "$halted"
 out_has "^halted \(pid $halted\), stopped, uid"
 out_has '^agent +thread  target stopped \(T\)$'
-out_has ' a +.*target.c:'
+out_has ' a +target.c:'
 expect 0 "$memshed" show "$halted" --json
 json_is .agent.process_state stopped
 expect 0 "$memshed" list

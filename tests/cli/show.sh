@@ -8,13 +8,13 @@ expect 0 "$memshed" show "$pid"
 err_empty
 cp "$work/out" "$work/by-pid"
 out_has "^shown \(pid $pid\), sleeping, uid [0-9]+$"
-out_has '^RSS +[0-9.]+M  caches ~[0-9.]+M, free in .*heap [0-9.]+[KM]?; not explained ~[0-9.]+[KM]$'
+out_has '^RSS +[0-9.]+M  caches ~[0-9.]+M \+ free in [a-z]+ [0-9.]+[KM]?; not explained ~[0-9.]+[KM]$'
 out_has '^swap +[0-9.]+'
 out_has '^budget +[0-9.]+[KMGT]  .+: [0-9.]+[KMG] used \([0-9]+%\)$'
-out_has "nobody watches it; .memshed run. would shrink above [0-9.]+[KMGT] down to [0-9.]+[KMGT]$"
+out_has "unwatched; .memshed run. would shrink above [0-9.]+[KMGT] to [0-9.]+[KMGT]$"
 out_has '^agent +thread  idle$'
 out_has '^ *BYTES ENTRIES +HITS MISSES RATE +AGE KIND +LAST NAME +SOURCE$'
-out_has '^ *3.91M +1000 +3000 +1000 +75% +[0-9a-z.]+ file +- +large +.*target.c:[0-9]+$'
+out_has '^ *3.91M +1000 +3000 +1000 +75% +[0-9a-z.]+ file +- +large +target.c:[0-9]+$'
 out_has '^ *~40K +10 +30 +10 +75% +[0-9a-z.]+ index +- +guess '
 [ "$(grep -n ' large ' "$work/out" | cut -d: -f1)" -lt "$(grep -n ' guess ' "$work/out" | cut -d: -f1)" ] ||
 	fail "the largest does not come first"
