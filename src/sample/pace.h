@@ -35,8 +35,8 @@
 #define MS_PACE_PEAK_TAU_NS (20 * MS_NS_PER_S)
 #define MS_PACE_NOISE_BYTES (UINT64_C(1) << 20)
 
-/* One thread that touches fresh 4 KiB pages: 2.9 MB a millisecond; with transparent huge pages 10 GiB/s.
- * Both measured on a machine of 2025; `make bench` measures the first again. */
+/* One thread that touches fresh pages, of 4 KiB or transparent huge ones: measured on one machine; `make
+ * bench` measures both on yours. */
 #define MS_PACE_WRITER_BYTES_PER_S UINT64_C(2900000000)
 #define MS_PACE_HUGE_WRITER_BYTES_PER_S (UINT64_C(10) << 30)
 
