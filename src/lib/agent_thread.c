@@ -11,6 +11,9 @@
  *              the agent stores the deadline and looks at the alarm; the standby stores the alarm and
  *              looks at the deadline. So the agent rings only when the standby would wake too late,
  *              which a series of callbacks with the same time to live does once.
+ *   alarm_bell [H2] goes up (release) after what the standby should look at; it loads the bell (acquire)
+ *              before it looks, and sleeps only while that is the same
+ *   warm       [H3] goes up (release) when a worker is ready; memshed_start() waits for it (acquire)
  */
 #include "lib/agent.h"
 
@@ -34,7 +37,7 @@ void ms_agent_alarm(uint64_t deadline_ns)
 {
 	if (atomic_load_explicit(&alarm_ns, memory_order_seq_cst) <= deadline_ns) /* [T4] */
 		return;
-	atomic_fetch_add_explicit(&alarm_bell, 1, memory_order_release);
+	atomic_fetch_add_explicit(&alarm_bell, 1, memory_order_release); /* [H2] */
 	ms_futex_wake_all(&alarm_bell);
 }
 
@@ -46,7 +49,7 @@ static bool is_agent(uint32_t index)
 /* Return: true when this thread is the agent now. */
 static bool stand_by(uint32_t index)
 {
-	uint32_t seen = atomic_load_explicit(&alarm_bell, memory_order_acquire);
+	uint32_t seen = atomic_load_explicit(&alarm_bell, memory_order_acquire); /* [H2] */
 	uint64_t deadline = ms_call_deadline();
 
 	if (ms_call_take_over(MS_CALLER_AGENT, ms_clock_ns())) {
@@ -86,7 +89,7 @@ static void *work(void *argument)
 	bool resume = false;
 
 	ms_worker_warm(index ? "memshed-standby" : "memshed-agent", true);
-	atomic_fetch_add_explicit(&warm, 1, memory_order_release);
+	atomic_fetch_add_explicit(&warm, 1, memory_order_release); /* [H3] */
 	ms_futex_wake_all(&warm);
 	if (index == 0)
 		ms_hello_send();
@@ -119,12 +122,13 @@ void ms_thread_wait_warm(void)
 	uint64_t deadline = ms_clock_ns() + MS_NS_PER_S; /* a machine slower than that is none of our business */
 	uint32_t seen;
 
-	while ((seen = atomic_load_explicit(&warm, memory_order_acquire)) < WORKERS && ms_clock_ns() < deadline)
+	while ((seen = atomic_load_explicit(&warm, memory_order_acquire)) < WORKERS && /* [H3] */
+	       ms_clock_ns() < deadline)
 		ms_futex_wait(&warm, seen, deadline);
 }
 
 void ms_thread_stop(void)
 {
-	atomic_fetch_add_explicit(&alarm_bell, 1, memory_order_release);
+	atomic_fetch_add_explicit(&alarm_bell, 1, memory_order_release); /* [H2] */
 	ms_futex_wake_all(&alarm_bell);
 }

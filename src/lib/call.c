@@ -73,7 +73,7 @@ uint64_t ms_call_begin(uint32_t row, const struct ms_ask *ask)
 	uint64_t epoch;
 
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire);
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
 
 		if (ms_call_try(MS_CALLER_AGENT, row, ask, &epoch))
 			return epoch;
@@ -94,7 +94,7 @@ uint64_t ms_call_begin(uint32_t row, const struct ms_ask *ask)
 static void close_call(uint64_t word)
 {
 	show(0, 0);
-	atomic_store_explicit(&call.deadline_ns, UINT64_MAX, memory_order_seq_cst);
+	atomic_store_explicit(&call.deadline_ns, UINT64_MAX, memory_order_seq_cst); /* [T4] */
 	atomic_store_explicit(&call.word, ((word >> EPOCH_SHIFT) + 1) << EPOCH_SHIFT, memory_order_release); /* [T3] */
 }
 
@@ -117,9 +117,10 @@ bool ms_call_end(uint64_t epoch)
 /* The word and the row of a call that is past its deadline, as one call's; 0 when there is none. */
 static uint64_t find_late(uint64_t now_ns, uint32_t *ret_row, uint32_t *ret_caller)
 {
-	uint64_t word = atomic_load_explicit(&call.word, memory_order_acquire);
+	uint64_t word = atomic_load_explicit(&call.word, memory_order_acquire); /* [T3] */
 	uint64_t deadline = atomic_load_explicit(&call.deadline_ns, memory_order_acquire); /* [T2] */
 
+	/* Acquire, so that the second look at the word comes after them. [T3] */
 	*ret_row = atomic_load_explicit(&call.row, memory_order_acquire);
 	*ret_caller = atomic_load_explicit(&call.caller, memory_order_acquire);
 	if ((word & STATE_MASK) != HELD || now_ns < deadline)
@@ -167,7 +168,7 @@ void ms_call_flag_late(uint64_t now_ns)
 	if (!word)
 		return;
 	pthread_mutex_lock(&ms_lib.result_lock);
-	if (atomic_load_explicit(&call.word, memory_order_acquire) == word)
+	if (atomic_load_explicit(&call.word, memory_order_acquire) == word) /* [T3] */
 		ms_table_row_set_flags(&ms_lib.table, row, MS_ROW_STUCK);
 	pthread_mutex_unlock(&ms_lib.result_lock);
 }

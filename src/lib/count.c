@@ -98,7 +98,7 @@ static uint32_t find_puller(uint32_t row)
 /* Stops as soon as an order waits: the rest is counted next time. */
 static int count_rows(bool *ret_changed)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire);
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
 
 	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_agent_runs() && !ms_agent_posted(); row++) {
 		uint32_t generation = find_puller(row);

@@ -7,7 +7,10 @@
  * Signal mode: no thread at all. The handler sets a flag, and memshed_poll() looks at the doorbell too,
  * in case the client could not send the signal.
  *
+ *   poll word  [O2] the mode's bit is released when all that memshed_poll() looks at is set, and acquired
+ *              by memshed_poll(); its count of wishes needs no order (owner.c)
  *   inside     writer: any thread, by exchange [D1] (acquire); cleared by the same (release)
+ *   event_fd   [D2] released when it is made, acquired by whoever hands it out
  *   notified   the relay has made the descriptor readable and waits for memshed_dispatch() to clear it
  */
 #include <errno.h>
@@ -118,7 +121,7 @@ int ms_fd_start(void)
 
 	if (fd < 0)
 		return -errno;
-	atomic_store_explicit(&event_fd, fd, memory_order_release);
+	atomic_store_explicit(&event_fd, fd, memory_order_release); /* [D2] */
 	atomic_store_explicit(&notified, 0, memory_order_relaxed);
 	ms_agent_state(MS_AGENT_IDLE);
 
@@ -131,7 +134,7 @@ int ms_fd_start(void)
 
 void ms_fd_stop(void)
 {
-	int fd = atomic_exchange_explicit(&event_fd, -1, memory_order_acq_rel);
+	int fd = atomic_exchange_explicit(&event_fd, -1, memory_order_acq_rel); /* [D2] */
 
 	if (fd >= 0)
 		close(fd);
@@ -143,7 +146,7 @@ MS_PUBLIC int memshed_fd(void)
 
 	if (ms_fork_recover() < 0)
 		return -ENOENT;
-	int fd = atomic_load_explicit(&event_fd, memory_order_acquire);
+	int fd = atomic_load_explicit(&event_fd, memory_order_acquire); /* [D2] */
 
 	return fd < 0 ? -ENOENT : fd;
 }
@@ -199,7 +202,7 @@ int ms_signal_start(int signal)
 		handler_before = before;
 	handled_signal = signal;
 	seen_doorbell = ms_control_doorbell(&ms_lib.control);
-	atomic_fetch_or_explicit(&ms_poll_word, MS_POLL_SIGNAL_MODE, memory_order_release);
+	atomic_fetch_or_explicit(&ms_poll_word, MS_POLL_SIGNAL_MODE, memory_order_release); /* [O2] */
 	ms_agent_state(MS_AGENT_IDLE);
 	hello_due = true;
 	return 0;
@@ -209,7 +212,7 @@ void ms_signal_stop(void)
 {
 	struct sigaction now;
 
-	atomic_fetch_and_explicit(&ms_poll_word, ~MS_POLL_SIGNAL_MODE, memory_order_release);
+	atomic_fetch_and_explicit(&ms_poll_word, ~MS_POLL_SIGNAL_MODE, memory_order_release); /* [O2] */
 	/* A handler that was put over ours calls ours: leave it. */
 	if (sigaction(handled_signal, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == handle)
 		sigaction(handled_signal, &handler_before, NULL);
@@ -255,7 +258,7 @@ static int poll_signal(void)
 
 MS_PUBLIC int memshed_poll(void)
 {
-	uint32_t word = atomic_load_explicit(&ms_poll_word, memory_order_acquire); /* [O1] in owner.c */
+	uint32_t word = atomic_load_explicit(&ms_poll_word, memory_order_acquire); /* [O2] */
 
 	if (ms_likely(!word))
 		return 0;

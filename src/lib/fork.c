@@ -56,6 +56,7 @@ static bool take_memory(void)
 	int control = ms_control_recreate(&ms_lib.control, identity);
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;
+	/* [L4] */
 	atomic_store_explicit(&ms_guard->base, ms_lib.lost ? NULL : ms_lib.table.base, memory_order_release);
 	return !ms_lib.lost && table >= 0 && control >= 0;
 }
@@ -76,7 +77,7 @@ static void repair(void)
 	ms_dispatch_after_fork();
 	ms_registry_after_fork();
 	ms_allocator_after_fork();
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release);
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	if (ran && seen)
 		ms_lib_start_agent(); /* without one the child's caches are still seen */
 }

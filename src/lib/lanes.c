@@ -8,6 +8,8 @@
  *
  *   [N1] giving a lane back (release) pairs with taking it (acquire): the next owner reads the values
  *        that the one before it left.
+ *   [N2] lane_high goes up (release) before the first value in the lane, and shared_lane_used likewise:
+ *        readers look only at lanes that were used; pairs with [R1] in table/reader.c.
  */
 #include "lib/lanes.h"
 
@@ -53,7 +55,7 @@ static uint64_t all_lanes(uint32_t lane_count)
 
 void ms_lanes_open(uint32_t lane_count)
 {
-	atomic_store_explicit(&free_lanes, all_lanes(lane_count), memory_order_release);
+	atomic_store_explicit(&free_lanes, all_lanes(lane_count), memory_order_release); /* [N1] */
 }
 
 void ms_lanes_after_fork(void)
@@ -87,8 +89,8 @@ static void raise_lane_high(uint32_t high)
 	uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
 
 	while (seen < high && !atomic_compare_exchange_weak_explicit(word, &seen, high, memory_order_release,
-								     memory_order_relaxed))
-		; /* release: before the first value in the lane, which readers look for only below it */
+								     memory_order_relaxed)) /* [N2] */
+		;
 }
 
 static uint64_t offset_of(uint32_t lane)
@@ -121,7 +123,7 @@ uint64_t ms_lanes_shared_offset(void)
 	_Atomic uint32_t *used = &ms_lib.table.header->shared_lane_used;
 
 	if (!atomic_load_explicit(used, memory_order_relaxed))
-		atomic_store_explicit(used, 1, memory_order_release); /* as in raise_lane_high() */
+		atomic_store_explicit(used, 1, memory_order_release); /* [N2] */
 	return offset_of(ms_lib.table.lane_count - 1);
 }
 

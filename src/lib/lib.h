@@ -14,6 +14,13 @@
  *        section and clears it afterwards.
  *   [C2] memshed_unregister() takes the cache out of by_row[], waits for a grace period, after which
  *        everyone who saw it has set busy or will not, and then waits until busy is clear.
+ *
+ * How the others wait:
+ *   [L2] what was done before life moved (release) is seen by whoever sees it moved (acquire).
+ *   [L3] ms_lib.returns goes up (release) after what somebody may wait for; a waiter loads it (acquire)
+ *        before it looks, and sleeps only while it has not gone up since.
+ *   [L4] the table is complete before ms_guard->base (release); pairs with the loads of it, which need
+ *        no acquire: every access to the table goes through the value loaded.
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -109,7 +116,7 @@ void ms_errno_restore(struct ms_errno *errno_);
 
 static inline uint32_t ms_lib_life(void)
 {
-	return atomic_load_explicit(&ms_lib.life, memory_order_acquire);
+	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [L2] */
 }
 
 /* ---- start.c ---- */

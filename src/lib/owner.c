@@ -33,14 +33,17 @@ _Atomic uint32_t ms_poll_word;
 
 static bool move(struct memshed_cache *cache, uint32_t from, uint32_t to)
 {
-	if (!atomic_compare_exchange_strong_explicit(&cache->wish, &from, to, memory_order_acq_rel,
-						     memory_order_acquire)) /* [O1] */
-		return false;
-	if (from == OPEN)
-		atomic_fetch_sub_explicit(&ms_poll_word, 1, memory_order_relaxed);
+	/* Counted before it is OPEN and until after, so that the count never goes below zero, which would
+	 * read as MS_POLL_SIGNAL_MODE. */
 	if (to == OPEN)
-		atomic_fetch_add_explicit(&ms_poll_word, 1, memory_order_release); /* with [O1] */
-	return true;
+		atomic_fetch_add_explicit(&ms_poll_word, 1, memory_order_relaxed);
+
+	bool moved = atomic_compare_exchange_strong_explicit(&cache->wish, &from, to, memory_order_acq_rel,
+							     memory_order_acquire); /* [O1] */
+
+	if (moved ? from == OPEN : to == OPEN)
+		atomic_fetch_sub_explicit(&ms_poll_word, 1, memory_order_relaxed);
+	return moved;
 }
 
 static uint32_t state_of(const struct memshed_cache *cache)
@@ -85,7 +88,7 @@ static bool settle(struct memshed_cache *cache, bool late, struct ms_outcome *re
 uint32_t ms_owner_collect(uint32_t job, uint64_t deadline_ns, uint64_t now_ns,
 			  void (*fold)(uint32_t job, const struct ms_outcome *outcome))
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire);
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
 	uint32_t open = 0;
 	bool stuck = false;
 
@@ -154,7 +157,7 @@ static bool is_wished_of_me(const struct memshed_cache *cache)
 
 static int poll_rows(void)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire);
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
 	int ran = 0;
 
 	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high; row++) {
@@ -177,11 +180,11 @@ int ms_owner_poll(void)
 	if (ms_calling)
 		return 0;
 	/* Counted as being in a callback from before the look at life: memshed_stop() sets that first,
-	 * and looks at the count afterwards. Both sequentially consistent. */
+	 * and looks at the count afterwards. Both sequentially consistent: [L1] in start.c. */
 	atomic_fetch_add_explicit(&ms_lib.callbacks, 1, memory_order_seq_cst);
-	if (atomic_load_explicit(&ms_lib.life, memory_order_seq_cst) == MS_LIFE_RUNNING)
+	if (atomic_load_explicit(&ms_lib.life, memory_order_seq_cst) == MS_LIFE_RUNNING) /* [L1] */
 		ran = poll_rows();
-	atomic_fetch_sub_explicit(&ms_lib.callbacks, 1, memory_order_seq_cst);
+	atomic_fetch_sub_explicit(&ms_lib.callbacks, 1, memory_order_seq_cst); /* [L1] */
 	if (ran)
 		ms_control_wake(&ms_lib.control);
 	ms_lib_returned();

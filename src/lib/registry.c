@@ -84,7 +84,7 @@ MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, stru
 static void withdraw(struct memshed_cache *cache)
 {
 	pthread_mutex_lock(&ms_lib.lock);
-	atomic_store_explicit(&ms_lib.by_row[cache->row], NULL, memory_order_release);
+	atomic_store_explicit(&ms_lib.by_row[cache->row], NULL, memory_order_release); /* [C2] */
 	cache->next = ms_lib.dying;
 	ms_lib.dying = cache;
 	if (cache->options.count)
@@ -110,7 +110,7 @@ static void bury(struct memshed_cache *cache)
 static void wait_until_idle(struct memshed_cache *cache)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire);
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
 
 		if (!atomic_load_explicit(&cache->busy, memory_order_acquire)) /* [P1] */
 			return;

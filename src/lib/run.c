@@ -193,7 +193,7 @@ bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	ms_owner_answered(cache, ask, &outcome);
 	ms_registry_release(cache);
-	/* Release: what the callback did, before memshed_stop() or _unregister() returns. */
+	/* [L1] in start.c: what the callback did, before memshed_stop() or _unregister() returns. */
 	atomic_fetch_sub_explicit(&ms_lib.callbacks, 1, memory_order_release);
 	ms_lib_returned();
 	*ret_outcome = outcome;

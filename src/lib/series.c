@@ -115,7 +115,7 @@ static void describe(const struct memshed_cache *cache, struct ms_candidate *can
 
 uint32_t ms_series_collect(const struct ms_order *order)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire);
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
 	uint32_t count = 0;
 
 	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high; row++) {

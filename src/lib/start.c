@@ -86,7 +86,7 @@ static int make_tables(void)
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
 	mlock(ms_lib.table.header, MS_HEADER_BYTES);
-	/* Release: the table is complete for the threads that charge. */
+	/* [L4]: the table is complete for the threads that charge. */
 	atomic_store_explicit(&ms_guard->base, ms_lib.table.base, memory_order_release);
 	return 0;
 }
@@ -118,14 +118,15 @@ int ms_lib_start_agent(void)
 	header->agent_mode = ms_lib.agent_options.mode;
 	header->agent_signal = (uint32_t)ms_lib.agent_options.signal;
 	atomic_store_explicit(&header->agent_tid, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst);
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [L1] [L2] */
 
 	int error = start_mode();
 
 	if (error) {
-		/* A thread that did start ends by itself; until then this counts as stopping. */
+		/* A thread that did start ends by itself; until then this counts as stopping. [L1] */
 		bool alone = !atomic_load_explicit(&ms_lib.workers, memory_order_seq_cst);
 
+		/* [L1] */
 		atomic_store_explicit(&ms_lib.life, alone ? before : (uint32_t)MS_LIFE_STOPPING, memory_order_seq_cst);
 		ms_agent_state(MS_AGENT_NONE);
 		ring_all();
@@ -156,7 +157,7 @@ static int start_locked(const struct memshed_agent_options *options)
 static int lock_when_settled(void)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire);
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
 
 		pthread_mutex_lock(&ms_lib.lock);
 		if (ms_lib_life() != MS_LIFE_STOPPING)
@@ -203,7 +204,7 @@ int ms_lib_ensure(void)
 
 void ms_lib_returned(void)
 {
-	atomic_fetch_add_explicit(&ms_lib.returns, 1, memory_order_release);
+	atomic_fetch_add_explicit(&ms_lib.returns, 1, memory_order_release); /* [L3] */
 	ms_futex_wake_all(&ms_lib.returns);
 }
 
@@ -223,7 +224,7 @@ void ms_lib_finish_stop(void)
 			ms_fd_stop();
 		ms_agent_refuse_all();
 		ms_agent_state(MS_AGENT_STOPPED);
-		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release);
+		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	}
 	pthread_mutex_unlock(&ms_lib.lock);
 	ms_lib_returned();
@@ -249,7 +250,7 @@ static int begin_stop(void)
 static void wait_stopped(uint64_t until_ns)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire);
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
 
 		ms_lib_finish_stop();
 		if (ms_lib_life() != MS_LIFE_STOPPING || ms_clock_ns() >= until_ns)

@@ -79,7 +79,7 @@ void ms_worker_warm(const char *name, bool runs_callbacks)
 
 void *ms_worker_end(void)
 {
-	atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_seq_cst);
+	atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_seq_cst); /* [L1] in start.c */
 	ms_lib_finish_stop();
 	ms_lib_returned();
 	return NULL;

@@ -247,7 +247,7 @@ int ms_control_wait(struct ms_control_client *client, const struct ms_order_hand
 void ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle)
 {
 	struct ms_slot_abi *slot = &client->page->slots[handle->slot % MS_SLOT_COUNT];
-	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+	uint32_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 
 	for (int i = 0; i < TRIES && ms_slot_ticket(word) == handle->word_ticket; i++) {
 		uint32_t state = ms_slot_state(word);
@@ -258,7 +258,7 @@ void ms_control_abandon(struct ms_control_client *client, const struct ms_order_
 		MS_STEP("abandon:before");
 		if (atomic_compare_exchange_strong_explicit(&slot->word, &word,
 							    ms_slot_word(handle->word_ticket, next),
-							    memory_order_acq_rel, memory_order_acquire)) /* [C4] */
+							    memory_order_acq_rel, memory_order_relaxed)) /* [C4] */
 			return;
 	}
 }

@@ -16,6 +16,7 @@
  *        order posted after the search has changed it; pairs with [C2]
  *   [S3] answer before DONE (release); pairs with [C3]
  *   [S4] FREE by the agent (release); pairs with [C5]
+ *   [S5] the header before its magic (release); whoever opens the page was handed it after that
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ static void write_header(struct ms_control_abi *page, uint64_t identity)
 	page->header.slot_count = MS_SLOT_COUNT;
 	page->header.pid = (uint32_t)getpid();
 	page->header.identity = identity;
-	/* The rest of the header before the magic; nobody can open the page before this returns anyway. */
+	/* [S5]; nobody can open the page before this returns anyway. */
 	__atomic_store_n(&page->header.magic, MS_CONTROL_MAGIC, __ATOMIC_RELEASE);
 }
 
@@ -229,7 +230,8 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 
 	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
 		uint32_t index = (start_slot + i) % MS_SLOT_COUNT;
-		uint32_t word = atomic_load_explicit(&server->page->slots[index].word, memory_order_acquire);
+		/* A mere look: the move that follows says whether it still holds. */
+		uint32_t word = atomic_load_explicit(&server->page->slots[index].word, memory_order_relaxed);
 
 		/* A slot the agent works on that reads POSTED was written by nobody honest. */
 		if (ms_slot_state(word) != MS_SLOT_POSTED || is_taken(server, index)) {
@@ -248,7 +250,7 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 static void finish(struct ms_slot_abi *slot, const struct ms_order_handle *handle)
 {
 	for (int i = 0; i < TRIES; i++) {
-		uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+		uint32_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 		uint32_t state = ms_slot_state(word);
 
 		if (ms_slot_ticket(word) != handle->word_ticket)
@@ -266,7 +268,7 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
 {
 	uint32_t index = handle->slot % MS_SLOT_COUNT;
 	struct ms_slot_abi *slot = &server->page->slots[index];
-	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+	uint32_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 
 	if (!is_taken(server, index))
 		return;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Every word is a release: whatever this thread stored before, a sequence count for one, is seen by
- * whoever sees the word. Costs nothing on x86, and needs no fence, which ThreadSanitizer cannot follow. */
+ * whoever sees the word: [W1] [W5] in writer.c. Costs nothing on x86, and needs no fence, which ThreadSanitizer cannot follow. */
 static inline void ms_words_put(void *shared, const void *from, size_t bytes)
 {
 	uint64_t *to = shared;
@@ -22,7 +22,7 @@ static inline void ms_words_put(void *shared, const void *from, size_t bytes)
 		uint64_t word;
 
 		memcpy(&word, (const unsigned char *)from + i * sizeof(word), sizeof(word));
-		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE);
+		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE); /* [W1] */
 	}
 }
 
@@ -31,7 +31,7 @@ static inline void ms_words_zero(void *shared, size_t bytes)
 	uint64_t *to = shared;
 
 	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
-		__atomic_store_n(&to[i], 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&to[i], 0, __ATOMIC_RELEASE); /* [W1] */
 }
 
 static inline void ms_words_get(void *to, const void *shared, size_t bytes)

@@ -368,7 +368,7 @@ static void put_result(struct ms_row_abi *row, void *shared, const void *from, s
 	atomic_store_explicit(&row->result_seq, seq | 1, memory_order_relaxed);
 	MS_STEP("result:seq-odd");
 	ms_words_put(shared, from, bytes);
-	atomic_store_explicit(&row->result_seq, (seq | 1) + 1, memory_order_release);
+	atomic_store_explicit(&row->result_seq, (seq | 1) + 1, memory_order_release); /* [W5] */
 	MS_STEP("result:seq-even");
 }
 
