@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# memshed run: exit codes, options, and that the command finds everything as its caller left it.
+. "$(dirname "$0")/lib.sh"
+
+# The command's status, and what a shell makes of its signals.
+expect 0 "$memshed" run -- true
+expect 7 "$memshed" run -- sh -c 'exit 7'
+expect 7 "$memshed" run sh -c 'exit 7'
+expect 137 "$memshed" run -- sh -c 'kill -KILL $$'
+expect 143 "$memshed" run -- sh -c 'kill -TERM $$'
+expect 127 "$memshed" run -- no-such-command-anywhere
+err_has '^memshed run: no-such-command-anywhere: No such file'
+printf 'exit 3\n' >"$work/script"
+expect 126 "$memshed" run -- "$work/script"
+err_has '^memshed run: .*/script: Permission denied$'
+expect 126 "$memshed" run -- "$work"
+
+# Its own failures.
+expect 125 "$memshed" run
+err_has '^memshed run: no command'
+for wrong in '--max 1x' '--max 0' '--max 99999999999999999999' '--high banana' '--high 101%' '--low -1' \
+	'--high 0' '--max 1G --high 2G' '--high 50% --low 60%' '--max 1G --high 500M --low 600M' \
+	'--low 95%' '--no-such-option' '--max'; do
+	# shellcheck disable=SC2086 # the words of $wrong are the arguments
+	expect 125 "$memshed" run $wrong -- touch "$work/started"
+	err_has '^memshed run: '
+	[ ! -e "$work/started" ] || fail "started in spite of $wrong"
+done
+expect 125 "$memshed" run --journal "$work/no/such/folder" -- touch "$work/started"
+err_has '^memshed run: .*/no/such/folder: No such file'
+[ ! -e "$work/started" ] || fail "started without its journal"
+expect 0 "$memshed" run --help
+out_has '^Usage: memshed run'
+
+# One line for a job that was never short of memory, none with --quiet.
+expect 0 "$memshed" run --max 1G -- true
+[ "$(wc -l <"$work/err")" = 1 ] || fail "more than one line for a quiet job"
+err_has '^memshed: .* ended: peak RSS .* of 1G \(--max\), never above high'
+expect 0 "$memshed" run --quiet --max 1G -- true
+err_empty
+# Nearer than --max is what the machine has: that is said at once.
+expect 0 "$memshed" run --max 1P -- true
+err_has 'watching pid .* \(true\): max .*, nearer than --max 1P'
+
+# stdin, stdout, arguments, directory, umask, ignored signals, limits and priority are the caller's.
+printf 'through\n' | "$memshed" run --quiet -- cat >"$work/out" || fail "cat failed"
+[ "$(cat "$work/out")" = through ] || fail "stdin or stdout was touched"
+inside() { run bash -c "$1; exec \"\$2\" \"\${@:3}\"" bash "$@"; }
+state='echo "$PWD $* $-"; umask; ulimit -a; grep -E "^(Sig(Pnd|Blk|Ign|Cgt)|ShdPnd|Seccomp|NoNewPrivs|Cpus)" /proc/self/status;
+	cat /proc/self/oom_score_adj; ps -o ni=,cls=,rtprio= -p $$; ls -l /proc/self/fd | wc -l'
+setting='cd /; umask 027; ulimit -n 200; trap "" HUP USR1; exec 7</dev/null; renice -n 3 $$ >/dev/null'
+bash -c "$setting; exec bash -c '$state' name 'a b' '*'" >"$work/bare" 2>&1
+bash -c "$setting; exec \"$memshed\" run --quiet -- bash -c '$state' name 'a b' '*'" >"$work/wrapped" 2>&1
+diff "$work/bare" "$work/wrapped" >&2 || fail "the command does not find everything as its caller left it"
+
+# memshed holds neither end of a pipe open: the reader sees the end when the command closes it.
+"$memshed" run --quiet -- sh -c 'echo done; exec >&-; while [ ! -e "$1" ]; do sleep 0.05; done' sh \
+	"$work/eof" | { cat >"$work/out"; touch "$work/eof"; }
+[ "$(cat "$work/out")" = done ] || fail "the command's output was lost"
+
+# A reader of stderr that does not read does not hold the command up, nor memshed.
+mkfifo "$work/pipe"
+exec 8<>"$work/pipe"
+dd if=/dev/zero bs=64k count=1 of="$work/pipe" oflag=nonblock 2>/dev/null
+"$memshed" run --max 1P -- sh -c 'exit 9' 2>"$work/pipe" >/dev/null
+[ $? = 9 ] || fail "a full pipe at stderr changed the outcome"
+exec 8>&-
+
+# What the environment has more, and that an empty PYTHONPATH stays out of it.
+expect 0 env -u PYTHONPATH "$memshed" run --quiet -- env
+out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}$'
+out_lacks '^PYTHONPATH=.*:$'
+expect 0 env PYTHONPATH=/one:/two "$memshed" run --quiet -- env
+out_has '^PYTHONPATH=(.*:)?/one:/two$'
