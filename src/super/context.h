@@ -76,6 +76,8 @@ struct ms_super {
 
 	uint64_t started_ns;
 	uint64_t shortage_since_ns; /* 0 = none */
+	uint64_t recovered_ns;      /* it is over, but the last round has not settled yet; 0 = none */
+	uint64_t refreshed_ns, refreshed_at_bytes; /* the last ms_orders_refresh() */
 	uint64_t next_scan_ns;
 	uint64_t next_state_check_ns; /* of stopped and silent targets */
 	uint64_t wake_latency_ns, order_latency_ns; /* worst of late, fading */
@@ -105,8 +107,17 @@ void ms_report_blind(struct ms_super *super);
 
 /* orders.c */
 
-/** ms_orders_post - post the plan's orders, then say so */
-void ms_orders_post(struct ms_super *super, uint64_t now_ns);
+/** ms_orders_post - post the plan's orders, and nothing else; Return: how many were posted */
+uint32_t ms_orders_post(struct ms_super *super, uint64_t now_ns);
+
+/** ms_orders_announce - begin a round with what was posted at @now_ns, and say so */
+void ms_orders_announce(struct ms_super *super, uint64_t now_ns);
+
+/**
+ * ms_orders_refresh - have all caches counted now
+ * Pulled sizes are up to seconds old, and the next plan depends on them: asked between low and high.
+ */
+void ms_orders_refresh(struct ms_super *super, uint64_t now_ns);
 
 /** ms_orders_collect - take answers, give up what is overdue; Return: whether anything was learnt */
 bool ms_orders_collect(struct ms_super *super, uint64_t now_ns);

@@ -197,9 +197,7 @@ static void explain_wait(struct ms_text *line, const struct ms_event *event)
 
 static void explain_recovered(struct ms_text *line, const struct ms_event *event)
 {
-	add_fill(line, event);
-	add_mark(line, ", below low", event->marks->low_bytes);
-	ms_text_add(line, ": over after ");
+	ms_text_add(line, "the shortage is over, after ");
 	ms_text_add_ns(line, event->duration_ns);
 }
 

@@ -31,7 +31,12 @@
 #define LATENESS_MOST_NS MS_NS_PER_S
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
 
-enum { HELLOS_AT_ONCE = 16 };
+#define REFRESH_NS (500 * MS_NS_PER_MS)
+
+enum {
+	HELLOS_AT_ONCE = 16,
+	REFRESH_STEPS = 50, /* counted ahead again when used rose by 2 % of max */
+};
 
 static uint64_t fade(uint64_t worst, uint64_t now)
 {
@@ -209,12 +214,15 @@ static void begin_shortage(struct ms_super *super, uint64_t now_ns)
 	super->said_margin |= super->marks.lowered;
 }
 
-static void end_shortage(struct ms_super *super, uint64_t now_ns)
+/* The last round is measured to its end before the shortage is called over. */
+static void end_shortage(struct ms_super *super)
 {
-	struct ms_event event = {.kind = MS_EVENT_RECOVERED, .why = super->plan.why};
+	struct ms_event event = {.kind = MS_EVENT_RECOVERED, .why = MS_WHY_BELOW_LOW};
 
-	if (super->shortage_since_ns)
-		event.duration_ns = now_ns - super->shortage_since_ns;
+	if (super->recovered_ns == 0 || super->round.open)
+		return;
+	event.duration_ns = super->recovered_ns - super->shortage_since_ns;
+	super->recovered_ns = 0;
 	super->shortage_since_ns = 0;
 	super->said_why = MS_WHY_BELOW_HIGH;
 	ms_report(super, &event);
@@ -237,25 +245,63 @@ static void say_wait(struct ms_super *super, uint64_t now_ns)
 	ms_report(super, &event);
 }
 
+static void begin_or_go_on(struct ms_super *super, uint64_t now_ns)
+{
+	if (super->recovered_ns) { /* short again before the last round has settled */
+		ms_orders_settle(super, now_ns, true);
+		end_shortage(super);
+	}
+	if (super->shortage_since_ns == 0)
+		begin_shortage(super, now_ns);
+}
+
 static void decide(struct ms_super *super, uint64_t now_ns)
 {
+	uint32_t posted;
+
 	super->row_count = 0;
 	if (super->sample.limit.used_bytes > super->marks.high_bytes || super->policy.in_shortage)
 		super->row_count = ms_targets_read(&super->targets, super->tree.high, now_ns, super->rows,
 						   MS_TARGETS_ROWS);
 	ms_policy_plan(&super->config, &super->sample, &super->marks, super->rows, super->row_count,
 		       &super->policy, &super->plan);
-	if (super->plan.kind == MS_PLAN_ORDERS)
-		ms_orders_post(super, now_ns);
-	if (super->plan.kind != MS_PLAN_NOTHING && super->plan.kind != MS_PLAN_RECOVERED &&
-	    super->shortage_since_ns == 0)
-		begin_shortage(super, now_ns);
-	if (super->plan.kind == MS_PLAN_RECOVERED)
-		end_shortage(super, now_ns);
-	if (super->plan.kind == MS_PLAN_WAIT || super->plan.kind == MS_PLAN_WARN)
-		say_wait(super, now_ns);
-	if (super->plan.kind == MS_PLAN_ORDERS)
+	switch (super->plan.kind) {
+	case MS_PLAN_NOTHING:
+		break;
+	case MS_PLAN_RECOVERED:
+		super->recovered_ns = now_ns;
+		break;
+	case MS_PLAN_ORDERS:
+		posted = ms_orders_post(super, now_ns);
+		begin_or_go_on(super, now_ns);
 		super->said_why = MS_WHY_BELOW_HIGH;
+		if (posted > 0)
+			ms_orders_announce(super, now_ns);
+		break;
+	case MS_PLAN_WAIT:
+	case MS_PLAN_WARN:
+		begin_or_go_on(super, now_ns);
+		say_wait(super, now_ns);
+		break;
+	}
+	end_shortage(super);
+}
+
+/* On the way up to high: have the sizes counted that the first plan will need. */
+static void count_ahead(struct ms_super *super, uint64_t now_ns)
+{
+	uint64_t used = super->sample.limit.used_bytes;
+
+	if (used < super->marks.low_bytes || super->policy.in_shortage)
+		return;
+	if (used < super->refreshed_at_bytes + super->marks.max_bytes / REFRESH_STEPS &&
+	    used > super->refreshed_at_bytes / 2)
+		return;
+	if (super->refreshed_ns && now_ns - super->refreshed_ns < REFRESH_NS)
+		return;
+	super->refreshed_ns = now_ns;
+	super->refreshed_at_bytes = used;
+	ms_orders_refresh(super, now_ns);
 }
 
 static void look(struct ms_super *super, uint64_t now_ns)
@@ -266,6 +312,7 @@ static void look(struct ms_super *super, uint64_t now_ns)
 	ms_orders_settle(super, now_ns, false);
 	check_stopped(super, now_ns);
 	decide(super, now_ns);
+	count_ahead(super, now_ns);
 	look_for_tables(super, now_ns);
 }
 

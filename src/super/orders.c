@@ -119,7 +119,7 @@ static void begin_round(struct ms_super *super, uint64_t now_ns)
 	};
 }
 
-void ms_orders_post(struct ms_super *super, uint64_t now_ns)
+uint32_t ms_orders_post(struct ms_super *super, uint64_t now_ns)
 {
 	uint32_t count = 0;
 
@@ -131,15 +131,57 @@ void ms_orders_post(struct ms_super *super, uint64_t now_ns)
 		else
 			ms_policy_learn(&super->policy, action, MS_ANSWER_NONE, 0, 0, 0, now_ns);
 	}
-	if (count == 0)
-		return;
-	begin_round(super, now_ns);
 	super->summary.orders += count;
+	return count;
+}
+
+void ms_orders_announce(struct ms_super *super, uint64_t now_ns)
+{
+	begin_round(super, now_ns);
 	for (uint32_t i = 0; i < MS_FLIGHTS; i++) {
 		struct ms_event event = about(super, MS_EVENT_ORDER, &super->flights[i]);
 
 		if (super->flights[i].used && super->flights[i].posted_ns == now_ns)
 			ms_report(super, &event);
+	}
+}
+
+/* Counting may wait for the host's lock: nothing else waits for it here, and no answer is no harm. */
+void ms_orders_refresh(struct ms_super *super, uint64_t now_ns)
+{
+	const struct ms_order order = {
+		.seq = ++super->next_seq,
+		.row = MS_ORDER_ALL_ROWS,
+		.level = MS_ORDER_COUNT,
+		.reason = MEMSHED_REASON_PRESSURE,
+		.timeout_us = ORDER_TIMEOUT_NS / MS_NS_PER_US,
+	};
+
+	for (uint32_t i = 0; i < super->tree.high; i++) {
+		struct ms_target *target = &super->targets.at[i];
+
+		if (!target->pid || !target->can_post || target->stopped || target->refreshing)
+			continue;
+		target->refreshing = ms_control_post(&target->client, &order, &target->refresh) == 0;
+		target->refresh_ns = now_ns;
+	}
+}
+
+static void collect_refreshed(struct ms_super *super, uint64_t now_ns)
+{
+	struct ms_answer answer;
+
+	for (uint32_t i = 0; i < super->tree.high; i++) {
+		struct ms_target *target = &super->targets.at[i];
+
+		if (!target->pid || !target->refreshing)
+			continue;
+		if (ms_control_poll(&target->client, &target->refresh, &answer, NULL) != 0) {
+			target->refreshing = false;
+		} else if (now_ns - target->refresh_ns > ORDER_TIMEOUT_NS) {
+			ms_control_abandon(&target->client, &target->refresh);
+			target->refreshing = false;
+		}
 	}
 }
 
@@ -301,6 +343,7 @@ bool ms_orders_collect(struct ms_super *super, uint64_t now_ns)
 	for (uint32_t i = 0; i < MS_FLIGHTS && super->flight_count > 0; i++)
 		if (super->flights[i].used && collect_one(super, &super->flights[i], now_ns))
 			learnt = true;
+	collect_refreshed(super, now_ns);
 	if (now_ns >= super->next_state_check_ns)
 		super->next_state_check_ns = now_ns + STATE_CHECK_NS;
 	return learnt;

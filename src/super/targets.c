@@ -32,6 +32,7 @@ static void drop_control(struct ms_target *target)
 	if (target->can_post)
 		ms_control_close(&target->client);
 	target->can_post = false;
+	target->refreshing = false;
 	if (target->pidfd >= 0)
 		close(target->pidfd);
 	target->pidfd = -1;

@@ -33,6 +33,9 @@ struct ms_target {
 	bool stopped;       /* by a signal or a debugger: its agent sleeps with it */
 	bool said_silent;
 	uint32_t in_flight; /* orders */
+	bool refreshing;    /* asked to count its caches */
+	struct ms_order_handle refresh;
+	uint64_t refresh_ns;
 	uint32_t looks;     /* for a table, in vain */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a target in signal mode */
