@@ -355,7 +355,8 @@ void ms_orders_settle(struct ms_super *super, uint64_t now_ns, bool at_once)
 
 	if (!round->open)
 		return;
-	if (super->sample.rss_bytes < round->rss_least)
+	/* What an ended process leaves behind was not given back. */
+	if (super->sample.processes > 0 && super->sample.rss_bytes < round->rss_least)
 		round->rss_least = super->sample.rss_bytes;
 	if (super->flight_count > 0 && !at_once)
 		return;
