@@ -57,49 +57,65 @@ static void forgive(struct ms_policy_state *state)
 
 /* How long the reading needs after an answer. Where nobody did anything ("busy", or no slot was free)
  * there is little to settle, and a program that is at max before it has settled cannot wait for it. */
-static uint64_t settling_time(const struct ms_policy_round *round)
+static uint64_t settling_time(const struct ms_policy_round *round, const struct ms_policy_state *state)
 {
 	uint64_t time = round->config->hold_off_ns;
 	double growth = (double)round->sample->growth_bytes_per_s;
 	double room = (double)ms_policy_less(round->marks->max_bytes, round->used_bytes);
 
-	if (round->danger || round->state->worked == 0)
+	if (round->danger || state->worked == 0)
 		time /= SHORT_HOLD_DIVISOR;
 	if (growth * (double)time > room / LEFT_DIVISOR * (double)MS_NS_PER_S)
 		time = (uint64_t)(room / LEFT_DIVISOR * (double)MS_NS_PER_S / growth);
 	return time;
 }
 
+/* High starts it, low ends it, and so does the end of the target. */
+static bool is_short(const struct ms_policy_round *round, const struct ms_policy_state *state)
+{
+	uint64_t mark = state->in_shortage ? round->marks->low_bytes : round->marks->high_bytes;
+
+	/* low is below high, except for a limit of a byte */
+	return round->sample->processes > 0 && round->used_bytes > mark &&
+	       round->used_bytes > round->marks->low_bytes;
+}
+
+/* Return: until when the last plan's answers, or the reading after them, are waited for; 0 = no more. */
+static uint64_t wait_of(const struct ms_policy_round *round, const struct ms_policy_state *state,
+			enum ms_why *ret_why)
+{
+	uint64_t hold_off = round->config->hold_off_ns, until;
+
+	if (state->in_flight > 0) {
+		until = state->planned_at_ns + (round->danger ? hold_off : hold_off * PATIENCE_HOLD_OFFS);
+		*ret_why = MS_WHY_IN_FLIGHT;
+		return round->now_ns < until ? until : 0;
+	}
+	until = state->answered_at_ns + settling_time(round, state);
+	*ret_why = MS_WHY_HOLD_OFF;
+	return state->unsettled && round->now_ns < until ? until : 0;
+}
+
 static bool must_wait(const struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
-	uint64_t hold_off = round->config->hold_off_ns;
+	enum ms_why why;
+	uint64_t until = wait_of(round, state, &why);
 
-	if (state->in_flight > 0) {
-		uint64_t patience = round->danger ? hold_off : hold_off * PATIENCE_HOLD_OFFS;
-
-		if (round->now_ns < state->planned_at_ns + patience) {
-			wait_until(round, MS_WHY_IN_FLIGHT, state->planned_at_ns + patience);
-			return true;
-		}
-		if (round->now_ns >= state->planned_at_ns + LOST_S * MS_NS_PER_S)
-			state->in_flight = 0;
-		return false;
+	if (until) {
+		wait_until(round, why, until);
+		return true;
 	}
-	uint64_t settled = state->answered_at_ns + settling_time(round);
-
-	if (!state->unsettled || round->now_ns >= settled)
-		return false;
-	wait_until(round, MS_WHY_HOLD_OFF, settled);
-	return true;
+	if (round->now_ns >= state->planned_at_ns + LOST_S * MS_NS_PER_S)
+		state->in_flight = 0;
+	return false;
 }
 
 static bool is_over(const struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
 
-	if (round->sample->processes > 0 && round->used_bytes > round->marks->low_bytes &&
-	    (state->in_shortage || round->used_bytes > round->marks->high_bytes))
+	if (is_short(round, state))
 		return false;
 	if (!state->in_shortage) {
 		round->plan->kind = MS_PLAN_NOTHING;
@@ -417,18 +433,41 @@ static void decide(const struct ms_policy_round *round, uint32_t step_before)
 	give_up(round, &list);
 }
 
+static struct ms_policy_round round_of(const struct ms_policy_config *config, const struct ms_sample *sample,
+				       const struct ms_marks *marks)
+{
+	uint64_t used = sample->limit.used_bytes;
+
+	return (struct ms_policy_round){
+		.config = config,
+		.sample = sample,
+		.marks = marks,
+		.now_ns = sample->at_ns,
+		.used_bytes = used,
+		.danger = used >= marks->danger_bytes && used > marks->high_bytes,
+		.gentle = used <= marks->high_bytes,
+	};
+}
+
+bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms_sample *sample,
+			  const struct ms_marks *marks, const struct ms_policy_state *state)
+{
+	struct ms_policy_round round = round_of(config, sample, marks);
+	enum ms_why why;
+
+	return is_short(&round, state) && !wait_of(&round, state, &why);
+}
+
 void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sample *sample,
 		    const struct ms_marks *marks, const struct ms_policy_row *rows, uint32_t row_count,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan)
 {
-	struct ms_policy_round round = {
-		.config = config, .sample = sample, .marks = marks,
-		.rows = rows, .row_count = row_count, .state = state,
-		.plan = ret_plan, .now_ns = sample->at_ns, .used_bytes = sample->limit.used_bytes,
-	};
+	struct ms_policy_round round = round_of(config, sample, marks);
 
-	round.danger = round.used_bytes >= marks->danger_bytes && round.used_bytes > marks->high_bytes;
-	round.gentle = round.used_bytes <= marks->high_bytes;
+	round.rows = rows;
+	round.row_count = row_count;
+	round.state = state;
+	round.plan = ret_plan;
 	memset(ret_plan, 0, sizeof(*ret_plan));
 	ret_plan->need_bytes = ms_policy_less(round.used_bytes, marks->low_bytes);
 	if (is_over(&round))

@@ -177,6 +177,15 @@ struct ms_plan {
 };
 
 /**
+ * ms_policy_wants_rows - would ms_policy_plan() look at the rows, if it was called now?
+ *
+ * Reading them is the dearest part of a look. Without a shortage, or while orders are out and the
+ * reading settles, it may be called with a @row_count of 0.
+ */
+bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms_sample *sample,
+			  const struct ms_marks *marks, const struct ms_policy_state *state);
+
+/**
  * ms_policy_plan - decide for one sample
  * @rows: the caches of all processes of the target; any order; up to @row_count
  * @state: moved on; zero it for a new target

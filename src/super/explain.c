@@ -102,6 +102,8 @@ static void add_why(struct ms_text *line, const struct ms_event *event)
 		ms_text_add(line, "the reading settles");
 		return;
 	case MS_WHY_BELOW_HIGH:
+		add_mark(line, "below high", event->marks->high_bytes);
+		return;
 	case MS_WHY_BELOW_LOW:
 		add_mark(line, "below low", event->marks->low_bytes);
 		return;

@@ -260,7 +260,7 @@ static void decide(struct ms_super *super, uint64_t now_ns)
 	uint32_t posted;
 
 	super->row_count = 0;
-	if (super->sample.limit.used_bytes > super->marks.high_bytes || super->policy.in_shortage)
+	if (ms_policy_wants_rows(&super->config, &super->sample, &super->marks, &super->policy))
 		super->row_count = ms_targets_read(&super->targets, super->tree.high, now_ns, super->rows,
 						   MS_TARGETS_ROWS);
 	ms_policy_plan(&super->config, &super->sample, &super->marks, super->rows, super->row_count,

@@ -62,6 +62,30 @@ static void one_that_does_not_answer_does_not_keep_the_others(void **state)
 	assert_int_equal(bed.state.in_flight, 2);
 }
 
+static bool wants_rows(struct bed *bed, uint64_t used_mib)
+{
+	bed->sample.limit.used_bytes = used_mib * MIB;
+	return ms_policy_wants_rows(&bed->config, &bed->sample, &bed->marks, &bed->state);
+}
+
+static void rows_are_wanted_only_when_they_count(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	assert_false(wants_rows(&bed, 900));
+	assert_true(wants_rows(&bed, 901));
+	bed_plan(&bed, 910);
+	assert_false(wants_rows(&bed, 910)); /* in flight */
+	bed_answer(&bed, 0, MS_ANSWER_DONE, 110);
+	assert_false(wants_rows(&bed, 850)); /* settles */
+	bed_pass(&bed, 300);
+	assert_true(wants_rows(&bed, 850));
+	assert_false(wants_rows(&bed, 800));
+}
+
 static void a_lost_answer_is_not_waited_for_for_ever(void **state)
 {
 	struct bed bed;
@@ -631,6 +655,7 @@ int main(void)
 		cmocka_unit_test(below_low_it_is_over),
 		cmocka_unit_test(while_orders_are_out_it_waits),
 		cmocka_unit_test(one_that_does_not_answer_does_not_keep_the_others),
+		cmocka_unit_test(rows_are_wanted_only_when_they_count),
 		cmocka_unit_test(a_lost_answer_is_not_waited_for_for_ever),
 		cmocka_unit_test(the_hold_off_is_short_near_max),
 		cmocka_unit_test(the_hold_off_ends_before_max_is_reached),
