@@ -16,7 +16,7 @@ struct fake {
 	_Atomic unsigned calls;
 	unsigned order;                      /* when it was called, among all */
 	struct memshed_request last;
-	bool wait;                           /* until let_go */
+	_Atomic bool wait;                   /* until let_go */
 	sem_t began, let_go;
 	void (*inside)(struct fake *fake);
 	struct memshed_usage usage;          /* what count says */
@@ -24,11 +24,21 @@ struct fake {
 };
 
 static _Atomic unsigned call_order;
+static pthread_mutex_t usage_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void say_usage(struct fake *fake, uint32_t fields, uint64_t bytes)
+{
+	pthread_mutex_lock(&usage_lock);
+	fake->usage.fields = fields;
+	fake->usage.bytes = bytes;
+	pthread_mutex_unlock(&usage_lock);
+}
 
 static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
 {
 	struct fake *fake = ctx;
 
+	bed_meet();
 	fake->last = *request;
 	fake->order = ++call_order;
 	fake->calls++;
@@ -42,25 +52,36 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 	}
 	result->freed_bytes = fake->freed_bytes;
 	result->freed_entries = fake->freed_entries;
-	return fake->status;
+
+	enum memshed_status status = fake->status;
+
+	bed_meet();
+	return status;
 }
 
 static void clear(void *ctx)
 {
 	struct fake *fake = ctx;
 
+	bed_meet();
 	fake->calls++;
 	memshed_uncharge(fake->handle, fake->uncharge_bytes, fake->uncharge_bytes != 0);
+	bed_meet();
 }
 
 static int count(void *ctx, struct memshed_usage *usage)
 {
 	struct fake *fake = ctx;
 
+	pthread_mutex_lock(&usage_lock); /* it is called at any time */
 	fake->counts++;
 	fake->usage.size = usage->size;
 	*usage = fake->usage;
-	return fake->usage.fields ? 0 : -EAGAIN;
+
+	int result = fake->usage.fields ? 0 : -EAGAIN;
+
+	pthread_mutex_unlock(&usage_lock);
+	return result;
 }
 
 static void add(struct fake *fake, struct memshed_cache_options options)
@@ -225,18 +246,18 @@ static void test_count_replaces_what_was_charged(void **state)
 	assert_int_equal(bed_row(&bed, "pulled").hits, 3);
 	assert_true(bed_row(&bed, "pulled").pulled_at_ns > 0);
 
-	fake.usage.bytes = 888;
+	say_usage(&fake, MEMSHED_USAGE_BYTES, 888);
 	assert_int_equal(bed_do(&bed, "pulled", MS_ORDER_COUNT, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(bed_row(&bed, "pulled").bytes, 888);
 	assert_int_equal(fake.calls, 0);
 
-	fake.usage.bytes = 999; /* after an order it is asked again */
+	say_usage(&fake, MEMSHED_USAGE_BYTES, 999); /* after an order it is asked again */
 	bed_do(&bed, "pulled", MS_ORDER_TRIM, 1);
 	assert_int_equal(bed_row(&bed, "pulled").bytes, 999);
 
 	unsigned counts = fake.counts;
 
-	fake.usage.fields = 0; /* it fails: what was known stays */
+	say_usage(&fake, 0, 0); /* it fails: what was known stays */
 	BED_WAIT_UNTIL(fake.counts > counts);
 	assert_int_equal(bed_row(&bed, "pulled").bytes, 999);
 	memshed_unregister(fake.handle);
@@ -534,10 +555,11 @@ static void test_owner_that_gets_stuck(void **state)
 
 static _Atomic int inside_round;
 static _Atomic int rounds;
-static int round_refuses;
+static _Atomic int round_refuses;
 
 static int round_begin(void *ctx)
 {
+	bed_meet();
 	(void)ctx;
 	if (round_refuses)
 		return round_refuses;
