@@ -237,7 +237,7 @@ static int ask_claimed(struct job *job, struct memshed_cache *cache)
 static int ask_count(struct job *job, uint32_t row, uint32_t generation)
 {
 	uint32_t status;
-	bool changed;
+	bool changed = false;
 
 	if (ms_count_one(row, generation, callback_deadline(job, ms_clock_ns()), &changed, &status) < 0)
 		return MS_AGENT_LOST;

@@ -136,7 +136,7 @@ int ms_count_when_due(void)
 {
 	uint64_t now = ms_clock_ns();
 	uint32_t status;
-	bool changed;
+	bool changed = false;
 
 	if (atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed) &&
 	    now >= atomic_load_explicit(&due_ns, memory_order_relaxed) && count_caches(now) < 0)
