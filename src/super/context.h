@@ -40,6 +40,7 @@ struct ms_flight {
 struct ms_round {
 	bool open;
 	uint64_t began_ns, answered_ns; /* answered_ns: the last answer; 0 while orders are out */
+	uint32_t processes; /* when it began */
 	uint64_t rss_before, rss_least;
 	uint64_t claimed_bytes;
 };
@@ -78,8 +79,9 @@ struct ms_super {
 	uint64_t shortage_since_ns; /* 0 = none */
 	uint64_t recovered_ns;      /* it is over, but the last round has not settled yet; 0 = none */
 	uint64_t refreshed_ns, refreshed_at_bytes; /* the last ms_orders_refresh() */
-	uint64_t next_scan_ns;
-	uint64_t next_state_check_ns; /* of stopped and silent targets */
+	uint64_t scanned_ns, next_scan_ns;
+	uint64_t next_state_check_ns;   /* of targets whose orders are not taken */
+	uint64_t next_stopped_check_ns; /* of stopped targets */
 	uint64_t wake_latency_ns, order_latency_ns; /* worst of late, fading */
 	uint64_t step_ns;             /* likewise: from waking to sleeping */
 	uint64_t margin_bytes;

@@ -38,6 +38,11 @@ enum {
 	REFRESH_STEPS = 50, /* counted ahead again when used rose by 2 % of max */
 };
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t fade(uint64_t worst, uint64_t now)
 {
 	uint64_t faded = worst / 64 * 63;
@@ -72,11 +77,22 @@ static void take_changes(struct ms_super *super, uint64_t now_ns)
 	}
 }
 
+/* A job forks most while it starts: seldom at first would miss what its workers do meanwhile. */
+static uint64_t scan_interval_ns(const struct ms_super *super, uint64_t now_ns)
+{
+	uint64_t interval = (now_ns - super->started_ns) / 4;
+
+	if (interval < SCAN_LEAST_NS)
+		return SCAN_LEAST_NS;
+	return interval < SCAN_NS ? interval : SCAN_NS;
+}
+
 static void scan(struct ms_super *super, uint64_t now_ns)
 {
 	if (now_ns < super->next_scan_ns || is_short_of_memory(super))
 		return;
-	super->next_scan_ns = now_ns + SCAN_NS;
+	super->scanned_ns = now_ns;
+	super->next_scan_ns = now_ns + scan_interval_ns(super, now_ns);
 	ms_tree_scan(&super->tree);
 	take_changes(super, now_ns);
 }
@@ -85,8 +101,8 @@ static void greet(struct ms_super *super, const struct ms_hello_packet *packet, 
 {
 	int slot = ms_tree_find(&super->tree, packet->pid);
 
-	if (slot < 0 && now_ns + SCAN_NS >= super->next_scan_ns + SCAN_LEAST_NS) {
-		super->next_scan_ns = now_ns;
+	if (slot < 0) {
+		super->next_scan_ns = least(super->next_scan_ns, super->scanned_ns + SCAN_LEAST_NS);
 		scan(super, now_ns);
 		slot = ms_tree_find(&super->tree, packet->pid);
 	}
@@ -128,8 +144,9 @@ static void look_for_tables(struct ms_super *super, uint64_t now_ns)
 
 static void check_stopped(struct ms_super *super, uint64_t now_ns)
 {
-	if (now_ns < super->next_state_check_ns)
+	if (now_ns < super->next_stopped_check_ns)
 		return;
+	super->next_stopped_check_ns = now_ns + STOPPED_CHECK_NS;
 	for (uint32_t i = 0; i < super->tree.high; i++) {
 		struct ms_target *target = &super->targets.at[i];
 
@@ -138,8 +155,6 @@ static void check_stopped(struct ms_super *super, uint64_t now_ns)
 		target->stopped = false;
 		ms_report_process(super, MS_EVENT_RESUMED, i);
 	}
-	if (super->flight_count == 0)
-		super->next_state_check_ns = now_ns + STOPPED_CHECK_NS;
 }
 
 static bool is_same_limit(const struct ms_limit *a, const struct ms_limit *b)
@@ -314,11 +329,6 @@ static void look(struct ms_super *super, uint64_t now_ns)
 	decide(super, now_ns);
 	count_ahead(super, now_ns);
 	look_for_tables(super, now_ns);
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Until when nothing needs to be looked at. */

@@ -114,6 +114,7 @@ static void begin_round(struct ms_super *super, uint64_t now_ns)
 	super->round = (struct ms_round){
 		.open = true,
 		.began_ns = now_ns,
+		.processes = super->sample.processes,
 		.rss_before = super->sample.rss_bytes,
 		.rss_least = super->sample.rss_bytes,
 	};
@@ -355,8 +356,9 @@ void ms_orders_settle(struct ms_super *super, uint64_t now_ns, bool at_once)
 
 	if (!round->open)
 		return;
-	/* What an ended process leaves behind was not given back. */
-	if (super->sample.processes > 0 && super->sample.rss_bytes < round->rss_least)
+	/* What an ended process leaves behind was not given back. One that is ending shows no memory. */
+	if (super->sample.rss_bytes > 0 && super->sample.processes >= round->processes &&
+	    super->sample.rss_bytes < round->rss_least)
 		round->rss_least = super->sample.rss_bytes;
 	if (super->flight_count > 0 && !at_once)
 		return;

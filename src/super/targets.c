@@ -12,7 +12,7 @@
 
 /* The first looks catch a program that registers while it starts; the later ones, one that loads the
  * library when it has run for hours. Each costs a few system calls per open descriptor. */
-#define FIRST_LOOK_NS (100 * MS_NS_PER_MS)
+#define FIRST_LOOK_NS (20 * MS_NS_PER_MS)
 #define LAST_LOOK_NS (60 * MS_NS_PER_S)
 
 /* An agent that has been in one callback for so long takes no further order. */
@@ -57,7 +57,7 @@ void ms_targets_fini(struct ms_targets *targets)
 
 static void plan_look(struct ms_targets *targets, struct ms_target *target, uint64_t now_ns)
 {
-	uint64_t pause = target->looks < 10 ? FIRST_LOOK_NS << target->looks : LAST_LOOK_NS;
+	uint64_t pause = target->looks < 12 ? FIRST_LOOK_NS << target->looks : LAST_LOOK_NS;
 
 	target->look_at_ns = now_ns + (pause < LAST_LOOK_NS ? pause : LAST_LOOK_NS);
 	if (target->look_at_ns < targets->next_look_ns)

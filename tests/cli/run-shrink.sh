@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# memshed run: a program that fills a cache stays below --max, the journal tells how, and what goes wrong
+# (a stopped command, no caches, a killed supervisor) ends as a user would want.
+. "$(dirname "$0")/lib.sh"
+
+growing=$build/tests/cli/growing
+journal=$work/journal
+has_event() { grep -q "^{\"event\":\"$1\"" "$journal"; }
+# field EVENT KEY: of the last such line
+field() { grep "^{\"event\":\"$1\"" "$journal" | tail -n 1 >"$work/event"; "$jsonget" "$work/event" ".$2"; }
+
+# 400 MiB through a cache, under 120 MiB.
+expect 0 "$memshed" run --max 120M --journal "$journal" -- "$growing" --name 'a "cache"\n' --mib 400 --rate 400
+[ "$(wc -l <"$work/err")" = 1 ] || fail "with a journal only the summary goes to stderr"
+err_has 'ended: peak RSS .* of 120M \(--max\), above high [0-9]+ times, shrunk [0-9]+ times'
+while read -r line; do
+	printf '%s' "$line" >"$work/event"
+	"$jsonget" "$work/event" .event >/dev/null || fail "not JSON: $line"
+	for key in at_ms unix_ms rss_bytes used_bytes max_bytes high_bytes low_bytes limit; do
+		"$jsonget" "$work/event" ".$key" >/dev/null || fail "no $key in: $line"
+	done
+done <"$journal"
+for event in start target order answer returned recovered end; do
+	has_event "$event" || fail "no $event in the journal"
+done
+[ "$(field start max_bytes)" = $((120 << 20)) ] || fail "start says another max"
+[ "$(field order cache)" = 'a "cache"\\n' ] || fail "the cache's name is $(field order cache)"
+[ "$(field order level)" = trim ] || fail "the level is $(field order level)"
+[ "$(field answer status)" = done ] || fail "the status is $(field answer status)"
+[ "$(field end peak_rss_bytes)" -lt $((120 << 20)) ] || fail "the peak is $(field end peak_rss_bytes)"
+[ "$(field end claimed_bytes)" -gt $((200 << 20)) ] || fail "claimed $(field end claimed_bytes)"
+[ "$(field end returned_bytes)" -gt $((150 << 20)) ] || fail "returned $(field end returned_bytes)"
+[ "$(field end exit_code)" = 0 ] || fail "exit_code is $(field end exit_code)"
+
+# Lines instead of a journal; a hostile name stays on its line.
+expect 0 "$memshed" run --max 120M -- "$growing" --name $'a\e[2Jb' --mib 200 --rate 400
+err_has '^memshed: \+[0-9.]+s watching pid [0-9]+ \(growing\): max 120M \(--max\), high 108M, low 96M$'
+err_has 'above high 108M: asked a\\x1b\[2Jb of pid [0-9]+ \(growing\) to free '
+err_has 'came back of .* claimed'
+
+# The same in every mode, in a child of a child, and after an exec.
+for mode in thread fd signal; do
+	expect 0 "$memshed" run --max 120M -- "$growing" --mode "$mode" --mib 200 --rate 400
+	err_has 'shrunk [1-9][0-9]* times'
+done
+expect 0 "$memshed" run --max 120M -- sh -c '"$0" --mib 200 --rate 400; exit $?' "$growing"
+err_has 'shrunk [1-9][0-9]* times'
+expect 0 "$memshed" run --max 120M -- "$growing" --exec --mib 200 --rate 400
+err_has 'shrunk [1-9][0-9]* times'
+# Without a hello (another network namespace, say) the table is found by its descriptor.
+expect 0 "$memshed" run --max 120M -- env -u MEMSHED_SOCKET "$growing" --mib 200 --rate 200
+err_has 'shrunk [1-9][0-9]* times'
+
+# Nothing registered: said once, and left alone.
+expect 0 "$memshed" run --max 60M -- "$growing" --no-table --mib 100 --rate 400
+[ "$(grep -c 'nothing here registered a cache' "$work/err")" = 1 ] || fail "not said once"
+err_has 'shrunk 0 times'
+
+# Stopped in the middle: said, not piled up; asked again when it goes on.
+rm -f "$journal"
+spawn "$memshed" run --max 120M --journal "$journal" -- "$growing" --mib 200 --rate 400 --stop
+supervisor=$pid
+wait_for "the stop to be noticed" has_event stopped
+child=$(field stopped pid)
+has_state "$child" T || fail "the command is not stopped"
+has_state "$supervisor" T && fail "memshed stopped too"
+kill -s CONT "$child"
+wait_for "the end" has_event end
+has_event resumed || fail "no resumed in the journal"
+wait "$supervisor" || fail "the command failed"
+
+# The supervisor is killed: the job goes on, and a new order by hand still works.
+spawn "$memshed" run --quiet --max 1G -- "$target" --comm orphan a=4096000
+supervisor=$pid
+wait_for "the target" "$memshed" show orphan
+child=$("$memshed" show --json orphan >"$work/out" && json .pid)
+kill -s KILL "$supervisor"
+wait "$supervisor" 2>/dev/null
+expect 0 "$memshed" clear "$child" a
+out_has 'done'
+kill -s KILL "$child"
+wait_for "the orphan's end" gone "$child"
