@@ -15,6 +15,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -23,11 +24,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <memshed.h>
 #include <zlib.h>
 
-enum { BUCKETS = 1 << 16, SHOWN = 3, WORD_BYTES = 32, QUERIES_MAX = 1000, THREADS_MAX = 64 };
+enum { BUCKETS = 1 << 16, SHOWN = 3, WORD_BYTES = 32, QUERIES_MAX = 1000, THREADS_MAX = 64, TEXT_MOST = 1 << 28 };
 
 /* An inflated file. Guarded by cache.lock but for the bytes, which never change. */
 struct text {
@@ -171,26 +173,44 @@ static void *must(void *pointer)
 	return pointer;
 }
 
+/* A gzip file ends with its inflated size, if it has one member of less than 4 GiB. Knowing it spares
+ * growing the text by copies, which realloc() makes while it holds the lock that shrink's free() needs. */
+static size_t inflated_size(int fd)
+{
+	unsigned char end[4];
+
+	if (lseek(fd, -4, SEEK_END) < 0 || read(fd, end, 4) != 4 || lseek(fd, 0, SEEK_SET) < 0)
+		return 0;
+	return (size_t)end[3] << 24 | (size_t)end[2] << 16 | (size_t)end[1] << 8 | end[0];
+}
+
+static struct text *resize(struct text *text, size_t room)
+{
+	return must(realloc(text, sizeof(*text) + room));
+}
+
 /* Inflate a file whole; the copies differ in nothing but their number. */
 static struct text *inflate_file(size_t document)
 {
-	const char *path = library.paths[document % library.files];
-	size_t room = 64 * 1024;
-	struct text *text = must(malloc(sizeof(*text) + room));
-	gzFile file = gzopen(path, "rbe");
+	int fd = open(library.paths[document % library.files], O_RDONLY | O_CLOEXEC);
+	size_t size = fd < 0 ? 0 : inflated_size(fd), room = size < TEXT_MOST ? size + 1 : TEXT_MOST;
+	struct text *text = resize(NULL, room);
+	gzFile file = fd < 0 ? NULL : gzdopen(fd, "rb");
 	int got = 0;
 
 	*text = (struct text){.document = document, .references = 1};
 	while (file && (got = gzread(file, text->bytes + text->length, (unsigned)(room - text->length))) > 0) {
 		text->length += (size_t)got;
-		if (text->length == room) {
+		if (text->length == room) { /* it has several members */
 			room *= 2;
-			text = must(realloc(text, sizeof(*text) + room));
+			text = resize(text, room);
 		}
 	}
 	if (file)
 		gzclose(file);
-	return must(realloc(text, sizeof(*text) + text->length));
+	else if (fd >= 0)
+		close(fd);
+	return resize(text, text->length);
 }
 
 static struct text *get(size_t document)
