@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	enum ms_escape_charset charset = data[0] & 1 ? MS_ESCAPE_ASCII : MS_ESCAPE_UTF8;
-	size_t length = size - 1, room = data[0] & 2 ? 1 + data[0] : MS_ESCAPED_BYTES(length);
+	size_t length = size - 1, room = data[0] & 2 ? (size_t)1 + data[0] : MS_ESCAPED_BYTES(length);
 	char *text = malloc(room);
 	size_t n = ms_escape(charset, text, room, (const char *)data + 1, length);
 
