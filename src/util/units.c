@@ -185,9 +185,10 @@ int ms_units_parse_duration(const char *text, uint64_t *ret_us)
 static bool format_three(char text[MS_UNITS_TEXT], uint64_t value, uint64_t unit, const char *suffix)
 {
 	for (unsigned decimals = 2, scale = 100;; decimals--, scale /= 10) {
-		uint64_t scaled = (uint64_t)(((unsigned __int128)value * scale + unit / 2) / unit);
+		unsigned __int128 wide = ((unsigned __int128)value * scale + unit / 2) / unit;
+		unsigned scaled = (unsigned)wide;
 
-		if (scaled >= 1000) {
+		if (wide >= 1000) {
 			if (decimals == 0)
 				return false;
 			continue;
@@ -195,10 +196,10 @@ static bool format_three(char text[MS_UNITS_TEXT], uint64_t value, uint64_t unit
 		for (; decimals > 0 && scaled % 10 == 0; decimals--, scale /= 10)
 			scaled /= 10;
 		if (decimals == 0)
-			snprintf(text, MS_UNITS_TEXT, "%u%s", (unsigned)scaled, suffix);
+			snprintf(text, MS_UNITS_TEXT, "%u%s", scaled, suffix);
 		else
-			snprintf(text, MS_UNITS_TEXT, "%u.%0*u%s", (unsigned)scaled / scale, (int)decimals,
-				 (unsigned)scaled % scale, suffix);
+			snprintf(text, MS_UNITS_TEXT, "%u.%0*u%s", scaled / scale, (int)decimals, scaled % scale,
+				 suffix);
 		return true;
 	}
 }

@@ -206,6 +206,7 @@ static void formats_bytes(void **state)
 		{K * K - 1, "1M"},
 		{9999 * K * K / 1000, "10M"},
 		{12345 * K / 1000, "12.3K"},
+		{12 * K * K * K * K * K * K, "12E"}, /* a hundred times it does not fit 64 bits */
 		{UINT64_MAX, "16E"},
 	};
 	(void)state;
@@ -238,7 +239,7 @@ static void formats_durations(void **state)
 static void what_is_shown_can_be_read(void **state)
 {
 	(void)state;
-	for (uint64_t bytes = 1000; bytes < UINT64_C(1) << 62; bytes += bytes / 7 + 1) {
+	for (uint64_t bytes = 1000; bytes < UINT64_MAX / 8 * 7; bytes += bytes / 7 + 1) {
 		char text[MS_UNITS_TEXT];
 		uint64_t back = 0;
 
