@@ -15,7 +15,7 @@
 #include "cmd/json.h"
 #include "cmd/render.h"
 #include "cmd/rows.h"
-#include "sample/budget.h"
+#include "cmd/supervisor.h"
 #include "sample/pids.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -32,6 +32,7 @@ struct entry {
 	struct ms_pid_facts facts;
 	struct ms_row_totals totals;
 	struct ms_limit limit; /* MS_LIMIT_NONE when not known */
+	struct ms_supervisor supervisor;
 	struct ms_agent agent;
 };
 
@@ -55,8 +56,8 @@ static int read_entry(const struct ms_root *root, const struct ms_pid_facts *fac
 	if (count >= 0) {
 		*entry = (struct entry){.facts = *facts, .totals = ms_rows_total(rows, (unsigned)count)};
 		ms_agent_describe(&target, rows, (unsigned)count, facts->state, ms_clock_ns(), &entry->agent);
-		if (ms_sample_once(root, facts->pid, 0, &sample, NULL, 0, NULL) == 0)
-			entry->limit = sample.limit;
+		ms_supervisor_sample(root, facts->pid, &entry->supervisor, &sample, NULL, 0, NULL);
+		entry->limit = sample.limit;
 	}
 	ms_table_close(&target.table);
 	return count < 0 ? count : 0;
@@ -134,6 +135,8 @@ static json_t *entry_json(const struct entry *entry)
 	ms_json_set(limit, "used_bytes", ms_json_number(known, entry->limit.used_bytes));
 	ms_json_set(limit, "source", ms_json_text(ms_limit_source_name(entry->limit.source)));
 	ms_json_set(object, "limit", limit);
+	ms_json_set(object, "supervisor_pid",
+		    ms_json_number(entry->supervisor.pid > 0, (uint64_t)entry->supervisor.pid));
 	ms_json_set(object, "caches", json_integer(entry->totals.caches));
 	ms_json_set(object, "cached_bytes", ms_json_number(true, entry->totals.bytes));
 	ms_json_set(object, "bytes_estimated", json_boolean(entry->totals.estimated));

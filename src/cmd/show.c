@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "sample/budget.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -47,27 +46,19 @@ bool ms_show_explained(const struct ms_show *show, uint64_t *ret_bytes)
 	return true;
 }
 
-/* The budget is that of the whole tree when a supervisor looks after it, else the process's own. */
 static void read_budget(struct ms_show *show)
 {
 	struct ms_policy_config config = ms_policy_defaults();
 	struct ms_root root;
-	pid_t top = show->facts.pid;
 
-	show->supervised = ms_supervisor_find(show->facts.pid, &show->supervisor) == 0;
-	if (show->supervised) {
-		top = show->supervisor.child_pid;
-		config.high = show->supervisor.high;
-		config.low = show->supervisor.low;
-	}
 	if (ms_root_init(&root, "/") < 0)
 		return;
-	int error = ms_sample_once(&root, top, show->supervised ? show->supervisor.max_bytes : 0, &show->sample,
-				   show->limits, MS_SHOW_LIMITS, &show->limit_count);
+	ms_supervisor_sample(&root, show->facts.pid, &show->supervisor, &show->sample, show->limits, MS_SHOW_LIMITS,
+			     &show->limit_count);
 	ms_root_fini(&root);
-	if (error < 0)
-		show->sample.limit.source = MS_LIMIT_NONE;
-	else if (show->sample.limit.source != MS_LIMIT_NONE)
+	config.high = show->supervisor.high;
+	config.low = show->supervisor.low;
+	if (show->sample.limit.source != MS_LIMIT_NONE)
 		show->marks = ms_policy_marks(&config, show->sample.limit.max_bytes, 0);
 }
 

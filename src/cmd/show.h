@@ -24,7 +24,6 @@ struct ms_show {
 	struct ms_row_totals totals;
 	const struct ms_row *allocator; /* NULL: no such row */
 	struct ms_agent agent;
-	bool supervised;
 	struct ms_supervisor supervisor;
 	struct ms_sample sample; /* of the tree under the budget; limit.source MS_LIMIT_NONE when not known */
 	struct ms_marks marks;

@@ -40,7 +40,7 @@ static json_t *limits_json(const struct ms_show *show)
 
 static json_t *supervisor_json(const struct ms_show *show)
 {
-	if (!show->supervised)
+	if (show->supervisor.pid == 0)
 		return json_null();
 	json_t *object = json_object();
 	ms_json_set(object, "pid", json_integer(show->supervisor.pid));

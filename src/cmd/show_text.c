@@ -85,10 +85,10 @@ static void print_budget(const struct ms_show *show)
 	print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
 	ms_render_bytes(high, true, false, show->marks.high_bytes);
 	ms_render_bytes(low, true, false, show->marks.low_bytes);
-	if (show->supervised && show->sample.processes > 1)
+	if (show->supervisor.pid > 0 && show->sample.processes > 1)
 		snprintf(text, sizeof(text), "watched by memshed, pid %d, with %u other processes; shrinks above %s to %s",
 			 (int)show->supervisor.pid, show->sample.processes - 1, high, low);
-	else if (show->supervised)
+	else if (show->supervisor.pid > 0)
 		snprintf(text, sizeof(text), "watched by memshed, pid %d; shrinks above %s to %s",
 			 (int)show->supervisor.pid, high, low);
 	else
@@ -229,9 +229,9 @@ static void print_notes(const struct ms_show *show)
 	uint64_t refused = show->target->table.info.refused_registrations;
 
 	if (show->totals.uncounted > 0)
-		printf("%" PRIu64 " caches have not been counted yet.\n", show->totals.uncounted);
+		printf("Not counted yet: %" PRIu64 " of the caches.\n", show->totals.uncounted);
 	if (refused > 0)
-		printf("%" PRIu64 " caches are missing here: the table was full when they registered.\n", refused);
+		printf("Not in the table, because it was full when they registered: %" PRIu64 " caches.\n", refused);
 }
 
 void ms_show_print_text(const struct ms_show *show)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sample/budget.h"
 #include "sample/pids.h"
 #include "util/cleanup.h"
 
@@ -103,4 +104,15 @@ int ms_supervisor_find(pid_t pid, struct ms_supervisor *ret_supervisor)
 		pid = parent.pid;
 	}
 	return -ENOENT;
+}
+
+void ms_supervisor_sample(const struct ms_root *root, pid_t pid, struct ms_supervisor *ret_supervisor,
+			  struct ms_sample *ret_sample, struct ms_limit *limits, uint32_t capacity,
+			  uint32_t *ret_limit_count)
+{
+	if (ms_supervisor_find(pid, ret_supervisor) < 0)
+		*ret_supervisor = (struct ms_supervisor){.child_pid = pid};
+	if (ms_sample_once(root, ret_supervisor->child_pid, ret_supervisor->max_bytes, ret_sample, limits, capacity,
+			   ret_limit_count) < 0)
+		*ret_sample = (struct ms_sample){.limit.source = MS_LIMIT_NONE};
 }

@@ -30,38 +30,38 @@ check_mode thread
 check_mode fd
 check_mode signal
 
-start_target --comm cleared a=409600 b=40960 beta=8192
-expect 0 "$memshed" clear cleared --dry-run
+start_target --comm "cleared.$$" a=409600 b=40960 beta=8192
+expect 0 "$memshed" clear "cleared.$$" --dry-run
 err_empty
-out_has '^cleared \(pid [0-9]+\): nothing is asked'
+out_has "^cleared\.$$ \(pid $pid\): nothing is asked"
 out_has '^ *BYTES ENTRIES ASK FOR CACHE$'
 out_has '^ *400K +100 +all a$'
-expect 0 "$memshed" clear cleared -n --json
+expect 0 "$memshed" clear "cleared.$$" -n --json
 json_is .dry_run true
 json_is '.orders[0].status' would-ask
 json_is '.orders[0].claimed_bytes' null
 json_is .rss_after_bytes null
 json_is .returned_bytes null
-expect 0 "$memshed" show cleared --json
+expect 0 "$memshed" show "cleared.$$" --json
 json_is .agent.orders 0
 json_is '.caches[0].bytes' 409600
 
 # By prefix: neither a nor the allocator is asked.
-expect 0 "$memshed" clear cleared 'b*'
+expect 0 "$memshed" clear "cleared.$$" 'b*'
 out_has '^CLAIMED ENTRIES +TIME STATUS CACHE$'
 out_has '^ *40K +10 +[0-9.]+[mu]?s done   b$'
 out_has '^ *8K +2 +[0-9.]+[mu]?s done   beta$'
 out_lacks ' (a|allocator)$'
 out_has '^claimed 48K in [0-9.]+[mu]?s; RSS [0-9.]+[KM] before, [0-9.]+[KM] after: (returned|grew by) [0-9.]+[KM]?$'
-expect 0 "$memshed" show cleared --json
+expect 0 "$memshed" show "cleared.$$" --json
 json_is '.caches[0].name' a
 json_is '.caches[0].bytes' 409600
 json_is '.caches[1].bytes' 0
 
 # A cache that is empty by now is no failure.
-expect 0 "$memshed" clear cleared b
+expect 0 "$memshed" clear "cleared.$$" b
 out_has '^ *0 +0 +[0-9.]+[mu]?s empty  b$'
-expect 0 "$memshed" clear cleared allocator
+expect 0 "$memshed" clear "cleared.$$" allocator
 out_has ' allocator$'
-expect 0 "$memshed" clear cleared
+expect 0 "$memshed" clear "cleared.$$"
 out_has ' done   a$'

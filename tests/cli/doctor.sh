@@ -20,6 +20,7 @@ check() {
 	done
 }
 check
-[ -z "$(find /sys/fs/cgroup -maxdepth 6 -name 'memshed-doctor.*' 2>/dev/null)" ] || fail "a cgroup was left behind"
+none_left() { [ -z "$(find /sys/fs/cgroup -maxdepth 6 -name 'memshed-doctor.*' 2>/dev/null)" ]; }
+wait_for "no cgroup to be left behind" none_left
 can_be_nobody && check as_nobody
 expect 2 "$memshed" doctor now

@@ -3,9 +3,9 @@
 # Each thing that can be wrong has its own message and its own exit status.
 . "$(dirname "$0")/lib.sh"
 
-start_target --comm found.one alpha=4096 beta.gamma=4096
+start_target --comm "fo1.$$" alpha=4096 beta.gamma=4096
 one=$pid
-start_target --no-table --comm bare.one
+start_target --no-table --comm "bare.$$"
 bare=$pid
 
 for verb in show clear; do
@@ -16,12 +16,12 @@ for verb in show clear; do
 	expect 3 "$memshed" "$verb" no.such.name
 	err_has "^memshed $verb: no.such.name: no process of that name; .memshed list. shows"
 	expect 4 "$memshed" "$verb" "$bare"
-	err_has "^memshed $verb: bare.one \(pid $bare\): has no table: it registered no cache"
-	expect 4 "$memshed" "$verb" bare.one
+	err_has "^memshed $verb: bare.$$ \(pid $bare\): has no table: it registered no cache"
+	expect 4 "$memshed" "$verb" "bare.$$"
 done
 
 expect 6 "$memshed" clear "$one" alhpa
-err_has "^memshed clear: found.one \(pid $one\): no cache 'alhpa'; did you mean: alpha$"
+err_has "^memshed clear: fo1.$$ \(pid $one\): no cache 'alhpa'; did you mean: alpha$"
 expect 6 "$memshed" clear "$one" alpha gamma
 err_has "no cache 'gamma'; did you mean: beta.gamma$"
 expect 6 "$memshed" shrink "$one" --bytes 1M 'x*'
@@ -35,17 +35,17 @@ expect 2 "$memshed" clear "$one" --timeout 0
 expect 2 "$memshed" clear "$one" --bytes 1M
 
 # Several of a name.
-start_target --comm found.one x=4096
+start_target --comm "fo1.$$" x=4096
 two=$pid
-expect 9 "$memshed" show found.one
-err_has "^memshed show: found.one: 2 processes have that name and a table: say which pid: ($one $two|$two $one)$"
-start_target --no-table --comm found.two
-start_target --comm found.two y=4096
-expect 0 "$memshed" show found.two # the one with a table is meant
-out_has "^found.two \(pid $pid\)"
-start_target --no-table --comm bare.one
-expect 4 "$memshed" show bare.one
-err_has '^memshed show: bare.one: 2 processes have that name, and none a table'
+expect 9 "$memshed" show "fo1.$$"
+err_has "^memshed show: fo1.$$: 2 processes have that name and a table: say which pid: ($one $two|$two $one)$"
+start_target --no-table --comm "fo2.$$"
+start_target --comm "fo2.$$" y=4096
+expect 0 "$memshed" show "fo2.$$" # the one with a table is meant
+out_has "^fo2.$$ \(pid $pid\)"
+start_target --no-table --comm "bare.$$"
+expect 4 "$memshed" show "bare.$$"
+err_has "^memshed show: bare.$$: 2 processes have that name, and none a table"
 
 # A zombie.
 spawn sh -c 'sleep 0.01 & exec sleep 1000'
@@ -65,22 +65,22 @@ fi
 
 can_be_nobody || { say "not root, or setpriv is missing: permissions are not tested"; exit 0; }
 expect 5 as_nobody "$memshed" show "$one"
-err_has "^memshed show: found.one \(pid $one\): may not be read: it belongs to uid 0; try as that user, or as root$"
+err_has "^memshed show: fo1.$$ \(pid $one\): may not be read: it belongs to uid 0; try as that user, or as root$"
 expect 5 as_nobody "$memshed" clear "$one"
-expect 5 as_nobody "$memshed" show found.one
+expect 5 as_nobody "$memshed" show "fo1.$$"
 err_has '2 of 2 processes of that name may not be read'
 expect 0 as_nobody "$memshed" list
-out_has '^No process here has caches'
-err_has '^[0-9]+ processes may not be read'
-expect 0 as_nobody "$memshed" list --json
-json_is '.processes[]' 0
+out_lacks "^ *$one "
+if grep -q '^No process here has caches' "$work/out"; then
+	err_has '^[0-9]+ processes may not be read'
+fi
 
 # The other way round: root sees and clears what belongs to others.
-spawn setpriv --reuid 65534 --regid 65534 --clear-groups -- "$target" --comm of.nobody z=40960
-wait_for "nobody's target" "$memshed" show of.nobody
-expect 0 "$memshed" show of.nobody
+spawn setpriv --reuid 65534 --regid 65534 --clear-groups -- "$target" --comm "nobd.$$" z=40960
+wait_for "nobody's target" "$memshed" show "nobd.$$"
+expect 0 "$memshed" show "nobd.$$"
 out_has ', uid 65534$'
-expect 0 as_nobody "$memshed" clear of.nobody z
+expect 0 as_nobody "$memshed" clear "nobd.$$" z
 out_has ' done   z$'
-expect 0 "$memshed" clear of.nobody
+expect 0 "$memshed" clear "nobd.$$"
 out_has ' empty  z$'

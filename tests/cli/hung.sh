@@ -4,20 +4,20 @@
 . "$(dirname "$0")/lib.sh"
 
 # Stopped: shown as ever; an order is said to wait, and is taken back.
-start_target --comm halted a=40960
+start_target --comm "halted.$$" a=40960
 halted=$pid
 kill -STOP "$halted"
 wait_for "the target to stop" has_state "$halted" T
 expect 0 "$memshed" show "$halted"
-out_has "^halted \(pid $halted\), stopped, uid"
+out_has "^halted\.$$ \(pid $halted\), stopped, uid"
 out_has '^agent +thread  target stopped \(T\)$'
 out_has ' a +target.c:'
 expect 0 "$memshed" show "$halted" --json
 json_is .agent.process_state stopped
 expect 0 "$memshed" list
-out_has "^ *$halted halted .* target stopped \(T\)$"
+out_has "^ *$halted halted\.$$ .* target stopped \(T\)$"
 expect 7 "$memshed" clear "$halted" --timeout 200ms
-err_has "^memshed clear: halted \(pid $halted\) is stopped and cannot answer before it goes on \(kill -CONT\); waiting 200ms$"
+err_has "^memshed clear: halted\.$$ \(pid $halted\) is stopped and cannot answer before it goes on \(kill -CONT\); waiting 200ms$"
 err_has "did not answer in time; it is now: target stopped \(T\)$"
 out_has '^ *- +- +- no-answer a$'
 has_state "$halted" T || fail "the target was woken"
@@ -71,10 +71,10 @@ out_has ' unsupported b$'
 out_has ' empty +c$'
 
 # Dies while it is asked.
-start_target --comm mortal a=8192,die
+start_target --comm "mortal.$$" a=8192,die
 expect 3 "$memshed" clear "$pid"
-err_has "^memshed clear: mortal \(pid $pid\): the process ended while it was asked$"
-start_target --comm mortal --mode fd a=8192,die
+err_has "^memshed clear: mortal\.$$ \(pid $pid\): the process ended while it was asked$"
+start_target --comm "mortal.$$" --mode fd a=8192,die
 expect 3 "$memshed" clear "$pid" --json
 json_is .rss_after_bytes null
 json_is .returned_bytes null

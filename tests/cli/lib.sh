@@ -6,7 +6,8 @@
 #
 # The working directory is the build tree (automake's, or by hand: cd there). A script ends with 0 when
 # all is well, through fail() with 1, through skip() with 77. Everything it starts by spawn() is ended, and
-# $work removed, however it ends. Conditions are waited for, never times.
+# $work removed, however it ends. Conditions are waited for, never times. Other runs of the same scripts may go on
+# beside it, so names of processes carry $$.
 
 set -u
 export LC_ALL=C.UTF-8
@@ -32,10 +33,13 @@ show_output() {
 	return 0
 }
 
-# Ends what spawn() started, stopped processes too.
+# Ends what spawn() started and its children, stopped processes too.
 cleanup() {
-	local pid
+	local pid child
 	for pid in "${spawned[@]}"; do
+		for child in $(ps -o pid= --ppid "$pid"); do
+			kill -KILL "$child" 2>/dev/null
+		done
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done

@@ -3,19 +3,17 @@
 # memshed list: who is in it, who is not, and its JSON.
 . "$(dirname "$0")/lib.sh"
 
-start_target --comm listed --mode fd alpha=40960 beta=8192,estimated
+start_target --comm "listed.$$" --mode fd alpha=40960 beta=8192,estimated
 listed=$pid
 start_target --no-table
 untabled=$pid
 
 expect 0 "$memshed" list
-err_empty
 out_has '^ *PID COMMAND +RSS BUDGET USED CACHES CACHED AGENT$'
-out_has "^ *$listed listed +[0-9.]+[KMG] +[0-9.]+[KMGT] +[0-9]+% +2 +~48K idle$"
+out_has "^ *$listed listed\.$$ +[0-9.]+[KMG] +[0-9.]+[KMGT] +[0-9]+% +2 +~48K idle$"
 out_lacks "^ *$untabled "
 
 expect 0 "$memshed" list --json
-err_empty
 count=$(json '.processes[]') || fail "no processes"
 found=
 for ((i = 0; i < count; i++)); do
@@ -23,7 +21,7 @@ for ((i = 0; i < count; i++)); do
 	[ "$(json ".processes[$i].pid")" = "$untabled" ] && fail "a process without a table is listed"
 done
 [ -n "$found" ] || fail "the target is not in the JSON"
-json_is "$found.comm" listed
+json_is "$found.comm" "listed.$$"
 json_is "$found.caches" 2
 json_is "$found.cached_bytes" 49152
 json_is "$found.bytes_estimated" true

@@ -3,13 +3,13 @@
 # Names that want to lead a terminal or a parser astray: shown escaped, found by what is shown.
 . "$(dirname "$0")/lib.sh"
 
-esc=$'\x1b' comm=$'ev\x1b[2Jil\n'
+esc=$'\x1b' comm=$'e\x1b[2J\n'$$
 start_target --comm "$comm" 'a\x1b[31mred=4096' 'b\nPID 1=4096' 'c\xc2\x9b31m=4096' 'd\xff\xfe=4096' \
 	'e\xe2\x80\xaetxt.exe=4096' 'f"quoted"=4096' 'größe=4096' '*=4096'
 expect 0 "$memshed" show "$pid"
 grep -q "$esc" "$work/out" && fail "an escape character got through"
 LC_ALL=C grep -q "$(printf '[\x80-\x9f]')" <(LC_ALL=C tr -d '\303\266\237' <"$work/out") && fail "a C1 control got through"
-out_has '^ev\?\[2Jil\? \(pid' # libproc2 has its own way with names of processes
+out_has '^e\?\[2J\?'$$' \(pid' # libproc2 has its own way with names of processes
 out_has ' a\\x1b\[31mred '
 out_has ' b\\nPID 1 '
 out_has ' c\\u009b31m '
@@ -18,9 +18,9 @@ out_has ' e\\u202etxt.exe '
 out_has ' größe '
 expect 0 "$memshed" show "$pid" --json # jsonget refuses what is no UTF-8
 json_is '.caches[]' 8
-json_is .comm 'ev?[2Jil?'
+json_is .comm 'e?[2J?'$$
 expect 0 "$memshed" list
-out_has ' ev\?\[2Jil\? '
+out_has ' e\?\[2J\?'$$' '
 LC_ALL=C expect 0 "$memshed" show "$pid"
 out_has ' gr\\u00f6\\u00dfe '
 
@@ -31,4 +31,4 @@ json_is '.orders[0].cache' 'a\x1b[31mred'
 expect 0 "$memshed" clear "$pid" 'gr\u00f6\u00dfe'
 expect 6 "$memshed" clear "$pid" 'd\xff'
 err_has 'did you mean: d\\xff\\xfe'
-expect 0 "$memshed" show 'ev?[2Jil?'
+expect 0 "$memshed" show 'e?[2J?'$$

@@ -3,11 +3,11 @@
 # memshed show: the human view, the JSON keys that are promised, sorting, and names.
 . "$(dirname "$0")/lib.sh"
 
-start_target --comm shown 'small=8192,memo,prio:7,cost:250' 'large=4096000,file' 'guess=40960,estimated,index'
+start_target --comm "shown.$$" 'small=8192,memo,prio:7,cost:250' 'large=4096000,file' 'guess=40960,estimated,index'
 expect 0 "$memshed" show "$pid"
 err_empty
 cp "$work/out" "$work/by-pid"
-out_has "^shown \(pid $pid\), sleeping, uid [0-9]+$"
+out_has "^shown\.$$ \(pid $pid\), sleeping, uid [0-9]+$"
 out_has '^RSS +[0-9.]+M  caches ~[0-9.]+M \+ free in [a-z]+ [0-9.]+[KM]?; not explained ~[0-9.]+[KM]$'
 out_has '^swap +[0-9.]+'
 out_has '^budget +[0-9.]+[KMGT]  .+: [0-9.]+[KMG] used \([0-9]+%\)$'
@@ -19,16 +19,16 @@ out_has '^ *~40K +10 +30 +10 +75% +[0-9a-z.]+ index +- +guess '
 [ "$(grep -n ' large ' "$work/out" | cut -d: -f1)" -lt "$(grep -n ' guess ' "$work/out" | cut -d: -f1)" ] ||
 	fail "the largest does not come first"
 
-expect 0 "$memshed" show shown --sort name
+expect 0 "$memshed" show "shown.$$" --sort name
 [ "$(awk '/BYTES ENTRIES/ {seen = 1; next} seen {print $(NF - 1)}' "$work/out" | tr '\n' ' ')" = "guess large small " ] ||
 	fail "not sorted by name"
-expect 2 "$memshed" show shown --sort size
+expect 2 "$memshed" show "shown.$$" --sort size
 err_has '^memshed show: --sort size: not a key; bytes, '
 
 expect 0 "$memshed" show "$pid" --json
 err_empty
 json_is .pid "$pid"
-json_is .comm shown
+json_is .comm "shown.$$"
 for key in rss_bytes swap_bytes limit.max_bytes limit.high_bytes limit.low_bytes limit.source limit.used_bytes \
 	agent.mode agent.state allocator.name allocator.free_bytes explained_bytes unexplained_bytes; do
 	json ".$key" >/dev/null || fail "no $key"
@@ -67,9 +67,9 @@ expect 0 "$memshed" show "$pid"
 out_has ' file +done 3.91M, [0-9a-z.]+ ago +large '
 
 # A script is found by its file name when no process is called so.
-cp "$target" "$work/only-in-cmdline"
-spawn "$work/only-in-cmdline" --comm elsewhat x=4096
+cp "$target" "$work/script.$$"
+spawn "$work/script.$$" --comm "other.$$" x=4096
 other=$pid
 wait_for "the copy to be ready" grep -q ready "$work/spawned.$((${#spawned[@]} - 1))"
-expect 0 "$memshed" show only-in-cmdline
-out_has "^elsewhat \(pid $other\)"
+expect 0 "$memshed" show "script.$$"
+out_has "^other\.$$ \(pid $other\)"
