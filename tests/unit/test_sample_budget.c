@@ -226,6 +226,12 @@ static void of_two_exceeded_limits_the_worse_binds(void **state)
 	ms_tree_sample(&tree);
 	ms_budget_sample(&budget, &tree, 1, &limit);
 	assert_int_equal(limit.source, MS_LIMIT_OPTION);
+	/* The job's address space is 180 MiB: 80 too much, where its RSS is 40 too much. */
+	write_limits(&fixture, 50, "unlimited", "104857600");
+	for (int i = 0; i < 8; i++)
+		ms_tree_scan(&tree);
+	ms_budget_sample(&budget, &tree, 1, &limit);
+	assert_int_equal(limit.source, MS_LIMIT_RLIMIT_AS);
 	finish(&fixture);
 }
 

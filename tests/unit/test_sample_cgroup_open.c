@@ -162,6 +162,11 @@ static void the_mount_that_shows_most_is_taken(void **state)
 		       "1 1 0:1 / /all rw - cgroup2 x rw\n1 1 0:1 / /again rw - cgroup2 x rw\n");
 	assert_int_equal(cgroup.level_count, 1);
 	ms_cgroup_close(&cgroup);
+	/* "/a" is no ancestor of "/ab". */
+	add_group(&fixture, "bind/");
+	open_synthetic(&fixture, "0::/ab\n", "1 1 0:1 /a /bind rw - cgroup2 x rw\n");
+	assert_int_equal(cgroup.level_count, 0);
+	ms_cgroup_close(&cgroup);
 	fixture_done(&fixture);
 }
 
@@ -231,6 +236,19 @@ static void a_mount_line_may_have_any_length(void **state)
 	for (size_t length = 100; length < sizeof(mountinfo) - 100; length = length * 3 / 2) {
 		memset(mountinfo, 'x', length);
 		strcpy(mountinfo + length, good);
+		open_synthetic(&fixture, "0::/a\n", mountinfo);
+		assert_int_equal(cgroup.level_count, 1);
+		ms_cgroup_close(&cgroup);
+	}
+	/* The rest of a line that was too long is no line, wherever it was cut. */
+	add_group(&fixture, "wrong/a/");
+	add_group(&fixture, "wrong/");
+	for (size_t length = 12288; length <= 49152; length += 4096) {
+		const size_t first = strlen(good + 1);
+
+		strcpy(mountinfo, good + 1);
+		memset(mountinfo + first, 'x', length);
+		strcpy(mountinfo + first + length, "1 1 0:1 / /wrong rw - cgroup2 x rw\n");
 		open_synthetic(&fixture, "0::/a\n", mountinfo);
 		assert_int_equal(cgroup.level_count, 1);
 		ms_cgroup_close(&cgroup);

@@ -324,6 +324,28 @@ static void a_process_without_main_thread_is_read_on(void **state)
 	munmap(page, 4096);
 }
 
+static void threads_without_memory_are_no_help(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	struct ms_process process;
+	unsigned before = fixture_descriptors();
+
+	fixture_empty(&fixture);
+	fixture_process(&fixture, 50, 1, "job", 777, 0);
+	fixture_write(&fixture, "0 0 0 0 0 0 0\n", "proc/50/statm");
+	fixture_write(&fixture, "0 0 0 0 0 0 0\n", "proc/50/task/50/statm");
+	fixture_write(&fixture, "garbage\n", "proc/50/task/51/statm");
+	assert_int_equal(ms_process_open(&process, &fixture.root, 50, 0, NULL), 0);
+	assert_int_equal(ms_process_adopt_thread(&process, &fixture.root), MS_PROCESS_EMPTY);
+	fixture_write(&fixture, "9 8 7 6 5 4 3\n", "proc/50/task/52/statm");
+	assert_int_equal(ms_process_adopt_thread(&process, &fixture.root), 0);
+	assert_true(process.adopted);
+	ms_process_close(&process);
+	fixture_done(&fixture);
+	assert_int_equal(fixture_descriptors(), before);
+}
+
 static void every_failure_is_passed_on_and_leaks_nothing(void **state)
 {
 	(void)state;
@@ -375,6 +397,7 @@ int main(void)
 		cmocka_unit_test(unreadable_files_say_so),
 		cmocka_unit_test(a_process_that_vanished_is_gone),
 		cmocka_unit_test(a_process_without_main_thread_is_read_on),
+		cmocka_unit_test(threads_without_memory_are_no_help),
 		cmocka_unit_test(every_failure_is_passed_on_and_leaks_nothing),
 	};
 

@@ -194,6 +194,53 @@ static void the_adopters_children_belong(void **state)
 	fixture_done(&fixture);
 }
 
+/* A supervisor that was started from within the target does not watch itself. */
+static void the_adopter_is_no_member(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+
+	fixture_empty(&fixture);
+	fixture_process(&fixture, 50, 1, "job", 777, 100);
+	fixture_process(&fixture, 55, 50, "supervisor", 778, 10);
+	fixture_process(&fixture, 60, 55, "its child", 779, 10);
+	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 55), 0);
+	assert_int_equal(ms_tree_scan(&tree), 0);
+	assert_int_equal(tree.members, 2);
+	assert_int_equal(ms_tree_find(&tree, 55), -ESRCH);
+	ms_tree_fini(&tree);
+	fixture_done(&fixture);
+}
+
+static void zombies_are_no_members(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+
+	fixture_empty(&fixture);
+	fixture_process(&fixture, 50, 1, "job", 777, 100);
+	fixture_write(&fixture, "60 (gone) Z 50 1 1 0 -1 4194304 97 0 0 0 0 0 0 0 20 0 1 0 800 0 0 1\n",
+		      "proc/60/stat");
+	fixture_write(&fixture, "0 0 0 0 0 0 0\n", "proc/60/statm");
+	/* Its main thread alone has ended. */
+	fixture_write(&fixture, "70 (half) Z 50 1 1 0 -1 4194304 97 0 0 0 0 0 0 0 20 0 2 0 800 0 0 1\n",
+		      "proc/70/stat");
+	fixture_write(&fixture, "0 0 0 0 0 0 0\n", "proc/70/statm");
+	fixture_write(&fixture, "9 8 7 6 5 4 0\n", "proc/70/task/71/statm");
+	assert_int_equal(ms_tree_init(&tree, &fixture.root, 60, 0, 0), -ESRCH);
+	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 0), 0);
+	assert_int_equal(ms_tree_scan(&tree), 0);
+	assert_string_equal(told(), "+50 +70");
+	assert_int_equal(ms_tree_sample(&tree), 2);
+	assert_true(tree.scan_soon);
+	assert_int_equal(ms_tree_scan(&tree), 0);
+	assert_int_equal(ms_tree_sample(&tree), 2);
+	assert_false(tree.scan_soon);
+	assert_int_equal(tree.memory.rss_bytes, 108 * ms_process_page_bytes());
+	ms_tree_fini(&tree);
+	fixture_done(&fixture);
+}
+
 static void outsiders_are_not_read_again_and_again(void **state)
 {
 	(void)state;
@@ -409,6 +456,8 @@ int main(void)
 		cmocka_unit_test(a_slot_is_kept_until_its_departure_was_told),
 		cmocka_unit_test(children_before_their_parents_are_found),
 		cmocka_unit_test(the_adopters_children_belong),
+		cmocka_unit_test(the_adopter_is_no_member),
+		cmocka_unit_test(zombies_are_no_members),
 		cmocka_unit_test(outsiders_are_not_read_again_and_again),
 		cmocka_unit_test(more_processes_than_fit_are_said),
 		cmocka_unit_test(a_member_without_descriptor_gets_one_later),
