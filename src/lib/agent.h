@@ -82,7 +82,8 @@ extern _Atomic uint32_t ms_poll_word;
 
 /* ---- agent_thread.c ---- */
 
-int ms_thread_start(void);
+/** ms_thread_start - @in_child: in the atfork handler */
+int ms_thread_start(bool in_child);
 /** ms_thread_wait_warm - until the agent's threads have what they need in memory */
 void ms_thread_wait_warm(void);
 void ms_thread_stop(void);

@@ -15,18 +15,18 @@
  *              before it looks, and sleeps only while that is the same
  *   warm       [H3] goes up (release) when a worker is ready; memshed_start() waits for it (acquire)
  */
-#include "lib/agent.h"
-
 #include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/agent.h"
 
 #include "lib/call.h"
 #include "table/order.h"
 #include "util/clock.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-enum { WORKERS = 2 };
+enum { WORKERS = 2, CHILDHOOD_US = 10000 };
 
 static _Atomic uint32_t role;
 static _Atomic uint64_t alarm_ns = UINT64_MAX;
@@ -65,6 +65,7 @@ static bool stand_by(uint32_t index)
 static void be_agent(uint32_t index, bool resume)
 {
 	atomic_store_explicit(&ms_lib.table.header->agent_tid, (uint32_t)syscall(SYS_gettid), memory_order_relaxed);
+	prctl(PR_SET_NAME, "memshed-agent");
 	if (resume && ms_agent_resume() < 0)
 		return;
 	while (ms_agent_runs() && is_agent(index)) {
@@ -83,13 +84,12 @@ static void be_agent(uint32_t index, bool resume)
 	}
 }
 
-static void *work(void *argument)
+static void *work(uint32_t index)
 {
-	uint32_t index = (uint32_t)(uintptr_t)argument;
 	bool resume = false;
 
 	ms_worker_warm(index ? "memshed-standby" : "memshed-agent", true);
-	atomic_fetch_add_explicit(&warm, 1, memory_order_release); /* [H3] */
+	atomic_fetch_add_explicit(&warm, 1, memory_order_release);
 	ms_futex_wake_all(&warm);
 	if (index == 0)
 		ms_hello_send();
@@ -102,19 +102,43 @@ static void *work(void *argument)
 	return ms_worker_end();
 }
 
-int ms_thread_start(void)
+static void *work_as_agent(void *unused)
+{
+	(void)unused;
+	return work(0);
+}
+
+static void *work_as_standby(void *unused)
+{
+	(void)unused;
+	return work(1);
+}
+
+/* In a forked child, where one thread is started, and only after a while the rest: most children exec or
+ * exit at once, and should not pay for more. An order ends the while. */
+static void *grow_up(void *unused)
+{
+	uint32_t seen = ms_control_doorbell(&ms_lib.control);
+
+	if (ms_agent_runs() && !ms_agent_posted())
+		ms_control_sleep(&ms_lib.control, seen, CHILDHOOD_US);
+	if (ms_agent_runs())
+		ms_worker_spawn(work_as_standby, NULL); /* without it nobody takes over; orders are served */
+	return work_as_agent(unused);
+}
+
+int ms_thread_start(bool in_child)
 {
 	atomic_store_explicit(&role, 0, memory_order_relaxed);
 	atomic_store_explicit(&alarm_ns, UINT64_MAX, memory_order_relaxed);
 	atomic_store_explicit(&warm, 0, memory_order_relaxed);
 	ms_agent_state(MS_AGENT_IDLE);
-	for (uintptr_t i = 0; i < WORKERS; i++) {
-		int error = ms_worker_spawn(work, (void *)i);
+	if (in_child)
+		return ms_worker_spawn(grow_up, NULL);
 
-		if (error)
-			return error; /* the caller stops the ones that run */
-	}
-	return 0;
+	int error = ms_worker_spawn(work_as_agent, NULL);
+
+	return error ? error : ms_worker_spawn(work_as_standby, NULL); /* the caller stops one that runs */
 }
 
 void ms_thread_wait_warm(void)

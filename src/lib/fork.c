@@ -79,7 +79,7 @@ static void repair(void)
 	ms_allocator_after_fork();
 	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	if (ran && seen)
-		ms_lib_start_agent(); /* without one the child's caches are still seen */
+		ms_lib_start_agent(true); /* without one the child's caches are still seen */
 }
 
 static void child(void)

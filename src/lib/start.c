@@ -91,7 +91,7 @@ static int make_tables(void)
 	return 0;
 }
 
-static int start_mode(void)
+static int start_mode(bool in_child)
 {
 	switch (ms_lib.agent_options.mode) {
 	case MEMSHED_AGENT_FD:
@@ -99,7 +99,7 @@ static int start_mode(void)
 	case MEMSHED_AGENT_SIGNAL:
 		return ms_signal_start(ms_lib.agent_options.signal);
 	default:
-		return ms_thread_start();
+		return ms_thread_start(in_child);
 	}
 }
 
@@ -109,7 +109,7 @@ static void ring_all(void)
 	ms_thread_stop();
 }
 
-int ms_lib_start_agent(void)
+int ms_lib_start_agent(bool in_child)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 	uint32_t before = ms_lib_life();
@@ -120,7 +120,7 @@ int ms_lib_start_agent(void)
 	atomic_store_explicit(&header->agent_tid, 0, memory_order_relaxed);
 	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [L1] [L2] */
 
-	int error = start_mode();
+	int error = start_mode(in_child);
 
 	if (error) {
 		/* A thread that did start ends by itself; until then this counts as stopping. [L1] */
@@ -150,7 +150,7 @@ static int start_locked(const struct memshed_agent_options *options)
 	}
 	ms_lib.agent_options = *options;
 	ms_hello_prepare();
-	return ms_lib_start_agent();
+	return ms_lib_start_agent(false);
 }
 
 /* The agent that is stopping must have left. Return: 0 with [K1] held; -EBUSY in the callback itself. */

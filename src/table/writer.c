@@ -168,6 +168,7 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 		return error;
 	table->fd = fd;
 	table->retired_head = table->retired_count = 0;
+	table->row_high = 1;
 	memset(table->generation, 0, sizeof(table->generation));
 	ms_table_place(table, base);
 	ms_table_write_header(table, identity, now_ns);
@@ -314,8 +315,10 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 		return -ENOSPC;
 	}
 	make_live(table, row, identity, now_ns, reused);
-	if (!reused)
+	if (!reused) {
+		table->row_high = high + 1;
 		atomic_store_explicit(&header->row_high, high + 1, memory_order_release); /* [W3] */
+	}
 	count_registered(table, 1);
 	*ret_row = row;
 	*ret_generation = table->generation[row];

@@ -24,6 +24,7 @@ struct ms_table {
 	struct ms_row_abi *rows;
 	unsigned char *lanes;
 	uint32_t lane_count; /* with the shared lane, which is the last */
+	uint32_t row_high;   /* as the header has it */
 	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
 	uint16_t retired[MS_ROW_COUNT];
 	uint32_t generation[MS_ROW_COUNT]; /* of the live rows; 0 = not live */

@@ -90,7 +90,7 @@ static uint32_t copy_rows(struct ms_table *table, int old_fd, const struct ms_la
 }
 
 /* What was true of the parent at the fork and stays true of the child. */
-static void copy_header(struct ms_table *table, const struct ms_table_header *old, uint32_t row_high)
+static void copy_header(struct ms_table *table, const struct ms_table_header *old)
 {
 	struct ms_table_header *header = table->header;
 	uint32_t lane_high = old->lane_high < table->lane_count ? old->lane_high : table->lane_count - 1;
@@ -98,28 +98,11 @@ static void copy_header(struct ms_table *table, const struct ms_table_header *ol
 	header->agent_mode = old->agent_mode;
 	header->agent_signal = old->agent_signal;
 	memcpy(header->allocator, old->allocator, sizeof(header->allocator));
-	atomic_store_explicit(&header->row_high, row_high, memory_order_relaxed);
+	atomic_store_explicit(&header->row_high, table->row_high, memory_order_relaxed); /* by our own memory */
 	/* Lane 0 holds the sums, whether or not anybody owned it. */
 	atomic_store_explicit(&header->lane_high, lane_high ? lane_high : 1, memory_order_relaxed);
 	atomic_store_explicit(&header->shared_lane_used, old->shared_lane_used, memory_order_relaxed);
 	atomic_store_explicit(&header->generation, old->generation, memory_order_relaxed);
-}
-
-/* One above the highest row that was ever used here, by this process's own memory. */
-static uint32_t own_row_high(const struct ms_table *table)
-{
-	uint32_t high = 1;
-
-	for (uint32_t row = 1; row < MS_ROW_COUNT; row++)
-		if (table->generation[row])
-			high = row + 1;
-	for (uint32_t i = 0; i < table->retired_count; i++) {
-		uint32_t row = table->retired[(table->retired_head + i) % MS_ROW_COUNT];
-
-		if (row >= high)
-			high = row + 1;
-	}
-	return high;
 }
 
 static void fill(struct ms_table *table, int old_fd, uint64_t identity, uint64_t now_ns)
@@ -128,7 +111,7 @@ static void fill(struct ms_table *table, int old_fd, uint64_t identity, uint64_t
 
 	copy_at(old_fd, 0, &old, sizeof(old));
 	ms_table_write_header(table, identity, now_ns);
-	copy_header(table, &old, own_row_high(table));
+	copy_header(table, &old);
 
 	struct ms_lanes_source source = {
 		.fd = old_fd,
