@@ -52,17 +52,6 @@ static void copy_row(struct ms_table *table, int old_fd, uint32_t index)
 	ms_words_put(&table->rows[index], &row, sizeof(row));
 }
 
-/* A row that is not live keeps a generation that no order for its last use can name. */
-static void copy_generation(struct ms_table *table, int old_fd, uint32_t index)
-{
-	uint32_t generation = 0;
-
-	copy_at(old_fd, MS_HEADER_BYTES + (uint64_t)index * MS_ROW_BYTES + offsetof(struct ms_row_abi, generation),
-		&generation, sizeof(generation));
-	atomic_store_explicit(&table->rows[index].generation, (generation + 1) & ~1u, memory_order_relaxed);
-	atomic_store_explicit(&table->rows[index].state, MS_ROW_RETIRED, memory_order_relaxed);
-}
-
 static uint32_t copy_rows(struct ms_table *table, int old_fd, const struct ms_lanes_source *old)
 {
 	struct ms_lane_row sums[MS_LANES_BATCH];
@@ -76,11 +65,9 @@ static uint32_t copy_rows(struct ms_table *table, int old_fd, const struct ms_la
 		for (uint32_t i = 0; i < count; i++) {
 			uint32_t row = first + i;
 
-			if (!table->generation[row]) {
-				if (row != MS_ALLOCATOR_ROW)
-					copy_generation(table, old_fd, row);
+			/* A row that is not live starts over, as a hole: nobody has an order for this table yet. */
+			if (!table->generation[row])
 				continue;
-			}
 			live++;
 			copy_row(table, old_fd, row);
 			ms_words_put(ms_lane_row_at(table->lanes, row), &sums[i], sizeof(sums[i]));
