@@ -38,24 +38,33 @@ static void print_fact(const char *what, const char *value, const char *text)
 	putchar('\n');
 }
 
+/* " + free in glibc 387K", or nothing where the allocator does not say. */
+static const char *describe_heap(const struct ms_show *show, char *text, size_t size)
+{
+	char name[MS_ESCAPED_NAME], bytes[MS_RENDER_CELL];
+
+	text[0] = '\0';
+	if (show->allocator && ms_row_is_counted(show->allocator))
+		snprintf(text, size, " + free in %s %s", ms_escape_name(name, show->target->table.info.allocator),
+			 ms_render_bytes(bytes, true, false, show->allocator->bytes));
+	return text;
+}
+
 /* What the RSS is made of, as far as anybody says so. */
 static void print_memory(const struct ms_show *show)
 {
-	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], part[3][MS_RENDER_CELL], rest[96], text[320];
-	char name[MS_ESCAPED_NAME];
-	const char *allocator = show->target->table.info.allocator;
-	bool heap_known = show->allocator && ms_row_is_counted(show->allocator);
+	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], cached[MS_RENDER_CELL], left[MS_RENDER_CELL], heap[128],
+		rest[96], text[320];
 	uint64_t explained, rss_bytes = show->facts.rss_bytes;
 
 	if (ms_show_explained(show, &explained))
 		snprintf(rest, sizeof(rest), "; not explained %s",
-			 ms_render_bytes(part[2], true, show->totals.estimated, rss_bytes - explained));
+			 ms_render_bytes(left, true, show->totals.estimated, rss_bytes - explained));
 	else
 		snprintf(rest, sizeof(rest), ": more than is resident");
-	snprintf(text, sizeof(text), "caches %s + free in %s %s%s",
-		 ms_render_bytes(part[0], true, show->totals.estimated, show->totals.bytes),
-		 ms_escape_name(name, allocator[0] ? allocator : "the allocator"),
-		 ms_render_bytes(part[1], heap_known, false, heap_known ? show->allocator->bytes : 0), rest);
+	snprintf(text, sizeof(text), "caches %s%s%s",
+		 ms_render_bytes(cached, true, show->totals.estimated, show->totals.bytes),
+		 describe_heap(show, heap, sizeof(heap)), rest);
 	print_fact("RSS", ms_render_bytes(rss, true, false, rss_bytes), text);
 	print_fact("swap", ms_render_bytes(swap, true, false, show->facts.swap_bytes), "");
 }

@@ -23,7 +23,9 @@ check_mode() {
 	json_is .claimed_bytes 45056000
 	before=$(json .rss_before_bytes) after=$(json .rss_after_bytes)
 	json_is .returned_bytes $((before - after))
-	[ "$(json .returned_bytes)" -gt 30000000 ] || fail "the memory did not come back in mode $1"
+	# A sanitizer's allocator keeps what is freed.
+	[ "$(json '.orders[3].status')" = unsupported ] || [ "$(json .returned_bytes)" -gt 30000000 ] ||
+		fail "the memory did not come back in mode $1"
 	kill -KILL "$pid"
 }
 check_mode thread
@@ -49,8 +51,8 @@ json_is '.caches[0].bytes' 409600
 # By prefix: neither a nor the allocator is asked.
 expect 0 "$memshed" clear "cleared.$$" 'b*'
 out_has '^CLAIMED ENTRIES +TIME STATUS CACHE$'
-out_has '^ *40K +10 +[0-9.]+[mu]?s done   b$'
-out_has '^ *8K +2 +[0-9.]+[mu]?s done   beta$'
+out_has '^ *40K +10 +[0-9.]+[mu]?s done +b$'
+out_has '^ *8K +2 +[0-9.]+[mu]?s done +beta$'
 out_lacks ' (a|allocator)$'
 out_has '^claimed 48K in [0-9.]+[mu]?s; RSS [0-9.]+[KM] before, [0-9.]+[KM] after: (returned|grew by) [0-9.]+[KM]?$'
 expect 0 "$memshed" show "cleared.$$" --json
@@ -60,8 +62,8 @@ json_is '.caches[1].bytes' 0
 
 # A cache that is empty by now is no failure.
 expect 0 "$memshed" clear "cleared.$$" b
-out_has '^ *0 +0 +[0-9.]+[mu]?s empty  b$'
+out_has '^ *0 +0 +[0-9.]+[mu]?s empty +b$'
 expect 0 "$memshed" clear "cleared.$$" allocator
 out_has ' allocator$'
 expect 0 "$memshed" clear "cleared.$$"
-out_has ' done   a$'
+out_has ' done +a$'

@@ -81,6 +81,6 @@ wait_for "nobody's target" "$memshed" show "nobd.$$"
 expect 0 "$memshed" show "nobd.$$"
 out_has ', uid 65534$'
 expect 0 as_nobody "$memshed" clear "nobd.$$" z
-out_has ' done   z$'
+out_has ' done +z$'
 expect 0 "$memshed" clear "nobd.$$"
-out_has ' empty  z$'
+out_has ' empty +z$'

@@ -19,7 +19,7 @@ out_has "^ *$halted halted\.$$ .* target stopped \(T\)$"
 expect 7 "$memshed" clear "$halted" --timeout 200ms
 err_has "^memshed clear: halted\.$$ \(pid $halted\) is stopped and cannot answer before it goes on \(kill -CONT\); waiting 200ms$"
 err_has "did not answer in time; it is now: target stopped \(T\)$"
-out_has '^ *- +- +- no-answer a$'
+out_has '^ *- +- +- no-answer +a$'
 has_state "$halted" T || fail "the target was woken"
 kill -CONT "$halted"
 expect 0 "$memshed" show "$halted" --json
@@ -36,20 +36,20 @@ waiter=$!
 wait_for "the message" grep -q 'is stopped' "$work/waited"
 kill -CONT "$pid"
 wait "$waiter" || fail "not answered after SIGCONT"
-grep -q ' done   a$' "$work/waited" || fail "not cleared after SIGCONT"
+grep -Eq ' done +a$' "$work/waited" || fail "not cleared after SIGCONT"
 
 # A callback that never comes back, with a standby and without.
 start_target --mode thread a=4096 b=8192,stuck c=4096
 expect 8 "$memshed" clear "$pid" --timeout 300ms
-out_has '^ *- +- +- stuck  b$'
-out_has ' done   a$'
-out_has ' done   c$'
+out_has '^ *- +- +- stuck +b$'
+out_has ' done +a$'
+out_has ' done +c$'
 expect 0 "$memshed" show "$pid"
 out_has '^agent +thread  .*1 stuck$'
 out_has ' stuck now +b '
 start_target --mode fd b=8192,stuck
 expect 7 "$memshed" clear "$pid" --timeout 300ms
-out_has ' still-runs b$'
+out_has ' still-runs +b$'
 err_has 'did not answer in time; it is now: in callback b for [0-9.]+[ms]+'
 expect 0 "$memshed" show "$pid" --json
 json_is .agent.state running
@@ -67,7 +67,7 @@ out_has "^agent +thread  waits for the host's lock"
 start_target a=4096,busy b=4096,unsupported c=4096,empty
 expect 8 "$memshed" clear "$pid"
 out_has ' busy +a$'
-out_has ' unsupported b$'
+out_has ' unsupported +b$'
 out_has ' empty +c$'
 
 # Dies while it is asked.
@@ -94,6 +94,6 @@ wait "$waiter" || status=$?
 grep -q 'interrupted; orders not yet begun were taken back' "$work/waited" || fail "nothing said of the interrupt"
 kill -CONT "$pid"
 expect 0 "$memshed" clear "$pid" a
-out_has ' done   a$'
+out_has ' done +a$'
 expect 0 "$memshed" show "$pid" --json
 json_is .agent.orders 1

@@ -15,4 +15,4 @@ json_is '.caches[0].bytes' 40960
 expect 0 "$memshed" list
 out_has "^ *$inner inside\.$$ "
 expect 0 "$memshed" clear "$inner"
-out_has ' done   inner$'
+out_has ' done +inner$'

@@ -28,8 +28,8 @@ json_is '.caches[0].bytes' 307200
 
 # The rest of the first, and what is still missing from the second.
 expect 0 "$memshed" shrink "shrunk.$$" -b 340K
-out_has '^ *300K +75 +[0-9.]+[mu]?s done   first$'
-out_has '^ *40K +10 +[0-9.]+[mu]?s done   second$'
+out_has '^ *300K +75 +[0-9.]+[mu]?s done +first$'
+out_has '^ *40K +10 +[0-9.]+[mu]?s done +second$'
 out_has '^2 more were not asked\.$'
 out_has '^claimed 340K '
 
@@ -41,7 +41,7 @@ json_is '.orders[0].claimed_bytes' 8192
 
 expect 8 "$memshed" shrink "shrunk.$$" --bytes 1G
 err_has '^memshed shrink: 80K of 1G were claimed: the caches gave no more$'
-out_has ' done   dear$'
+out_has ' done +dear$'
 
 for size in '' 0 -5 1X 1.5.5G 99999999999999999999; do
 	expect 2 "$memshed" shrink "shrunk.$$" "--bytes=$size"
