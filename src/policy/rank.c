@@ -54,9 +54,9 @@ static bool is_small(const struct ms_policy_round *round, const struct ms_row *r
 	uint64_t small = ms_policy_min(round->config->small_bytes, span);
 	bool few_entries = row->entries < round->config->small_entries;
 
-	if (row->entries == 1 || !counts(row))
+	if (row->entries == 1)
 		return true;
-	if (row->bytes == 0)
+	if (row->bytes == 0) /* also one without any count */
 		return few_entries;
 	/* An estimate may be far too low; then the entries have to agree. */
 	return row->bytes < small && (few_entries || !(row->flags & MEMSHED_CACHE_ESTIMATED));

@@ -143,6 +143,22 @@ static void one_that_gives_parts_rather_than_a_whole_one(void **state)
 	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
 }
 
+static void small_change_goes_after_what_matters(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	for (uint32_t i = 1; i <= 10; i++) {
+		bed_row(&bed, 0, i, 1)->bytes += MIB / 2;
+		bed.rows[i - 1].row.kind = MEMSHED_KIND_BUFFER; /* cheaper */
+	}
+	bed_row(&bed, 0, 11, 400);
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.count, 1);
+	assert_action(&bed.plan, 0, 11, MS_ORDER_TRIM, 110);
+}
+
 /* Cheap but tiny caches would fill every plan and never make up the need. */
 static void the_largest_when_the_cheapest_do_not_suffice(void **state)
 {
@@ -305,6 +321,19 @@ static void free_memory_of_the_allocator_goes_first_when_it_suffices(void **stat
 	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
 }
 
+static void an_allocators_count_is_too_old_for_a_hurry(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	bed_row(&bed, 0, MS_ALLOCATOR_ROW, 300);
+	bed.sample.growth_bytes_per_s = 100 * MIB; /* at max within a second */
+	bed_plan(&bed, 910);
+	assert_int_equal(bed.plan.actions[0].row, 1);
+}
+
 static void processes_under_one_budget_are_ranked_together(void **state)
 {
 	struct bed bed;
@@ -367,6 +396,7 @@ int main(void)
 		cmocka_unit_test(one_large_order_rather_than_many_small),
 		cmocka_unit_test(of_whole_caches_the_smallest_that_suffices),
 		cmocka_unit_test(one_that_gives_parts_rather_than_a_whole_one),
+		cmocka_unit_test(small_change_goes_after_what_matters),
 		cmocka_unit_test(the_largest_when_the_cheapest_do_not_suffice),
 		cmocka_unit_test(manual_caches_are_never_asked),
 		cmocka_unit_test(small_caches_and_singletons_are_left_alone),
@@ -378,6 +408,7 @@ int main(void)
 		cmocka_unit_test(near_max_whole_caches_without_io),
 		cmocka_unit_test(io_is_better_than_nothing_but_never_an_emergency),
 		cmocka_unit_test(free_memory_of_the_allocator_goes_first_when_it_suffices),
+		cmocka_unit_test(an_allocators_count_is_too_old_for_a_hurry),
 		cmocka_unit_test(processes_under_one_budget_are_ranked_together),
 		cmocka_unit_test(growth_until_it_settles_is_asked_for_too),
 		cmocka_unit_test(a_helpless_flag_of_the_target_counts),
