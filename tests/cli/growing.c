@@ -6,9 +6,10 @@
  *   --name NAME    of the cache                    --mode thread|fd|signal
  *   --exec         starts itself again first, after it has registered a cache once
  *   --stop         the first time it is asked, it stops itself with SIGSTOP
+ *   --hold         when all went through, waits to be killed
  *   --no-table     no libmemshed: everything is kept
  *
- * Ends with 0. The cache drops its oldest entries when it is asked.
+ * Says "through" then, and ends with 0. The cache drops its oldest entries when it is asked.
  */
 #include <getopt.h>
 #include <poll.h>
@@ -29,7 +30,7 @@ struct arguments {
 	struct memshed_agent_options agent;
 	unsigned long mib, rate;
 	const char *name;
-	bool exec, stop, no_table;
+	bool exec, stop, hold, no_table;
 };
 
 /* Entries are put in at @end and dropped at @begin; guarded by @lock. */
@@ -116,7 +117,8 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 		{"mib", required_argument, NULL, 'm'},	{"rate", required_argument, NULL, 'r'},
 		{"name", required_argument, NULL, 'n'}, {"mode", required_argument, NULL, 'a'},
 		{"exec", no_argument, NULL, 'e'},	{"stop", no_argument, NULL, 's'},
-		{"no-table", no_argument, NULL, 't'},	{NULL, 0, NULL, 0},
+		{"no-table", no_argument, NULL, 't'},	{"hold", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -133,6 +135,8 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 			ret_arguments->exec = true;
 		else if (option == 's')
 			ret_arguments->stop = true;
+		else if (option == 'h')
+			ret_arguments->hold = true;
 		else if (option == 't')
 			ret_arguments->no_table = true;
 		else
@@ -159,5 +163,9 @@ int main(int argc, char **argv)
 		return 4;
 	}
 	grow(&arguments);
+	puts("through");
+	fflush(stdout);
+	while (arguments.hold)
+		pause();
 	return 0;
 }
