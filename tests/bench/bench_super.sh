@@ -13,6 +13,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/memshed-bench.XXXXXX")
 cgroup=
 pids=()
 
+# shellcheck disable=SC2317 # the trap calls it
 finish() {
 	local pid
 	for pid in "${pids[@]}"; do

@@ -3,9 +3,6 @@
 # memshed run as process 1, with orphans and zombies, as a user without privileges, and without /proc.
 . "$(dirname "$0")/lib.sh"
 
-zombies_of() { ps -o stat= --ppid "$1" | grep -c Z; }
-no_zombies() { [ "$(zombies_of "$1")" = 0 ]; }
-
 # Orphans become ours, are watched, and are reaped.
 # shellcheck disable=SC2016 # for the shell inside
 spawn "$memshed" run --quiet -- sh -c 'for i in 1 2 3 4 5 6 7 8; do (sleep 0.1 & exec true) done

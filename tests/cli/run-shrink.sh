@@ -27,7 +27,7 @@ done
 [ "$(field start max_bytes)" = $((120 << 20)) ] || fail "start says another max"
 [ "$(field order cache)" = 'a "cache"\\n' ] || fail "the cache's name is $(field order cache)"
 [ "$(field order level)" = trim ] || fail "the level is $(field order level)"
-[ "$(field answer status)" = done ] || fail "the status is $(field answer status)"
+[ "$(field answer status)" = "done" ] || fail "the status is $(field answer status)"
 [ "$(field end peak_rss_bytes)" -lt $((120 << 20)) ] || fail "the peak is $(field end peak_rss_bytes)"
 [ "$(field end claimed_bytes)" -gt $((200 << 20)) ] || fail "claimed $(field end claimed_bytes)"
 [ "$(field end returned_bytes)" -gt $((150 << 20)) ] || fail "returned $(field end returned_bytes)"

@@ -57,7 +57,7 @@ diff "$work/bare" "$work/wrapped" >&2 || fail "the command does not find everyth
 # memshed holds neither end of a pipe open: the reader sees the end when the command closes it.
 "$memshed" run --quiet -- sh -c 'echo done; exec >&-; while [ ! -e "$1" ]; do sleep 0.05; done' sh \
 	"$work/eof" | { cat >"$work/out"; touch "$work/eof"; }
-[ "$(cat "$work/out")" = done ] || fail "the command's output was lost"
+[ "$(cat "$work/out")" = "done" ] || fail "the command's output was lost"
 
 # A reader of stderr that does not read does not hold the command up, nor memshed.
 mkfifo "$work/pipe"
