@@ -76,6 +76,18 @@ void ms_budget_close(struct ms_budget *budget)
 	budget->meminfo_fd = -1;
 }
 
+/* Whether its main thread still has memory. */
+static bool is_alive(const struct ms_root *root, pid_t pid)
+{
+	struct ms_process process;
+	struct ms_process_memory memory;
+	bool alive = ms_process_open(&process, root, pid, 0, NULL) == 0 &&
+		     ms_process_sample(&process, root, &memory) == 0;
+
+	ms_process_close(&process);
+	return alive;
+}
+
 int ms_budget_follow(struct ms_budget *budget, pid_t pid)
 {
 	struct ms_cgroup cgroup;
@@ -86,6 +98,12 @@ int ms_budget_follow(struct ms_budget *budget, pid_t pid)
 
 	if (r < 0)
 		return r;
+	/* The kernel shows whoever has ended in v1's root: no move. Asked last: it may be ending just now. */
+	if (!is_alive(budget->root, pid)) {
+		ms_cgroup_close(&cgroup);
+		budget->cgroup.moved = false;
+		return 0;
+	}
 	ms_cgroup_close(&budget->cgroup);
 	budget->cgroup = cgroup;
 	return 1;

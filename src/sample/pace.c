@@ -7,6 +7,11 @@ static double larger(double a, double b)
 	return a > b ? a : b;
 }
 
+static double smaller(double a, double b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t as_u64(double value)
 {
 	return value >= (double)UINT64_MAX ? UINT64_MAX : (uint64_t)value;
@@ -53,7 +58,8 @@ uint64_t ms_pace_update(struct ms_pace *pace, uint64_t used_bytes, uint64_t now_
 	if (now_ns <= pace->at_ns)
 		return ms_pace_growth(pace);
 	double dt = (double)(now_ns - pace->at_ns);
-	double step = (double)take_step(pace, used_bytes);
+	double most = (double)MS_PACE_CEILING_BYTES_PER_S * dt / (double)MS_NS_PER_S;
+	double step = smaller((double)take_step(pace, used_bytes), most);
 
 	pace->at_ns = now_ns;
 	blend(&pace->growth, (double)MS_PACE_TAU_NS, step, dt);

@@ -12,6 +12,8 @@
  *             not as negative growth: what was freed says nothing about how fast it comes back. Up and
  *             down within MS_PACE_NOISE_BYTES is noise (the kernel charges cgroups in batches of 64 pages
  *             per CPU) and counts only where it exceeds the highest level.
+ *             Faster than MS_PACE_CEILING_BYTES_PER_S nothing fills memory: what a step has beyond that is a
+ *             jump of the count, not a rate (a fork, whose shared pages count twice at once).
  *   burst     the same with MS_PACE_BURST_TAU_NS: what it does right now
  *   peak      the largest burst seen; it fades with MS_PACE_PEAK_TAU_NS: the worst case is planned with it
  *   sleep     distance / (2 * speed), between MS_PACE_MIN_NS and MS_PACE_MAX_NS,
@@ -39,6 +41,8 @@
  * bench` measures both on yours. */
 #define MS_PACE_WRITER_BYTES_PER_S UINT64_C(2900000000)
 #define MS_PACE_HUGE_WRITER_BYTES_PER_S (UINT64_C(10) << 30)
+/* Four of the latter. */
+#define MS_PACE_CEILING_BYTES_PER_S (4 * MS_PACE_HUGE_WRITER_BYTES_PER_S)
 
 struct ms_pace {
 	bool started;

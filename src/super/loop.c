@@ -94,6 +94,8 @@ static void scan(struct ms_super *super, uint64_t now_ns)
 	super->scanned_ns = now_ns;
 	super->next_scan_ns = now_ns + scan_interval_ns(super, now_ns);
 	ms_tree_scan(&super->tree);
+	/* A job may be put into another cgroup after its start; the old limits hold until this succeeds. */
+	(void)ms_budget_follow(&super->budget, super->child.pid);
 	take_changes(super, now_ns);
 }
 
@@ -192,6 +194,8 @@ static void sample(struct ms_super *super, uint64_t now_ns)
 	struct ms_limit before = super->sample.limit;
 
 	ms_sample_take(&super->tree, &super->budget, now_ns, &super->sample);
+	if (super->tree.scan_soon)
+		super->next_scan_ns = least(super->next_scan_ns, now_ns + SCAN_LEAST_NS);
 	take_changes(super, now_ns);
 	if (is_same_limit(&before, &super->sample.limit)) {
 		ms_pace_update(&super->pace, super->sample.limit.used_bytes, now_ns);
@@ -441,7 +445,7 @@ int ms_loop_prepare(struct ms_super *super)
 	if (error < 0)
 		return error;
 	ms_targets_init(&super->targets, &super->root);
-	ms_pace_init(&super->pace, 0);
+	ms_pace_init(&super->pace, ms_budget_writer_bytes_per_s(&super->root));
 	super->started_ns = now_ns;
 	super->order_latency_ns = FIRST_ORDER_NS;
 	if (ms_cgroup_oom_kills(&super->budget.cgroup, &super->oom_kills_before) < 0)

@@ -3,8 +3,9 @@
  * bench_sample.c - what a reading costs, and how fast a writer is, which the sampler's pace is built on.
  *
  * A reading is measured on this process itself, beside opening the file each time. The cgroup is this
- * process's own, with the limits that happen to be there; without a limit a level is not read, so its usage is
- * read here directly. The writer touches fresh pages of BENCH_WRITER_MIB, 32 by default, which are given back.
+ * process's own, with the limits that happen to be there; without a limit a level is not read, so its usage
+ * is read here directly. The writer touches fresh pages of BENCH_WRITER_MIB, 32 by default, which are given
+ * back.
  *
  * BENCH_SAMPLES (5,000): how many readings per repetition; there are 7, and the median is printed.
  */
@@ -137,7 +138,8 @@ static void measure_cgroup(unsigned long samples)
 	stat_fd = budget.cgroup.levels[0].stat_fd;
 	bench_line("sample of one cgroup's usage", measure(read_usage, samples), "ns", 0);
 	if (stat_fd >= 0)
-		bench_line("sample of one cgroup's memory.stat", measure(read_stat, samples / 10 + 1), "ns", 0);
+		bench_line("sample of one cgroup's memory.stat", measure(read_stat, samples / 10 + 1), "ns",
+			   0);
 }
 
 int main(void)
@@ -152,7 +154,8 @@ int main(void)
 		   measure(read_opening, samples));
 	measure_cgroup(samples);
 	if (meminfo_fd >= 0)
-		bench_line("sample of the machine's meminfo", measure(read_meminfo, samples / 10 + 1), "ns", 0);
+		bench_line("sample of the machine's meminfo", measure(read_meminfo, samples / 10 + 1), "ns",
+			   0);
 	bench_line("sample of a tree of one and all its limits", measure(read_all, samples), "ns", 0);
 	bench_line("scan for who belongs to the tree", measure(scan, samples / 50 + 1) / 1000, "us", 0);
 	measure_writers();

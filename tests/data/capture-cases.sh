@@ -74,8 +74,8 @@ guest() {
 	mount -t cgroup -o freezer freezer /tmp/freezer
 	capture "hybrid-$kernel"
 	umount /tmp/freezer
-	# Two views from a container: its own namespace is rooted at another group (of a sibling, which a group with
-	# children may not hold), and cgroup2 is mounted in it, or left as it was mounted outside.
+	# Two views from a container: a namespace of its own, with the mount from outside, seen from a sibling of
+	# the job's group; and with a mount of its own, rooted at the job's group.
 	mkdir "$top/outer/sibling"
 	echo $$ > "$top/outer/sibling/cgroup.procs"
 	capture "cgroup2-outside-$kernel" unshare -C

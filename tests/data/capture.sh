@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # capture.sh DIR PID... - copy what the sampler reads of these processes into DIR, as a root for its tests.
 #
-# Of each process: stat, statm, limits, cgroup. Of the first: the memory files of its cgroup and of all ancestors
-# that can be seen. Of this process: the mounts of cgroups (alone, so that no other path of the machine is kept).
-# Of the machine: meminfo and memory pressure. capture-cases.sh makes the cases.
+# Of each process: stat, statm, limits, cgroup. Of the first: the memory files of its cgroup and of all
+# ancestors that can be seen. Of this process: the mounts of cgroups (alone, so that no other path of the
+# machine is kept). Of the machine: meminfo and memory pressure. capture-cases.sh makes the cases.
 set -eu
 
 [ $# -ge 2 ] || { echo "usage: capture.sh DIR PID..." >&2; exit 2; }

@@ -160,8 +160,8 @@ static inline void fixture_process(struct fixture *fixture, int pid, int ppid, c
 	char text[512];
 
 	snprintf(text, sizeof(text),
-		 "%d (%s) S %d 1 1 0 -1 4194304 97 0 0 0 0 0 0 0 20 0 1 0 %lu 2654208 381 1 2 3\n", pid, comm, ppid,
-		 start_ticks);
+		 "%d (%s) S %d 1 1 0 -1 4194304 97 0 0 0 0 0 0 0 20 0 1 0 %lu 2654208 381 1 2 3\n", pid, comm,
+		 ppid, start_ticks);
 	fixture_write(fixture, text, "proc/%d/stat", pid);
 	snprintf(text, sizeof(text), "%lu %lu 10 19 0 %lu 0\n", resident_pages * 2, resident_pages,
 		 resident_pages + 5);

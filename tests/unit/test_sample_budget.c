@@ -77,7 +77,8 @@ static void captured_limits_are_all_listed(void **state)
 		unsigned before = fixture_descriptors();
 
 		fixture_captured(&fixture, CASES[i].tree);
-		assert_int_equal(ms_sample_once(&fixture.root, CASES[i].pid, 0, &sample, limits, 8, &count), 0);
+		assert_int_equal(
+			ms_sample_once(&fixture.root, CASES[i].pid, 0, &sample, limits, 8, &count), 0);
 		assert_int_equal(sample.processes, 3);
 		assert_int_equal(sample.limit.source, CASES[i].binds);
 		assert_int_equal(count, CASES[i].count);
@@ -176,8 +177,8 @@ static void write_limits(struct fixture *fixture, int pid, const char *data, con
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "Max data size     %s    unlimited    bytes\nMax address space    %s    9    bytes\n",
-		 data, as);
+	snprintf(text, sizeof(text),
+		 "Max data size     %s    unlimited    bytes\nMax address space    %s    9    bytes\n", data, as);
 	fixture_write(fixture, text, "proc/%d/limits", pid);
 }
 
@@ -282,6 +283,12 @@ static void a_move_to_another_cgroup_is_followed(void **state)
 	ms_budget_sample(&budget, &tree, 4 * MS_NS_PER_S, &limit);
 	assert_string_equal(limit.where, "/a");
 	fixture.deny = NULL;
+	/* v1 shows a process that has ended in the root. */
+	fixture_write(&fixture, "0 0 0 0 0 0 0\n", "proc/50/statm");
+	assert_int_equal(ms_budget_follow(&budget, 50), 0);
+	ms_budget_sample(&budget, &tree, 7 * MS_NS_PER_S, &limit);
+	assert_string_equal(limit.where, "/a");
+	fixture_process(&fixture, 50, 1, "job", 777, PAGES(90 * MiB));
 	assert_int_equal(ms_budget_follow(&budget, 50), 1);
 	ms_budget_sample(&budget, &tree, 4 * MS_NS_PER_S, &limit);
 	assert_string_equal(limit.where, "/b");

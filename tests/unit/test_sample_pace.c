@@ -11,8 +11,8 @@ static const uint64_t MB = 1000000;
 static const uint64_t GB = 1000000000;
 
 /* Feed a steady rate; Return: what is used in the end. */
-static uint64_t grow(struct ms_pace *pace, uint64_t *now_ns, uint64_t used, uint64_t bytes_per_s, uint64_t step_ns,
-		     uint64_t for_ns)
+static uint64_t grow(struct ms_pace *pace, uint64_t *now_ns, uint64_t used, uint64_t bytes_per_s,
+		     uint64_t step_ns, uint64_t for_ns)
 {
 	for (uint64_t t = 0; t < for_ns; t += step_ns) {
 		*now_ns += step_ns;
@@ -56,6 +56,23 @@ static void a_single_step_is_no_rate(void **state)
 	assert_true(ms_pace_update(&pace, used, now_ns) <= 100 * MB);
 	grow(&pace, &now_ns, used, 0, MS_NS_PER_MS, 3 * MS_NS_PER_S);
 	assert_true(ms_pace_growth(&pace) < 6 * MB);
+}
+
+/* A fork counts the parent's pages a second time: 5 GB in a millisecond are not 5 TB/s. */
+static void a_jump_of_the_count_is_no_rate(void **state)
+{
+	(void)state;
+	const struct ms_pace_latency latency = {0};
+	struct ms_pace pace;
+	uint64_t now_ns = 0;
+
+	ms_pace_init(&pace, 0);
+	uint64_t used = grow(&pace, &now_ns, 5 * GB, 0, MS_NS_PER_MS, MS_NS_PER_S);
+	uint64_t margin = ms_pace_margin(&pace, &latency);
+
+	ms_pace_update(&pace, used + 5 * GB, now_ns + MS_NS_PER_MS);
+	assert_true(ms_pace_speed(&pace) < GB);
+	assert_int_equal(ms_pace_margin(&pace, &latency), margin);
 }
 
 static void a_fall_is_no_growth_and_hides_none(void **state)
@@ -133,7 +150,7 @@ static void sleep_keeps_its_bounds(void **state)
 	assert_true(ms_pace_sleep(&pace, 580 * MB) < 30 * MS_NS_PER_MS);
 }
 
-/* Whatever it does up to the floor's rate, it is looked at before it reaches the mark, or within 1 ms of it. */
+/* Up to the floor's rate it is looked at before it reaches the mark, or within 1 ms of that. */
 static void a_writer_as_fast_as_the_floor_is_seen_in_time(void **state)
 {
 	(void)state;
@@ -194,7 +211,7 @@ static void huge_figures_do_not_wrap(void **state)
 
 	ms_pace_init(&pace, UINT64_MAX);
 	ms_pace_update(&pace, 0, 1);
-	assert_true(ms_pace_update(&pace, UINT64_MAX, 2) > GB);
+	assert_true(ms_pace_update(&pace, UINT64_MAX, 2 + MS_NS_PER_S) > GB);
 	assert_true(ms_pace_margin(&pace, &latency) == UINT64_MAX);
 	assert_in_range(ms_pace_sleep(&pace, UINT64_MAX), MS_PACE_MIN_NS, MS_PACE_MAX_NS);
 }
@@ -204,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_steady_rate_is_found_at_any_pace),
 		cmocka_unit_test(a_single_step_is_no_rate),
+		cmocka_unit_test(a_jump_of_the_count_is_no_rate),
 		cmocka_unit_test(a_fall_is_no_growth_and_hides_none),
 		cmocka_unit_test(small_ups_and_downs_are_noise),
 		cmocka_unit_test(a_clock_that_stands_still_changes_nothing),
