@@ -169,7 +169,7 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 
 	(void)ctx;
 	if (atomic_fetch_add(&asked.blocks, 1) == 0 && has_fault("stop"))
-		kill(getpid(), SIGSTOP);
+		raise(SIGSTOP); /* of this thread, so that it does not get any further */
 	if (pthread_mutex_trylock(&blocks.lock))
 		return MEMSHED_BUSY;
 	for (uint64_t i = 0; i < options.keys && result->freed_bytes < target; i++) {
