@@ -20,7 +20,7 @@ enum {
 	BUSY_DOUBLINGS = 8,
 	EMPTY_FIRST_S = 30,   /* doubles up to 8 min */
 	EMPTY_DOUBLINGS = 4,
-	STUCK_S = 300,
+	STUCK_S = 15,          /* while its callback runs its row says so; then it may only have been slow */
 	REFUSED_S = 3600,
 	GROWN_DIVISOR = 8,
 };

@@ -79,6 +79,11 @@ uint64_t ms_pace_speed(const struct ms_pace *pace)
 	return as_u64(larger(pace->growth, pace->burst));
 }
 
+uint64_t ms_pace_peak(const struct ms_pace *pace)
+{
+	return as_u64(pace->peak);
+}
+
 static double speed(const struct ms_pace *pace)
 {
 	return larger((double)pace->floor_bytes_per_s, pace->peak);

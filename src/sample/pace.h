@@ -78,6 +78,9 @@ uint64_t ms_pace_growth(const struct ms_pace *pace);
 /** ms_pace_speed - bytes/s: growth, or the burst where that is more: what it may go on with right now */
 uint64_t ms_pace_speed(const struct ms_pace *pace);
 
+/** ms_pace_peak - bytes/s: the worst it did lately */
+uint64_t ms_pace_peak(const struct ms_pace *pace);
+
 /**
  * ms_pace_sleep - until the next look
  * @distance_bytes: from used to the next mark: high while below it, max above

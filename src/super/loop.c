@@ -335,6 +335,17 @@ static void look(struct ms_super *super, uint64_t now_ns)
 	look_for_tables(super, now_ns);
 }
 
+/* Above high with nobody to ask: as often as the worst growth seen makes it worth, lest it is met asleep
+ * when the target goes on after a stop, or a stuck callback returns. */
+static uint64_t helpless_sleep(const struct ms_super *super, uint64_t sleep_ns, uint64_t room_bytes)
+{
+	uint64_t peak = ms_pace_peak(&super->pace), left_ns = HELPLESS_NS;
+
+	if (peak > 0 && (double)room_bytes / (double)peak < (double)HELPLESS_NS * 4 / (double)MS_NS_PER_S)
+		left_ns = (uint64_t)((double)room_bytes / (double)peak * (double)MS_NS_PER_S / 4);
+	return sleep_ns > left_ns ? sleep_ns : left_ns;
+}
+
 /* Until when nothing needs to be looked at. */
 static uint64_t next_look_ns(const struct ms_super *super, uint64_t now_ns)
 {
@@ -348,8 +359,8 @@ static uint64_t next_look_ns(const struct ms_super *super, uint64_t now_ns)
 
 	if (super->flight_count > 0)
 		return now_ns + FLIGHT_POLL_NS;
-	if (helpless && sleep < HELPLESS_NS)
-		sleep = HELPLESS_NS;
+	if (helpless)
+		sleep = helpless_sleep(super, sleep, distance);
 	next = least(now_ns + sleep, super->next_scan_ns > now_ns ? super->next_scan_ns : now_ns + SCAN_NS);
 	if (super->plan.kind == MS_PLAN_WAIT && super->plan.not_before_ns > now_ns)
 		next = least(next, super->plan.not_before_ns);
@@ -375,6 +386,7 @@ static uint64_t sleep_until(struct ms_super *super, uint64_t now_ns, uint64_t un
 	if (n > 0 && fds[0].revents) {
 		ms_signals_dispatch(&super->signals, &super->child);
 		super->next_scan_ns = least(super->next_scan_ns, woken_ns + SCAN_LEAST_NS);
+		super->next_stopped_check_ns = woken_ns; /* SIGCHLD tells of a stop's end as well */
 	}
 	return n == 0 && woken_ns > until_ns ? woken_ns - until_ns : 0;
 }

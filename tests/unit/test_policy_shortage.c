@@ -241,7 +241,7 @@ static void busy_is_asked_again_soon(void **state)
 	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_ORDERS);
 }
 
-static void stuck_is_not_asked_for_a_long_time(void **state)
+static void stuck_is_left_alone_and_then_asked_last(void **state)
 {
 	struct bed bed;
 
@@ -257,10 +257,18 @@ static void stuck_is_not_asked_for_a_long_time(void **state)
 	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
 	bed_answer_all(&bed);
 	bed_plan(&bed, 799);
-	bed_pass(&bed, 60000);
+	bed_pass(&bed, 10000);
 	bed_plan(&bed, 950);
 	assert_int_equal(bed.plan.count, 1);
 	assert_int_equal(bed.plan.actions[0].row, 2);
+	bed_answer_all(&bed);
+	bed_plan(&bed, 799);
+	bed.rows[1].row.bytes = 100 * MIB;
+	bed_pass(&bed, 60000);
+	bed_plan(&bed, 950);
+	assert_int_equal(bed.plan.count, 2);
+	assert_int_equal(bed.plan.actions[0].row, 2);
+	assert_int_equal(bed.plan.actions[1].row, 1);
 }
 
 static void empty_is_asked_again_when_it_has_grown(void **state)
@@ -539,7 +547,7 @@ int main(void)
 		cmocka_unit_test(growth_in_the_meantime_is_no_fault_of_the_cache),
 		cmocka_unit_test(below_high_only_easy_bytes_are_taken),
 		cmocka_unit_test(busy_is_asked_again_soon),
-		cmocka_unit_test(stuck_is_not_asked_for_a_long_time),
+		cmocka_unit_test(stuck_is_left_alone_and_then_asked_last),
 		cmocka_unit_test(empty_is_asked_again_when_it_has_grown),
 		cmocka_unit_test(who_is_empty_in_parts_gives_all),
 		cmocka_unit_test(below_high_the_useless_are_left_alone),
