@@ -47,6 +47,7 @@ static const char shrink_help[] =
 	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See memshed-shrink(1).\n";
 
 enum { IN_FLIGHT = 8, DEFAULT_TIMEOUT_US = 10000000 };
+#define LONGEST_TIMEOUT_US UINT64_C(86400000000) /* a day */
 
 struct options {
 	const char *verb;
@@ -75,7 +76,7 @@ static int take_timeout(const char *text, struct options *options)
 {
 	int error = ms_units_parse_duration(text, &options->timeout_us);
 
-	if (error == 0 && options->timeout_us > 0)
+	if (error == 0 && options->timeout_us > 0 && options->timeout_us <= LONGEST_TIMEOUT_US)
 		return 0;
 	ms_cmd_error(options->verb, "--timeout %s: %s", text,
 		     error == 0 || error == -ERANGE ? "out of range" : "not a time; write it like 10s, 500ms or 2m");

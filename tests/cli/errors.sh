@@ -32,6 +32,8 @@ json_is .agent.orders 0 # nothing was asked before all names were found
 expect 2 "$memshed" clear "$one" --timeout soon
 err_has '^memshed clear: --timeout soon: not a time'
 expect 2 "$memshed" clear "$one" --timeout 0
+expect 2 "$memshed" clear "$one" --timeout 2d
+expect 2 "$memshed" clear "$one" --timeout 999999h
 expect 2 "$memshed" clear "$one" --bytes 1M
 
 # Several of a name.
