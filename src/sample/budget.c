@@ -51,6 +51,31 @@ uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root)
 	return MS_PACE_HUGE_WRITER_BYTES_PER_S;
 }
 
+uint64_t ms_budget_statm_error_bytes(const char *release, unsigned cpus)
+{
+	enum { COUNTERS = 3, LEAST_BATCH = 32 };
+	uint64_t major, minor;
+
+	if (!ms_text_u64(&release, &major) || !ms_text_skip(&release, ".") || !ms_text_u64(&release, &minor))
+		return 0;
+	if (major != 6 || minor < 2 || minor > 15)
+		return 0;
+	uint64_t batch = 2 * (uint64_t)cpus > LEAST_BATCH ? 2 * (uint64_t)cpus : LEAST_BATCH;
+
+	return COUNTERS * batch * cpus * ms_process_page_bytes();
+}
+
+static uint64_t read_statm_error(const struct ms_root *root)
+{
+	char release[128];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	MS_CLEANUP_FD int fd = ms_root_open(root, "proc/sys/kernel/osrelease");
+
+	if (fd < 0 || cpus < 1 || ms_text_read(root, fd, release, sizeof(release)) < 0)
+		return 0;
+	return ms_budget_statm_error_bytes(release, (unsigned)cpus);
+}
+
 int ms_budget_open(struct ms_budget *budget, const struct ms_root *root, pid_t pid, uint64_t option_bytes)
 {
 	memset(budget, 0, sizeof(*budget));
@@ -61,6 +86,7 @@ int ms_budget_open(struct ms_budget *budget, const struct ms_root *root, pid_t p
 
 	if (r < 0)
 		return r;
+	budget->statm_error_bytes = read_statm_error(root);
 	budget->meminfo_fd = ms_root_open(root, "proc/meminfo");
 	if (budget->meminfo_fd == -EMFILE || budget->meminfo_fd == -ENFILE || budget->meminfo_fd == -ENOMEM) {
 		r = budget->meminfo_fd;

@@ -38,9 +38,19 @@ int ms_budget_parse_meminfo(const char *text, struct ms_meminfo *ret_meminfo);
  */
 uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root);
 
+/**
+ * ms_budget_statm_error_bytes - how far statm can be off, for the margin
+ * From Linux 6.2 to 6.15 the resident counters are summed per CPU, and a reading leaves out what has not
+ * been folded in: up to max(32, 2 * CPUs) pages on each CPU, for the anonymous, file and shmem counters each.
+ * Since then, and before, a reading is exact, or off by less than a MiB.
+ * @release: as uname -r; what cannot be understood counts as exact
+ */
+uint64_t ms_budget_statm_error_bytes(const char *release, unsigned cpus);
+
 struct ms_budget {
 	const struct ms_root *root;
-	uint64_t option_bytes; /* --max; 0 = none */
+	uint64_t option_bytes;      /* --max; 0 = none */
+	uint64_t statm_error_bytes; /* to be added to a margin */
 	struct ms_cgroup cgroup;
 	int meminfo_fd; /* -1: could not be opened */
 	struct ms_meminfo meminfo;

@@ -87,8 +87,7 @@ void ms_process_close(struct ms_process *process);
  * main thread ended while others run on: ms_process_adopt_thread() tells them apart); -ESRCH gone;
  * -EBADMSG; a negative errno from pread. @ret_memory is untouched on failure.
  *
- * From kernel 6.2 to 6.15 the counters behind statm are summed per CPU and can be off by up to
- * CPUs x CPUs x 32 pages and more: widen the margin there.
+ * From kernel 6.2 to 6.15 it can be off: ms_budget_statm_error_bytes().
  */
 int ms_process_sample(const struct ms_process *process, const struct ms_root *root,
 		      struct ms_process_memory *ret_memory);

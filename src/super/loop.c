@@ -204,7 +204,7 @@ static void sample(struct ms_super *super, uint64_t now_ns)
 		ms_pace_restart(&super->pace, super->sample.limit.used_bytes, now_ns);
 	}
 	super->sample.growth_bytes_per_s = ms_pace_speed(&super->pace);
-	super->margin_bytes = worst_margin(super);
+	super->margin_bytes = worst_margin(super) + super->budget.statm_error_bytes;
 	super->marks = ms_policy_marks(&super->config, super->sample.limit.max_bytes, super->margin_bytes);
 	if (super->sample.rss_bytes > super->summary.peak_rss_bytes)
 		super->summary.peak_rss_bytes = super->sample.rss_bytes;

@@ -333,6 +333,30 @@ static void the_writers_speed_follows_huge_pages(void **state)
 	fixture_done(&fixture);
 }
 
+static void statm_is_off_on_some_kernels(void **state)
+{
+	(void)state;
+	const uint64_t page = ms_process_page_bytes();
+	struct fixture fixture;
+
+	assert_int_equal(ms_budget_statm_error_bytes("6.1.0-18-amd64\n", 64), 0);
+	assert_int_equal(ms_budget_statm_error_bytes("6.2.0\n", 2), 3 * 32 * 2 * page);
+	assert_int_equal(ms_budget_statm_error_bytes("6.12.5\n", 64), 3 * 128 * 64 * page);
+	assert_int_equal(ms_budget_statm_error_bytes("6.15\n", 1), 3 * 32 * page);
+	assert_int_equal(ms_budget_statm_error_bytes("6.16.1\n", 64), 0);
+	assert_int_equal(ms_budget_statm_error_bytes("5.10.0\n", 64), 0);
+	assert_int_equal(ms_budget_statm_error_bytes("7.2\n", 64), 0);
+	assert_int_equal(ms_budget_statm_error_bytes("", 64), 0);
+	assert_int_equal(ms_budget_statm_error_bytes("six\n", 64), 0);
+	fixture_empty(&fixture);
+	fixture_process(&fixture, 50, 1, "job", 777, 100);
+	fixture_write(&fixture, "6.8.0-41-generic\n", "proc/sys/kernel/osrelease");
+	assert_int_equal(ms_budget_open(&budget, &fixture.root, 50, 0), 0);
+	assert_true(budget.statm_error_bytes >= 3 * 32 * page);
+	ms_budget_close(&budget);
+	fixture_done(&fixture);
+}
+
 static void this_process_has_a_budget(void **state)
 {
 	(void)state;
@@ -394,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_move_to_another_cgroup_is_followed),
 		cmocka_unit_test(lists_keep_to_their_capacity),
 		cmocka_unit_test(the_writers_speed_follows_huge_pages),
+		cmocka_unit_test(statm_is_off_on_some_kernels),
 		cmocka_unit_test(this_process_has_a_budget),
 		cmocka_unit_test(every_failure_leaks_nothing),
 	};
