@@ -9,10 +9,10 @@
  *   [R1]      acquire: the heads before the bodies; pairs with [W2], [W3] and [W5] in writer.c
  *   bodies    the whole rows
  *   [R2]      acquire: the bodies before the lanes
- *   lanes     first pass: what was removed
+ *   lanes     which are in use; first pass: what was removed
  *   [R3]      acquire: removed before added, so that every removal that is counted finds what was
- *             added before it; pairs with [L1] in lane.h
- *   lanes     second pass: what was added
+ *             added before it, also in a lane that nobody used until then; pairs with [L1] in lane.h
+ *   lanes     which are in use by now; second pass: what was added
  *   [R4]      acquire: all copies before the second look; pairs with [W1], [W4] and [W5] in writer.c and
  *             [L2] in lane.h
  *   heads     again: a row counts if it was LIVE both times with an even, unchanged seq and the same
@@ -89,27 +89,37 @@ static void add_added(struct ms_lane_row *sum, const struct ms_lane_row *lane)
 	add(&sum->misses, &lane->misses);
 }
 
-static bool lane_used(const struct ms_table_reader *reader, uint32_t lane)
+/* Which lanes are in use now: the header's copy may be older than what was charged since. */
+struct lanes_mark {
+	uint32_t high, shared_used;
+};
+
+_Static_assert(offsetof(struct ms_table_header, shared_lane_used) ==
+		       offsetof(struct ms_table_header, lane_high) + sizeof(uint32_t),
+	       "read together");
+
+static bool lane_used(const struct ms_table_reader *reader, const struct lanes_mark *mark, uint32_t lane)
 {
-	return lane == reader->lane_count - 1 ? reader->info.shared_lane_used : lane < reader->info.lane_high;
+	return lane == reader->lane_count - 1 ? mark->shared_used != 0 : lane < mark->high;
 }
 
 static int sum_lanes(const struct ms_table_reader *reader, struct batch *batch,
 		     void (*add_one)(struct ms_lane_row *, const struct ms_lane_row *))
 {
-	for (uint32_t lane = 0; lane < reader->lane_count; lane++) {
-		if (!lane_used(reader, lane))
+	struct lanes_mark mark;
+	int error = ms_reader_copy(reader->fd, offsetof(struct ms_table_header, lane_high), &mark, sizeof(mark));
+
+	for (uint32_t lane = 0; !error && lane < reader->lane_count; lane++) {
+		if (!lane_used(reader, &mark, lane))
 			continue;
 		uint64_t index = (uint64_t)lane * reader->row_count + batch->first;
-		int error = ms_reader_copy(reader->fd, reader->lanes_offset + index * MS_LANE_ROW_BYTES,
-					   batch->lane, (size_t)batch->count * MS_LANE_ROW_BYTES);
 
-		if (error)
-			return error;
-		for (uint32_t i = 0; i < batch->count; i++)
+		error = ms_reader_copy(reader->fd, reader->lanes_offset + index * MS_LANE_ROW_BYTES,
+				       batch->lane, (size_t)batch->count * MS_LANE_ROW_BYTES);
+		for (uint32_t i = 0; !error && i < batch->count; i++)
 			add_one(&batch->sums[i], &batch->lane[i]);
 	}
-	return 0;
+	return error;
 }
 
 static bool any_live(const struct batch *batch)

@@ -197,6 +197,7 @@ static void zero_lanes(struct ms_table *table, uint32_t row)
 	struct ms_lanes_source source = ms_table_lanes_source(table);
 	struct ms_lane_row words;
 
+	ms_lanes_mark(&source);
 	for (uint32_t lane = 0; lane < table->lane_count; lane++) {
 		if (!ms_lanes_used(&source, lane))
 			continue;

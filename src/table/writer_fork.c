@@ -52,7 +52,7 @@ static void copy_row(struct ms_table *table, int old_fd, uint32_t index)
 	ms_words_put(&table->rows[index], &row, sizeof(row));
 }
 
-static uint32_t copy_rows(struct ms_table *table, int old_fd, const struct ms_lanes_source *old)
+static uint32_t copy_rows(struct ms_table *table, int old_fd, struct ms_lanes_source *old)
 {
 	struct ms_lane_row sums[MS_LANES_BATCH];
 	uint32_t live = 0;
@@ -104,8 +104,6 @@ static void fill(struct ms_table *table, int old_fd, uint64_t identity, uint64_t
 		.fd = old_fd,
 		.offset = (uint64_t)(table->lanes - table->base),
 		.lane_count = table->lane_count,
-		.lane_high = old.lane_high,
-		.shared_used = old.shared_lane_used,
 	};
 	uint32_t live = copy_rows(table, old_fd, &source);
 

@@ -15,16 +15,27 @@
 
 struct ms_lanes_source ms_table_lanes_source(const struct ms_table *table)
 {
-	const struct ms_table_header *header = table->header;
-
 	return (struct ms_lanes_source){
 		.fd = table->fd,
+		.header = table->header,
 		.lanes = table->lanes,
 		.offset = (uint64_t)(table->lanes - table->base),
 		.lane_count = table->lane_count,
-		.lane_high = atomic_load_explicit(&header->lane_high, memory_order_relaxed),
-		.shared_used = atomic_load_explicit(&header->shared_lane_used, memory_order_relaxed),
 	};
+}
+
+void ms_lanes_mark(struct ms_lanes_source *source)
+{
+	const struct ms_table_header *header = source->header;
+	struct ms_table_header copy = {0};
+
+	if (!header) {
+		if (source->fd >= 0 && pread(source->fd, &copy, sizeof(copy), 0) != sizeof(copy))
+			copy = (struct ms_table_header){0};
+		header = &copy;
+	}
+	source->lane_high = atomic_load_explicit(&header->lane_high, memory_order_relaxed);
+	source->shared_used = atomic_load_explicit(&header->shared_lane_used, memory_order_relaxed);
 }
 
 bool ms_lanes_used(const struct ms_lanes_source *source, uint32_t lane)
@@ -52,33 +63,42 @@ static void add(_Atomic uint64_t *sum, const _Atomic uint64_t *value)
 			      memory_order_relaxed);
 }
 
-void ms_lanes_sum(const struct ms_lanes_source *source, uint32_t first, uint32_t count,
-		  struct ms_lane_row *ret_sums)
+static void add_removed(struct ms_lane_row *sum, const struct ms_lane_row *lane)
+{
+	add(&sum->removed_bytes, &lane->removed_bytes);
+	add(&sum->removed_entries, &lane->removed_entries);
+	add(&sum->evictions, &lane->evictions);
+}
+
+static void add_added(struct ms_lane_row *sum, const struct ms_lane_row *lane)
+{
+	add(&sum->added_bytes, &lane->added_bytes);
+	add(&sum->added_entries, &lane->added_entries);
+	add(&sum->hits, &lane->hits);
+	add(&sum->misses, &lane->misses);
+}
+
+static void add_all(struct ms_lanes_source *source, uint32_t first, uint32_t count, struct ms_lane_row *sums,
+		    void (*add_one)(struct ms_lane_row *, const struct ms_lane_row *))
 {
 	struct ms_lane_row batch[MS_LANES_BATCH];
 
-	memset(ret_sums, 0, count * sizeof(*ret_sums));
-	for (int pass = 0; pass < 2; pass++) {
-		for (uint32_t lane = 0; lane < source->lane_count; lane++) {
-			if (!ms_lanes_used(source, lane))
-				continue;
-			ms_lanes_copy(source, lane, first, count, batch);
-			for (uint32_t i = 0; i < count; i++) {
-				if (pass == 0) {
-					add(&ret_sums[i].removed_bytes, &batch[i].removed_bytes);
-					add(&ret_sums[i].removed_entries, &batch[i].removed_entries);
-					add(&ret_sums[i].evictions, &batch[i].evictions);
-				} else {
-					add(&ret_sums[i].added_bytes, &batch[i].added_bytes);
-					add(&ret_sums[i].added_entries, &batch[i].added_entries);
-					add(&ret_sums[i].hits, &batch[i].hits);
-					add(&ret_sums[i].misses, &batch[i].misses);
-				}
-			}
-		}
-		/* Removed before added [G5]; pairs with [L1] in lane.h. */
-		ms_fence_acquire();
+	ms_lanes_mark(source);
+	for (uint32_t lane = 0; lane < source->lane_count; lane++) {
+		if (!ms_lanes_used(source, lane))
+			continue;
+		ms_lanes_copy(source, lane, first, count, batch);
+		for (uint32_t i = 0; i < count; i++)
+			add_one(&sums[i], &batch[i]);
 	}
+}
+
+void ms_lanes_sum(struct ms_lanes_source *source, uint32_t first, uint32_t count, struct ms_lane_row *ret_sums)
+{
+	memset(ret_sums, 0, count * sizeof(*ret_sums));
+	add_all(source, first, count, ret_sums, add_removed);
+	ms_fence_acquire(); /* removed before added, as [R3] in reader.c; pairs with [L1] in lane.h */
+	add_all(source, first, count, ret_sums, add_added);
 }
 
 static uint64_t less(uint64_t a, uint64_t b)

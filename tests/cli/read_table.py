@@ -38,16 +38,21 @@ def at(fd, layout, offset):
     return struct.unpack(layout, os.pread(fd, struct.calcsize(layout), offset))
 
 
-def read_row(fd, index, row_count, rows, lanes, used):
+def copy_lanes(fd, index, row_count, lane_count, lanes):
+    lane_high, shared_used = at(fd, "<II", 224)
+    used = [lane for lane in range(lane_count) if (shared_used if lane == lane_count - 1 else lane < lane_high)]
+    return [at(fd, "<7Q", lanes + 64 * (row_count * lane + index)) for lane in used]
+
+
+def read_row(fd, index, row_count, lane_count, rows, lanes):
     for _ in range(10):
         before = at(fd, "<III", rows + 512 * index)
         seq, state, _generation = before
         if state != 1 or seq & 1:
             return None
         body = os.pread(fd, 512, rows + 512 * index)
-        offsets = [lanes + 64 * (row_count * lane + index) for lane in used]
-        removed = [at(fd, "<7Q", offset) for offset in offsets]
-        added = [at(fd, "<7Q", offset) for offset in offsets]
+        removed = copy_lanes(fd, index, row_count, lane_count, lanes)
+        added = copy_lanes(fd, index, row_count, lane_count, lanes)
         if before != at(fd, "<III", rows + 512 * index):
             continue
         total = [sum(lane[i] for lane in (removed if i in (2, 3, 6) else added)) for i in range(7)]
@@ -69,11 +74,8 @@ def main():
         sys.exit("out of bounds")
     if rows + 512 * row_count > size or lanes + 64 * row_count * lane_count > size:
         sys.exit("out of bounds")
-    row_high, _, lane_high, shared_used = at(fd, "<IIII", 216)
-    used = [lane for lane in range(lane_count)
-            if (shared_used if lane == lane_count - 1 else lane < lane_high)]
-    for index in range(min(row_high, row_count)):
-        row = read_row(fd, index, row_count, rows, lanes, used)
+    for index in range(min(at(fd, "<I", 216)[0], row_count)):
+        row = read_row(fd, index, row_count, lane_count, rows, lanes)
         if row:
             name, size_bytes, entries, hits, misses, _evictions, inserts = row
             print(name, size_bytes, entries, inserts, hits, misses, sep="\t")

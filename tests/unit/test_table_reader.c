@@ -183,6 +183,24 @@ static void reading_makes_no_page(void **state)
 	ms_table_close(&reader);
 }
 
+/* A thread that began after the header was read: what it charged must not be missed where it is removed. */
+static void a_new_lane_is_seen_at_once(void **state)
+{
+	(void)state;
+	uint32_t row = add_named("x", 0);
+
+	table.header->lane_high = 1;
+	open_own();
+	table.header->lane_high = 2;
+	table.header->shared_lane_used = 1;
+	ms_lane_add(&counters(1, row)->added_bytes, 100);
+	ms_lane_add_shared(&counters(table.lane_count - 1, row)->added_bytes, 10);
+	ms_lane_add(&counters(0, row)->removed_bytes, 50);
+	assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
+	assert_int_equal(rows[0].bytes, 60);
+	ms_table_close(&reader);
+}
+
 /* ---- hostile headers ---- */
 
 static void assert_refused(const struct ms_table_header *header)
@@ -630,6 +648,7 @@ int main(void)
 		WITH_TABLE(retired_rows_are_left_out),
 		WITH_TABLE(the_largest_are_kept),
 		WITH_TABLE(reading_makes_no_page),
+		WITH_TABLE(a_new_lane_is_seen_at_once),
 		cmocka_unit_test(a_forged_table_opens),
 		cmocka_unit_test(wrong_header_fields_are_refused),
 		cmocka_unit_test(wrong_files_are_refused),
