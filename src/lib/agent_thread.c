@@ -89,7 +89,7 @@ static void *work(uint32_t index)
 	bool resume = false;
 
 	ms_worker_warm(index ? "memshed-standby" : "memshed-agent", true);
-	atomic_fetch_add_explicit(&warm, 1, memory_order_release);
+	atomic_fetch_add_explicit(&warm, 1, memory_order_release); /* [H3] */
 	ms_futex_wake_all(&warm);
 	if (index == 0)
 		ms_hello_send();
