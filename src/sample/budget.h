@@ -42,7 +42,7 @@ uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root);
  * ms_budget_statm_error_bytes - how far statm can be off, for the margin
  * From Linux 6.2 to 6.15 the resident counters are summed per CPU, and a reading leaves out what has not
  * been folded in: up to max(32, 2 * CPUs) pages on each CPU, for the anonymous, file and shmem counters each.
- * Since then, and before, a reading is exact, or off by less than a MiB.
+ * Later kernels sum up exactly; in earlier ones each thread may hold back 64 pages, which is not in here.
  * @release: as uname -r; what cannot be understood counts as exact
  */
 uint64_t ms_budget_statm_error_bytes(const char *release, unsigned cpus);
