@@ -17,8 +17,9 @@
 #include "lib/agent.h"
 #include "util/rcu.h"
 
-/* Callbacks run on it, an interpreter's too. Only the part below is resident. */
-enum { STACK_BYTES = 1 << 20, WARM_STACK_BYTES = 96 << 10 };
+/* Callbacks run on it, an interpreter's too, and those count on as much as the process's threads have by
+ * default. Only the warm part is resident. */
+enum { LEAST_STACK_BYTES = 1 << 20, WARM_STACK_BYTES = 96 << 10 };
 
 /* The thread is counted before it exists, so that memshed_stop() cannot miss it. */
 int ms_worker_spawn(void *(*run)(void *), void *argument)
@@ -26,13 +27,15 @@ int ms_worker_spawn(void *(*run)(void *), void *argument)
 	sigset_t all, before;
 	pthread_attr_t attr;
 	pthread_t thread;
+	size_t stack_bytes;
 	int error = pthread_attr_init(&attr);
 
 	if (error)
 		return -error;
 	sigfillset(&all);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	if (pthread_attr_getstacksize(&attr, &stack_bytes) == 0 && stack_bytes < LEAST_STACK_BYTES)
+		pthread_attr_setstacksize(&attr, LEAST_STACK_BYTES);
 	atomic_fetch_add_explicit(&ms_lib.workers, 1, memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&thread, &attr, run, argument);

@@ -111,11 +111,22 @@ double ms_py_size_entry(const struct ms_py_entry *entry);
 /* Bytes of one object alone, its collector's header and the rounding of the allocator included. */
 double ms_py_size_shallow(PyObject *object);
 
-/* Average bytes of one key and value, from a bounded sample; 0 for an empty one. */
-double ms_py_size_dict_average(PyObject *dict);
+/* A sample of a cache's entries, taken a slice of time at a time. */
+struct ms_py_sample {
+	double total_bytes, weight; /* their quotient is the average */
+	unsigned done;              /* entries walked since it was begun */
+};
+
+/* Begin anew; what was found before counts a little. */
+void ms_py_sample_restart(struct ms_py_sample *sample);
+bool ms_py_sample_is_complete(const struct ms_py_sample *sample, Py_ssize_t entries);
+double ms_py_sample_average(const struct ms_py_sample *sample);
+
+/* Go on with it, for a few milliseconds, with a dict's keys and values. */
+void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict);
 
 /* The same for a bounded lru_cache wrapper, whose entries its dict does not show. */
-double ms_py_size_links_average(PyObject *wrapper, Py_ssize_t entries);
+void ms_py_sample_links(struct ms_py_sample *sample, PyObject *wrapper, Py_ssize_t entries);
 
 /* ---- cache.c: memshed.register() ---- */
 

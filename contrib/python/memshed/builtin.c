@@ -18,17 +18,28 @@ struct builtin {
 	enum memshed_kind kind;
 	uint32_t flags;
 	bool registered;
-	Py_ssize_t weighed_entries;
-	double entry_bytes;
+	Py_ssize_t sampled_entries;
+	struct ms_py_sample sample;
 };
 
 static struct builtin builtins[] = {
-	{.name = "gc", .module = "gc", .function = "collect", .kind = MEMSHED_KIND_OTHER,
-	 .flags = MEMSHED_CACHE_MANUAL},
-	{.name = "re", .module = "re", .function = "purge", .dict = "_cache", .kind = MEMSHED_KIND_CODE,
-	 .flags = MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_ESTIMATED},
-	{.name = "linecache", .module = "linecache", .function = "clearcache", .dict = "cache",
-	 .kind = MEMSHED_KIND_FILE, .flags = MEMSHED_CACHE_ESTIMATED},
+    {.name = "gc",
+     .module = "gc",
+     .function = "collect",
+     .kind = MEMSHED_KIND_OTHER,
+     .flags = MEMSHED_CACHE_MANUAL},
+    {.name = "re",
+     .module = "re",
+     .function = "purge",
+     .dict = "_cache",
+     .kind = MEMSHED_KIND_CODE,
+     .flags = MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_ESTIMATED},
+    {.name = "linecache",
+     .module = "linecache",
+     .function = "clearcache",
+     .dict = "cache",
+     .kind = MEMSHED_KIND_FILE,
+     .flags = MEMSHED_CACHE_ESTIMATED},
 };
 
 /* The dict that holds it; NULL without an exception. */
@@ -51,16 +62,21 @@ static int count(void *ctx, struct memshed_usage *usage)
 		return self->dict ? -ENOENT : 0;
 	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
 	usage->entries = (uint64_t)PyDict_Size(dict);
-	if (PyDict_Size(dict) != self->weighed_entries && ms_py_round_has_time()) {
-		self->weighed_entries = PyDict_Size(dict);
-		self->entry_bytes = ms_py_size_dict_average(dict);
+	if (PyDict_Size(dict) != self->sampled_entries) {
+		self->sampled_entries = PyDict_Size(dict);
+		ms_py_sample_restart(&self->sample);
 	}
+	if (usage->entries && ms_py_round_has_time() &&
+	    !ms_py_sample_is_complete(&self->sample, self->sampled_entries))
+		ms_py_sample_dict(&self->sample, dict);
 	if (usage->entries)
-		usage->bytes = (uint64_t)(ms_py_size_shallow(dict) + self->entry_bytes * (double)usage->entries);
+		usage->bytes = (uint64_t)(ms_py_size_shallow(dict) +
+					  ms_py_sample_average(&self->sample) * (double)usage->entries);
 	return 0;
 }
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	struct builtin *self = ctx;
 	PyObject *module = ms_py_imported(self->module);
@@ -93,13 +109,13 @@ static void abandon(struct ms_py_row *row)
 static void adopt(struct builtin *self)
 {
 	struct memshed_cache_options options = {
-		.size = sizeof(options),
-		.name = self->name,
-		.kind = self->kind,
-		.flags = self->flags,
-		.shrink = shrink,
-		.count = count,
-		.ctx = self,
+	    .size = sizeof(options),
+	    .name = self->name,
+	    .kind = self->kind,
+	    .flags = self->flags,
+	    .shrink = shrink,
+	    .count = count,
+	    .ctx = self,
 	};
 
 	if (memshed_register(&options, &self->row.cache) < 0)

@@ -109,7 +109,8 @@ static uint64_t fallen(uint64_t before, uint64_t after)
 	return before > after ? before - after : 0;
 }
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	struct cache *self = ctx;
 	uint64_t bytes_before = 0, bytes_after = 0, entries_before = 0, entries_after = 0;
@@ -173,10 +174,8 @@ static PyObject *unregister(PyObject *object, PyObject *unused)
 	self->row.cache = NULL;
 	ms_py_row_unlink(&self->row);
 	/* A callback that runs needs the GIL to come back. */
-	Py_BEGIN_ALLOW_THREADS
-	memshed_unregister(handle);
-	Py_END_ALLOW_THREADS
-	drop_callables(self);
+	Py_BEGIN_ALLOW_THREADS memshed_unregister(handle);
+	Py_END_ALLOW_THREADS drop_callables(self);
 	Py_DECREF(object);
 	Py_RETURN_NONE;
 }
@@ -240,41 +239,42 @@ static PyObject *represent(PyObject *object)
 {
 	struct cache *self = (struct cache *)object;
 
-	return PyUnicode_FromFormat("<memshed.Cache %R%s>", self->name, self->row.cache ? "" : " (unregistered)");
+	return PyUnicode_FromFormat("<memshed.Cache %R%s>", self->name,
+				    self->row.cache ? "" : " (unregistered)");
 }
 
 static PyMethodDef methods[] = {
-	{"unregister", unregister, METH_NOARGS,
-	 "unregister()\n\nForget the cache. Waits for a callback of it that runs, unless called from one."},
-	{"charge", charge, METH_VARARGS, "charge(bytes, entries=1)\n\nSay that the cache grew."},
-	{"uncharge", uncharge, METH_VARARGS, "uncharge(bytes, entries=1)\n\nSay that the cache shrank."},
-	{"hit", hit, METH_VARARGS, "hit(n=1)"},
-	{"miss", miss, METH_VARARGS, "miss(n=1)"},
-	{"evict", evict, METH_VARARGS, "evict(n=1)"},
-	{0},
+    {"unregister", unregister, METH_NOARGS,
+     "unregister()\n\nForget the cache. Waits for a callback of it that runs, unless called from one."},
+    {"charge", charge, METH_VARARGS, "charge(bytes, entries=1)\n\nSay that the cache grew."},
+    {"uncharge", uncharge, METH_VARARGS, "uncharge(bytes, entries=1)\n\nSay that the cache shrank."},
+    {"hit", hit, METH_VARARGS, "hit(n=1)"},
+    {"miss", miss, METH_VARARGS, "miss(n=1)"},
+    {"evict", evict, METH_VARARGS, "evict(n=1)"},
+    {0},
 };
 
 static PyGetSetDef attributes[] = {
-	{"name", get_name, NULL, "The name it was registered with.", NULL},
-	{0},
+    {"name", get_name, NULL, "The name it was registered with.", NULL},
+    {0},
 };
 
 static char doc[] = "A cache made known with memshed.register().";
 
 static PyType_Slot slots[] = {
-	{Py_tp_dealloc, (void *)dealloc},
-	{Py_tp_repr, (void *)represent},
-	{Py_tp_methods, methods},
-	{Py_tp_getset, attributes},
-	{Py_tp_doc, doc},
-	{0, NULL},
+    {Py_tp_dealloc, (void *)dealloc},
+    {Py_tp_repr, (void *)represent},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, attributes},
+    {Py_tp_doc, doc},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {
-	.name = "memshed.Cache",
-	.basicsize = sizeof(struct cache),
-	.flags = Py_TPFLAGS_DEFAULT,
-	.slots = slots,
+    .name = "memshed.Cache",
+    .basicsize = sizeof(struct cache),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = slots,
 };
 
 int ms_py_cache_init(PyObject *module)
@@ -353,12 +353,12 @@ static PyObject *enrol(struct cache *self, struct memshed_cache_options *options
 		options->clear = clear;
 	if (self->size || self->entries)
 		options->count = count;
-	Py_BEGIN_ALLOW_THREADS
-	err = memshed_register(options, &handle);
-	Py_END_ALLOW_THREADS
-	if (err < 0) {
+	Py_BEGIN_ALLOW_THREADS err = memshed_register(options, &handle);
+	Py_END_ALLOW_THREADS if (err < 0)
+	{
 		PyErr_Format(err == -EINVAL ? PyExc_ValueError : PyExc_OSError, "memshed.register: %s",
-			     err == -EINVAL ? "empty name, or priority not within -1000 to 1000" : strerror(-err));
+			     err == -EINVAL ? "empty name, or priority not within -1000 to 1000"
+					    : strerror(-err));
 		Py_DECREF(&self->ob_base);
 		return NULL;
 	}
@@ -378,9 +378,9 @@ PyObject *ms_py_cache_register(PyObject *module, PyObject *args)
 	struct cache *self;
 
 	(void)module;
-	if (!PyArg_ParseTuple(args, "UOOOOsiKIOI:register", &name, &callables[0], &callables[1], &callables[2],
-			      &callables[3], &kind, &options.priority, &cost_us, &options.flags, &file,
-			      &options.source_line))
+	if (!PyArg_ParseTuple(args, "UOOOOsiKIOI:register", &name, &callables[0], &callables[1],
+			      &callables[2], &callables[3], &kind, &options.priority, &cost_us,
+			      &options.flags, &file, &options.source_line))
 		return NULL;
 	options.kind = find_kind(kind);
 	name_bytes = ms_py_utf8(name);

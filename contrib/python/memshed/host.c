@@ -34,19 +34,20 @@
 #include "util/clock.h"
 
 enum {
-	ROUND_BUDGET_NS = 5000000,   /* the interpreter's own switch interval */
-	THREAD_END_PATIENCE_US = 2000,
+	ROUND_BUDGET_NS = 5000000, /* the interpreter's own switch interval */
+	THREAD_END_PATIENCE_US = 50000,
 	THREAD_END_STEP_US = 50,
 	BREATH_US = 50,
 };
 
 static struct {
-	_Atomic pid_t owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
+	_Atomic pid_t
+	    owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
 	int (*is_finalizing)(void);
-	bool hooked;             /* atexit and fork know us */
-	bool wanted;             /* the agent shall run */
-	bool paused;             /* stopped for a fork */
-	int agent_threads;       /* what memshed_start() added */
+	bool hooked;       /* atexit and fork know us */
+	bool wanted;       /* the agent shall run */
+	bool paused;       /* stopped for a fork */
+	int agent_threads; /* what memshed_start() added */
 	unsigned long main_thread;
 	uint64_t cycle;
 	uint64_t round_end_ns;
@@ -104,8 +105,7 @@ void ms_py_host_breathe(void)
 {
 	const struct timespec breath = {.tv_nsec = BREATH_US * 1000};
 
-	Py_BEGIN_ALLOW_THREADS
-	nanosleep(&breath, NULL);
+	Py_BEGIN_ALLOW_THREADS nanosleep(&breath, NULL);
 	Py_END_ALLOW_THREADS
 }
 
@@ -166,23 +166,20 @@ static int count_threads(void)
 static int start_agent(void)
 {
 	const struct memshed_agent_options options = {
-		.size = sizeof(options),
-		.mode = MEMSHED_AGENT_THREAD,
-		.round_begin = begin_round,
-		.round_end = end_round,
+	    .size = sizeof(options),
+	    .mode = MEMSHED_AGENT_THREAD,
+	    .round_begin = begin_round,
+	    .round_end = end_round,
 	};
 	int before = count_threads(), err;
 
 	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
-	Py_BEGIN_ALLOW_THREADS
-	err = memshed_start(&options);
-	Py_END_ALLOW_THREADS
-	if (!err)
-		host.agent_threads = count_threads() - before;
+	Py_BEGIN_ALLOW_THREADS err = memshed_start(&options);
+	Py_END_ALLOW_THREADS if (!err) host.agent_threads = count_threads() - before;
 	return err;
 }
 
-/* Joined threads are counted by the kernel for a moment longer. */
+/* Threads that have ended are counted by the kernel for a moment longer. */
 static void await_thread_end(int threads_before)
 {
 	const struct timespec step = {.tv_nsec = THREAD_END_STEP_US * 1000};
@@ -198,8 +195,7 @@ static void stop_agent(bool wait_for_kernel)
 {
 	int before = wait_for_kernel ? count_threads() : 0;
 
-	Py_BEGIN_ALLOW_THREADS
-	memshed_stop();
+	Py_BEGIN_ALLOW_THREADS memshed_stop();
 	if (wait_for_kernel)
 		await_thread_end(before);
 	Py_END_ALLOW_THREADS
@@ -256,10 +252,10 @@ static PyObject *at_exit(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef hooks[] = {
-	{"_before_fork", before_fork, METH_NOARGS, NULL},
-	{"_after_in_parent", after_in_parent, METH_NOARGS, NULL},
-	{"_after_in_child", after_in_child, METH_NOARGS, NULL},
-	{"_at_exit", at_exit, METH_NOARGS, NULL},
+    {"_before_fork", before_fork, METH_NOARGS, NULL},
+    {"_after_in_parent", after_in_parent, METH_NOARGS, NULL},
+    {"_after_in_child", after_in_child, METH_NOARGS, NULL},
+    {"_at_exit", at_exit, METH_NOARGS, NULL},
 };
 
 static int hook_fork(void)
@@ -271,9 +267,9 @@ static int hook_fork(void)
 	PyObject *parent MS_PY_REF = PyCFunction_New(&hooks[1], NULL);
 	PyObject *child MS_PY_REF = PyCFunction_New(&hooks[2], NULL);
 	PyObject *names MS_PY_REF = enrol && before && parent && child
-					    ? Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent", parent,
-							    "after_in_child", child)
-					    : NULL;
+					? Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent",
+							parent, "after_in_child", child)
+					: NULL;
 	PyObject *done MS_PY_REF = names && none ? PyObject_Call(enrol, none, names) : NULL;
 
 	return done ? 0 : -1;
@@ -284,7 +280,7 @@ static int hook_exit(void)
 	PyObject *atexit MS_PY_REF = PyImport_ImportModule("atexit");
 	PyObject *function MS_PY_REF = PyCFunction_New(&hooks[3], NULL);
 	PyObject *done MS_PY_REF =
-		atexit && function ? PyObject_CallMethod(atexit, "register", "O", function) : NULL;
+	    atexit && function ? PyObject_CallMethod(atexit, "register", "O", function) : NULL;
 
 	return done ? 0 : -1;
 }
@@ -315,10 +311,8 @@ int ms_py_host_stop(void)
 	int err;
 
 	host.wanted = false;
-	Py_BEGIN_ALLOW_THREADS
-	err = memshed_stop();
-	Py_END_ALLOW_THREADS
-	return err;
+	Py_BEGIN_ALLOW_THREADS err = memshed_stop();
+	Py_END_ALLOW_THREADS return err;
 }
 
 bool ms_py_host_is_started(void)

@@ -36,8 +36,8 @@ enum {
 	FIRST_NEWBORN = 64,
 	BATCH_ENTRIES = 512,
 	BATCH_NS = 2000000,
-	CLEAR_AT_ONCE = 32768,  /* entries that cache_clear() drops without a pause worth avoiding */
-	LINK_BYTES = 144,       /* of a bounded cache: link, and its part of the dict */
+	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
+	LINK_BYTES = 144,      /* of a bounded cache: link, and its part of the dict */
 	DEADLINE_MARGIN_NS = 20000000,
 };
 
@@ -50,14 +50,14 @@ struct newborn {
 struct lru {
 	struct ms_py_row row; /* first: found from it */
 	PyObject *reference;
-	PyObject *dict;       /* borrowed, there as long as the wrapper; unbounded ones only */
-	uint64_t cycle;       /* when it was counted last */
-	bool dirty;           /* shrunk since */
+	PyObject *dict;                     /* borrowed, there as long as the wrapper; unbounded ones only */
+	uint64_t cycle;                     /* when it was counted last */
+	bool dirty;                         /* shrunk since */
 	int64_t hits_before, misses_before; /* from before the last clearing */
 	int64_t hits, misses, entries;      /* as it said last */
-	int64_t sized_entries;              /* how many there were when entry_bytes was found */
-	double entry_bytes;
-	Py_ssize_t cursor;    /* where in the dict the oldest entry is, while its length is left_length */
+	int64_t sampled_entries;            /* how many there were when the sample was begun */
+	struct ms_py_sample sample;
+	Py_ssize_t cursor; /* where in the dict the oldest entry is, while its length is left_length */
 	Py_ssize_t left_length;
 };
 
@@ -70,11 +70,11 @@ static struct {
 	struct newborn *newborn;
 	size_t newborn_count, newborn_room, newborn_at;
 	size_t rows;
-	PyObject *module_dict;  /* functools.__dict__ */
+	PyObject *module_dict; /* functools.__dict__ */
 	PyObject *wrapper_type;
 	PyObject *cache_info, *cache_clear; /* of the type: an instance may carry others of that name */
 	PyObject *function_type;
-	bool needs_anchors;     /* wrappers have no weak references (3.8) */
+	bool needs_anchors; /* wrappers have no weak references (3.8) */
 } lru;
 
 /* ---- birth ---- */
@@ -249,7 +249,8 @@ static PyObject *exchange_in_code(PyObject *code, int depth)
 	PyObject *none MS_PY_REF = PyTuple_New(0);
 	PyObject *new_names MS_PY_REF = NULL, *new_consts MS_PY_REF = NULL, *changes MS_PY_REF = NULL;
 
-	if (!names || !consts || !replace || !none || !PyTuple_Check(names) || !PyTuple_Check(consts) || depth > 2)
+	if (!names || !consts || !replace || !none || !PyTuple_Check(names) || !PyTuple_Check(consts) ||
+	    depth > 2)
 		return NULL;
 	new_names = exchange_name(names);
 	new_consts = exchange_in_consts(consts, Py_TYPE(code), depth);
@@ -377,25 +378,30 @@ static double fixed_bytes(const struct lru *self)
 
 static uint64_t bytes_now(const struct lru *self)
 {
-	return self->entries ? (uint64_t)(fixed_bytes(self) + (double)self->entries * self->entry_bytes) : 0;
+	double entries_bytes = (double)self->entries * ms_py_sample_average(&self->sample);
+
+	return self->entries ? (uint64_t)(fixed_bytes(self) + entries_bytes) : 0;
 }
 
-/* Entries are weighed again when there are an eighth more or fewer than when they last were. */
+/* A sample is begun again when there are an eighth more or fewer entries than when it last was. */
 static void weigh(struct lru *self, PyObject *wrapper, bool must)
 {
-	int64_t change = self->entries - self->sized_entries;
-	double bytes;
+	int64_t change = llabs(self->entries - self->sampled_entries);
 
-	if (!self->entries || llabs(change) * 8 < self->sized_entries ||
-	    (self->entry_bytes > 0 && llabs(change) < 4))
+	if (!self->entries)
 		return;
-	if (!must && !ms_py_round_has_time()) {
-		ms_py_round_leave();
-		return;
+	if (!self->sampled_entries || (change * 8 >= self->sampled_entries && change >= 4)) {
+		ms_py_sample_restart(&self->sample);
+		self->sampled_entries = self->entries;
 	}
-	bytes = self->dict ? ms_py_size_dict_average(self->dict) : ms_py_size_links_average(wrapper, self->entries);
-	self->entry_bytes = bytes;
-	self->sized_entries = self->entries;
+	if (ms_py_sample_is_complete(&self->sample, self->entries))
+		return;
+	if (!must && !ms_py_round_has_time())
+		ms_py_round_leave();
+	else if (self->dict)
+		ms_py_sample_dict(&self->sample, self->dict);
+	else
+		ms_py_sample_links(&self->sample, wrapper, self->entries);
 }
 
 /* ---- callbacks ---- */
@@ -435,7 +441,8 @@ static int count(void *ctx, struct memshed_usage *usage)
 	weigh(self, wrapper, self->dirty);
 	self->dirty = false;
 	self->cycle = ms_py_round_cycle();
-	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_MISSES;
+	usage->fields =
+	    MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_MISSES;
 	usage->bytes = bytes_now(self);
 	usage->entries = (uint64_t)self->entries;
 	usage->hits = (uint64_t)(self->hits_before + self->hits);
@@ -536,8 +543,8 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, uint64_t end_ns)
 	return popped;
 }
 
-static enum memshed_status drop_all(struct lru *self, PyObject *wrapper, const struct memshed_request *request,
-				    struct memshed_result *result)
+static enum memshed_status drop_all(struct lru *self, PyObject *wrapper,
+				    const struct memshed_request *request, struct memshed_result *result)
 {
 	result->freed_bytes = bytes_now(self);
 	result->freed_entries = (uint64_t)self->entries;
@@ -549,14 +556,14 @@ static enum memshed_status drop_all(struct lru *self, PyObject *wrapper, const s
 	return MEMSHED_DONE;
 }
 
-static enum memshed_status drop_oldest(struct lru *self, uint64_t wanted, const struct memshed_request *request,
-				       struct memshed_result *result)
+static enum memshed_status drop_oldest(struct lru *self, uint64_t wanted,
+				       const struct memshed_request *request, struct memshed_result *result)
 {
 	uint64_t popped = pop_oldest(self, wanted, request->deadline_ns - DEADLINE_MARGIN_NS);
 
 	self->entries -= (int64_t)popped < self->entries ? (int64_t)popped : self->entries;
 	result->freed_entries = result->scanned_entries = popped;
-	result->freed_bytes = (uint64_t)((double)popped * self->entry_bytes);
+	result->freed_bytes = (uint64_t)((double)popped * ms_py_sample_average(&self->sample));
 	if (!popped)
 		return MEMSHED_EMPTY;
 	return popped < wanted ? MEMSHED_PARTIAL : MEMSHED_DONE;
@@ -569,7 +576,7 @@ static enum memshed_status shrink_unbounded(void *ctx, const struct memshed_requ
 	PyObject *wrapper MS_PY_REF = NULL;
 	int there = dereference(self->reference, &wrapper);
 	struct info info;
-	double wanted;
+	double wanted, each;
 
 	if (there <= 0)
 		return there ? MEMSHED_BUSY : MEMSHED_EMPTY;
@@ -580,7 +587,8 @@ static enum memshed_status shrink_unbounded(void *ctx, const struct memshed_requ
 		if (!self->entries)
 			return MEMSHED_EMPTY;
 	}
-	wanted = self->entry_bytes > 0 ? (double)request->target_bytes / self->entry_bytes + 1 : 0;
+	each = ms_py_sample_average(&self->sample);
+	wanted = each > 0 ? (double)request->target_bytes / each + 1 : 0;
 	if (request->level != MEMSHED_LEVEL_TRIM || !request->target_bytes || !self->dict || wanted <= 0 ||
 	    wanted * 8 >= (double)self->entries * 7)
 		return drop_all(self, wrapper, request, result);
@@ -636,14 +644,14 @@ static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info
 	PyObject *name MS_PY_REF = name_of(wrapper);
 	PyObject *file MS_PY_REF = source_of(wrapper, &line);
 	struct memshed_cache_options options = {
-		.size = sizeof(options),
-		.name = name ? PyBytes_AsString(name) : "<unnamed>",
-		.kind = MEMSHED_KIND_MEMO,
-		.flags = MEMSHED_CACHE_ESTIMATED,
-		.count = count,
-		.ctx = self,
-		.source_file = file ? ms_py_cut_path(PyBytes_AsString(file)) : NULL,
-		.source_line = line,
+	    .size = sizeof(options),
+	    .name = name ? PyBytes_AsString(name) : "<unnamed>",
+	    .kind = MEMSHED_KIND_MEMO,
+	    .flags = MEMSHED_CACHE_ESTIMATED,
+	    .count = count,
+	    .ctx = self,
+	    .source_file = file ? ms_py_cut_path(PyBytes_AsString(file)) : NULL,
+	    .source_line = line,
 	};
 	int err;
 

@@ -2,7 +2,8 @@
 /*
  * size.c - about how many bytes would come back if an entry were dropped.
  *
- * Each entry is walked as a graph of its own, breadth first, at most NODES objects. For every object
+ * Each entry is walked as a graph of its own, breadth first, at most NODES objects; of a larger one the
+ * part that was not entered is taken to be as large as the part that was, level for level. For every object
  * found the references to it from within the graph are counted; the share of its reference count that
  * they make up is the share of the object that belongs to the entry, so that what the program (or
  * another entry) holds as well is counted in part or, like small integers and interned names, not at
@@ -22,19 +23,20 @@
 #include "util/clock.h"
 
 enum {
-	NODES = 1024,
-	SLOTS = 4096,       /* a power of two, several times NODES */
+	NODES = 16384,
+	SLOTS = 65536, /* a power of two, several times NODES */
 	WIDE = 64,
 	SAMPLE = 48,        /* entries of a cache that are walked */
 	LINKS_MAX = 200000, /* objects looked at to find a bounded cache's entries */
-	WALK_BUDGET_NS = 2000000,
+	SLICE_NS = 3000000,
+	EARLIER_WEIGHT = 8, /* what an earlier sample counts for, in entries */
 	GC_HEADER_BYTES = 16,
 	ALIGNMENT = 16,
 };
 
 /* A count this high marks an object that is never freed (3.12 and later; the bits above the mask are
  * flags there). */
-#define COUNT_MASK UINT64_C(0xffffffffffff)
+#define COUNT_MASK     UINT64_C(0xffffffffffff)
 #define COUNT_IMMORTAL (UINT64_C(1) << 30)
 
 struct node {
@@ -50,9 +52,10 @@ static struct {
 	uint16_t slots[SLOTS]; /* index into nodes, plus one */
 	unsigned count;
 	unsigned parent;
-	double scale;    /* of the objects being pushed */
+	unsigned containers, entered; /* of the nodes: that may hold others; whose referents were looked at */
+	double scale;                 /* of the objects being pushed */
 	bool full;
-	bool busy;       /* a destructor may ask in the middle of a walk: it gets 0 */
+	bool busy; /* a destructor may ask in the middle of a walk: it gets 0 */
 } walk;
 
 static struct {
@@ -60,9 +63,9 @@ static struct {
 	PyObject *object_sizeof;
 	PyObject *method_descriptor; /* the type of object_sizeof */
 	PyObject *get_referents;
-	PyObject *opaque[8];         /* types that are not entered */
+	PyObject *opaque[8]; /* types that are not entered */
 	unsigned opaque_count;
-	bool reads_slots;            /* tp_traverse of static types can be had (3.10) */
+	bool reads_slots; /* tp_traverse of static types can be had (3.10) */
 } size;
 
 static void add_opaque(PyObject *object)
@@ -167,9 +170,10 @@ static void push(PyObject *object, double edges)
 		return;
 	}
 	Py_INCREF(object);
-	walk.nodes[walk.count] = (struct node){
-		.object = object, .scale = walk.scale, .edges = edges, .parent = walk.parent};
+	walk.nodes[walk.count] =
+	    (struct node){.object = object, .scale = walk.scale, .edges = edges, .parent = walk.parent};
 	walk.slots[slot] = (uint16_t)++walk.count;
+	walk.containers += (PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC) != 0;
 }
 
 static int visit(PyObject *object, void *unused)
@@ -187,7 +191,8 @@ static void push_wide(PyObject *object, Py_ssize_t length, PyObject *(*item)(PyO
 	if (length > WIDE)
 		walk.scale *= (double)length / WIDE;
 	for (Py_ssize_t i = 0; i < taken && !walk.full; i++)
-		push(item(object, length > WIDE ? (Py_ssize_t)((double)i * (double)length / WIDE) : i), walk.scale);
+		push(item(object, length > WIDE ? (Py_ssize_t)((double)i * (double)length / WIDE) : i),
+		     walk.scale);
 	walk.scale = scale;
 }
 
@@ -236,6 +241,7 @@ static void push_children(PyObject *object)
 
 	if (!(PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC))
 		return;
+	walk.entered++;
 	if (PyList_CheckExact(object)) {
 		push_wide(object, PyList_Size(object), PyList_GetItem);
 	} else if (PyTuple_CheckExact(object)) {
@@ -275,13 +281,18 @@ static double add_up(void)
 		if (node->share > 0.001)
 			total += node->share * node->scale * ms_py_size_shallow(node->object);
 	}
-	return total;
+	return walk.full && walk.entered ? total * walk.containers / walk.entered : total;
 }
 
 /* What the last references end may run anything, another walk's beginning included. */
 static void finish(void)
 {
-	memset(walk.slots, 0, sizeof(walk.slots));
+	if (walk.count * 8 > SLOTS)
+		memset(walk.slots, 0, sizeof(walk.slots));
+	else
+		for (unsigned i = walk.count; i > 0;
+		     i--) /* last in, first out: each is found where it was put */
+			walk.slots[slot_of(walk.nodes[i - 1].object)] = 0;
 	while (walk.count)
 		Py_DECREF(walk.nodes[--walk.count].object);
 	walk.busy = false;
@@ -295,6 +306,7 @@ double ms_py_size_entry(const struct ms_py_entry *entry)
 		return 0;
 	walk.busy = true;
 	walk.full = false;
+	walk.containers = walk.entered = 0;
 	walk.scale = 1;
 	walk.parent = NODES;
 	for (unsigned i = 0; i < MS_PY_SIZE_ROOTS; i++)
@@ -309,7 +321,26 @@ double ms_py_size_entry(const struct ms_py_entry *entry)
 	return total;
 }
 
-/* ---- averages ---- */
+/* ---- samples ---- */
+
+void ms_py_sample_restart(struct ms_py_sample *sample)
+{
+	double average = ms_py_sample_average(sample);
+
+	sample->weight = sample->weight > EARLIER_WEIGHT ? EARLIER_WEIGHT : sample->weight;
+	sample->total_bytes = average * sample->weight;
+	sample->done = 0;
+}
+
+bool ms_py_sample_is_complete(const struct ms_py_sample *sample, Py_ssize_t entries)
+{
+	return sample->done >= SAMPLE || sample->done >= (size_t)entries;
+}
+
+double ms_py_sample_average(const struct ms_py_sample *sample)
+{
+	return sample->weight > 0 ? sample->total_bytes / sample->weight : 0;
+}
 
 /* Entries in an order whose every beginning is spread evenly, since time may run out anywhere. */
 static unsigned spread(unsigned i, unsigned count)
@@ -317,15 +348,22 @@ static unsigned spread(unsigned i, unsigned count)
 	return (unsigned)((i * UINT64_C(0x9e3779b1) & UINT32_MAX) * count >> 32);
 }
 
-static double average(const struct ms_py_entry *entries, unsigned count)
+/* At least one entry, so that every slice gets on. */
+static void go_on(struct ms_py_sample *sample, const struct ms_py_entry *entries, unsigned count)
 {
-	uint64_t end_ns = ms_clock_ns() + WALK_BUDGET_NS;
-	double total = 0;
-	unsigned done = 0;
+	uint64_t end_ns = ms_clock_ns() + SLICE_NS;
 
-	for (; done < count && (!done || ms_clock_ns() < end_ns); done++)
-		total += ms_py_size_entry(&entries[count == SAMPLE ? spread(done, count) : done]);
-	return done ? total / done : 0;
+	if (!count)
+		sample->done = SAMPLE;
+	while (sample->done < count) {
+		unsigned which = count == SAMPLE ? spread(sample->done, count) : sample->done;
+
+		sample->total_bytes += ms_py_size_entry(&entries[which]);
+		sample->weight++;
+		sample->done++;
+		if (ms_clock_ns() >= end_ns)
+			break;
+	}
 }
 
 static void drop(struct ms_py_entry *entries, unsigned count)
@@ -335,13 +373,12 @@ static void drop(struct ms_py_entry *entries, unsigned count)
 			Py_XDECREF(entries[i].roots[j]);
 }
 
-double ms_py_size_dict_average(PyObject *dict)
+void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict)
 {
 	struct ms_py_entry entries[SAMPLE] = {0};
 	Py_ssize_t length = PyDict_Size(dict), at = 0;
 	PyObject *key, *value;
 	unsigned count = 0;
-	double bytes;
 
 	for (unsigned i = 0; i < SAMPLE && i < (unsigned long)length; i++) {
 		/* A position is an index into the table's entries; one in a gap finds the next entry. */
@@ -354,9 +391,8 @@ double ms_py_size_dict_average(PyObject *dict)
 		/* The reference taken here is one that is known, too. */
 		entries[count++] = (struct ms_py_entry){.roots = {key, value}, .edges = {2, 2}};
 	}
-	bytes = average(entries, count);
+	go_on(sample, entries, count);
 	drop(entries, count);
-	return bytes;
 }
 
 /* Picks entries out of what a bounded wrapper shows: a key and a result for each, oldest first. */
@@ -400,12 +436,11 @@ static int pick(PyObject *object, void *arg)
 	return 0;
 }
 
-double ms_py_size_links_average(PyObject *wrapper, Py_ssize_t entries)
+void ms_py_sample_links(struct ms_py_sample *sample, PyObject *wrapper, Py_ssize_t entries)
 {
 	struct picker picker = {.wrapper_type = (PyObject *)Py_TYPE(wrapper)};
 	traverseproc traverse = traverse_of(wrapper);
 	PyObject *list MS_PY_REF = NULL;
-	double bytes;
 
 	picker.limit = entries * 2 < LINKS_MAX ? entries * 2 : LINKS_MAX;
 	picker.stride = picker.limit / 2 > SAMPLE ? (picker.limit / 2 + SAMPLE - 1) / SAMPLE : 1;
@@ -422,7 +457,6 @@ double ms_py_size_links_average(PyObject *wrapper, Py_ssize_t entries)
 				picker.entries[i].edges[j]++;
 	}
 	PyErr_Clear();
-	bytes = average(picker.entries, picker.count);
+	go_on(sample, picker.entries, picker.count);
 	drop(picker.entries, SAMPLE);
-	return bytes;
 }
