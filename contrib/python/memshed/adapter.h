@@ -66,15 +66,28 @@ void ms_py_row_link(struct ms_py_row *row);
 void ms_py_row_unlink(struct ms_py_row *row);
 void ms_py_row_reset(void);
 
-/* ---- lru.c: functools.lru_cache ---- */
+/* ---- birth.c: notice each wrapper that functools.lru_cache makes ---- */
+
+struct ms_py_newborn {
+	PyObject *reference; /* weak */
+	uint64_t born_ns;    /* CLOCK_MONOTONIC */
+};
 
 /* @functools: the imported module. Its lru_cache is made to tell of each wrapper, and those that exist
  * are found. 0, or -1, perhaps with an exception set. */
-int ms_py_lru_hook(PyObject *functools);
+int ms_py_birth_hook(PyObject *functools);
 
-/* Give rows to the wrappers that deserve one by now; within the round's time. */
-void ms_py_lru_adopt(void);
+/* Offer the newborn to lru.c; within the round's time. */
+void ms_py_birth_adopt(void);
+void ms_py_birth_reset(void);
 
+/* ---- lru.c: the wrappers that have a row ---- */
+
+int ms_py_lru_types(PyObject *functools, PyObject *lru_cache);
+
+/* Give it a row if it deserves one by now. 1: the reference was taken over (or the wrapper is gone); 0: not
+ * yet; -errno: no more rows can be had. */
+int ms_py_lru_consider(const struct ms_py_newborn *newborn);
 void ms_py_lru_reset(void);
 
 /* ---- anchor.c: weak references where the interpreter has none (3.8) ---- */
@@ -84,10 +97,11 @@ int ms_py_anchor_init(void);
 /* An object that answers calls as @answers does; and the reference that is empty once it is gone. */
 PyObject *ms_py_anchor_new(PyObject *answers, PyObject **ret_reference);
 void ms_py_anchor_bind(PyObject *reference, PyObject *target);
-bool ms_py_anchor_check(PyObject *reference);
 
-/* 1 with *ret_target borrowed; 0 it is gone; -1 it is there, but must not be touched now. */
-int ms_py_anchor_get(PyObject *reference, PyObject **ret_target);
+/* Of a reference of either kind: 1 with a strong reference in *ret_object; 0 it is gone; -1 it is there, but
+ * must not be touched now. */
+int ms_py_weak_get(PyObject *reference, PyObject **ret_object);
+bool ms_py_weak_is_dead(PyObject *reference);
 
 /* ---- finder.c: notice the import of functools ---- */
 

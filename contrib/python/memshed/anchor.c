@@ -126,12 +126,12 @@ void ms_py_anchor_bind(PyObject *reference, PyObject *target)
 	((struct reference *)reference)->target = target;
 }
 
-bool ms_py_anchor_check(PyObject *reference)
+static bool is_anchored(PyObject *reference)
 {
 	return Py_TYPE(reference) == reference_type;
 }
 
-int ms_py_anchor_get(PyObject *reference, PyObject **ret_target)
+static int get_anchored(PyObject *reference, PyObject **ret_target)
 {
 	PyObject *target = ((struct reference *)reference)->target;
 
@@ -142,4 +142,33 @@ int ms_py_anchor_get(PyObject *reference, PyObject **ret_target)
 		return -1;
 	*ret_target = target;
 	return 1;
+}
+
+int ms_py_weak_get(PyObject *reference, PyObject **ret_wrapper)
+{
+	PyObject *object;
+	int there = 1;
+
+	if (is_anchored(reference))
+		there = get_anchored(reference, &object);
+	else
+		object = PyWeakref_GetObject(reference);
+	if (there <= 0)
+		return there;
+	if (!object || object == Py_None) {
+		PyErr_Clear();
+		return 0;
+	}
+	Py_INCREF(object);
+	*ret_wrapper = object;
+	return 1;
+}
+
+bool ms_py_weak_is_dead(PyObject *reference)
+{
+	PyObject *object;
+
+	if (is_anchored(reference))
+		return get_anchored(reference, &object) == 0;
+	return PyWeakref_GetObject(reference) == Py_None;
 }

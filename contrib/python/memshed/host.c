@@ -15,7 +15,8 @@
  *
  * From 3.12 on os.fork() warns when the process has a second thread, and the agent is one that the
  * program does not know of. There the main thread stops the agent before a fork and starts it again
- * after; in the parent by a pending call, since some versions count threads after after_in_parent().
+ * after; in the parent by a pending call that takes effect in the frame that called os.fork(), since some
+ * versions count threads after all after_in_parent hooks.
  *
  * Without the GIL: owner_pid and finalizing are read, both atomics of their own.
  */
@@ -38,6 +39,7 @@ enum {
 	THREAD_END_PATIENCE_US = 50000,
 	THREAD_END_STEP_US = 50,
 	BREATH_US = 50,
+	RESUME_PATIENCE = 10000,
 };
 
 static struct {
@@ -47,6 +49,8 @@ static struct {
 	bool hooked;       /* atexit and fork know us */
 	bool wanted;       /* the agent shall run */
 	bool paused;       /* stopped for a fork */
+	PyObject *forker;  /* the frame that called os.fork() */
+	unsigned patience; /* how often resume() may still be put off */
 	int agent_threads; /* what memshed_start() added */
 	unsigned long main_thread;
 	uint64_t cycle;
@@ -125,7 +129,7 @@ static int begin_round(void *ctx)
 	host.left_over = false;
 	host.round_end_ns = ms_clock_ns() + ROUND_BUDGET_NS;
 	ms_py_builtin_adopt();
-	ms_py_lru_adopt();
+	ms_py_birth_adopt();
 	return 0;
 }
 
@@ -201,13 +205,43 @@ static void stop_agent(bool wait_for_kernel)
 	Py_END_ALLOW_THREADS
 }
 
+/* Does the main thread still run the fork hooks of others? Their frames stand below the forking one. */
+static bool is_in_fork(void)
+{
+	PyObject *frame = (PyObject *)PyEval_GetFrame();
+
+	if (!host.forker || frame == host.forker)
+		return false;
+	Py_XINCREF(frame);
+	while (frame && frame != host.forker) {
+		PyObject *outer = ms_py_attribute(frame, "f_back");
+
+		Py_DECREF(frame);
+		frame = outer;
+		if (frame == Py_None)
+			Py_CLEAR(frame);
+	}
+	Py_XDECREF(frame);
+	return frame != NULL;
+}
+
+static void start_again(void)
+{
+	Py_CLEAR(host.forker);
+	if (host.paused && host.wanted)
+		start_agent();
+	host.paused = false;
+}
+
+/* A pending call. */
 static int resume(void *unused)
 {
-	(void)unused;
-	if (host.paused && host.wanted) {
-		host.paused = false;
-		start_agent();
+	if (host.paused && host.patience && is_in_fork()) {
+		host.patience--;
+		if (Py_AddPendingCall(resume, unused) == 0)
+			return 0;
 	}
+	start_again();
 	return 0;
 }
 
@@ -218,6 +252,10 @@ static PyObject *before_fork(PyObject *self, PyObject *unused)
 	if (host.wanted && !agent_state && PyThread_get_thread_ident() == host.main_thread &&
 	    ms_py_host_version() >= 0x030c0000) {
 		host.paused = true;
+		host.patience = RESUME_PATIENCE;
+		Py_XDECREF(host.forker);
+		host.forker = (PyObject *)PyEval_GetFrame();
+		Py_XINCREF(host.forker);
 		stop_agent(true);
 	}
 	Py_RETURN_NONE;
@@ -228,7 +266,7 @@ static PyObject *after_in_parent(PyObject *self, PyObject *unused)
 	(void)self;
 	(void)unused;
 	if (host.paused && Py_AddPendingCall(resume, NULL) < 0)
-		resume(NULL);
+		start_again();
 	Py_RETURN_NONE;
 }
 
@@ -238,7 +276,7 @@ static PyObject *after_in_child(PyObject *self, PyObject *unused)
 	(void)unused;
 	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
 	host.main_thread = PyThread_get_thread_ident();
-	resume(NULL);
+	start_again();
 	Py_RETURN_NONE;
 }
 
@@ -323,6 +361,7 @@ bool ms_py_host_is_started(void)
 void ms_py_host_reset(void)
 {
 	host.hooked = host.wanted = host.paused = false;
+	host.forker = NULL;
 }
 
 /* ---- rows ---- */

@@ -2,15 +2,8 @@
 /*
  * lru.c - every functools.lru_cache of the program, without the program's doing.
  *
- * Birth. functools.lru_cache stays the function it was; in its code the one name _lru_cache_wrapper is
- * exchanged for that of make_wrapper(), which calls the class and keeps a weak reference to what comes
- * out. So wrappers, their class, their attributes, error messages and tracebacks are what they were,
- * and a call of a cached function costs what it did.
- *
- * Youth. The newborn wait in an array. Dead ones are swept out when it is full, so that a program that
- * makes wrappers by the million pays for each once. At the beginning of a round those that hold
- * NOTABLE_ENTRIES or are older than YOUTH_NS get a row of the table (adopt()), the small ones only while
- * there are fewer than ROWS_FOR_SMALL.
+ * birth.c hands over the wrappers, by weak references. Each gets a row of the table once it holds
+ * NOTABLE_ENTRIES or is older than YOUTH_NS; the small ones only while there are fewer than ROWS_FOR_SMALL.
  *
  * Death. Nothing is called when a wrapper dies. The next count() finds the reference dead and
  * unregisters its own cache, which the library allows without waiting: nobody ever waits for the
@@ -33,17 +26,11 @@ enum {
 	NOTABLE_ENTRIES = 16,
 	YOUTH_NS = 500000000,
 	ROWS_FOR_SMALL = 4096,
-	FIRST_NEWBORN = 64,
 	BATCH_ENTRIES = 512,
 	BATCH_NS = 2000000,
 	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
 	LINK_BYTES = 144,      /* of a bounded cache: link, and its part of the dict */
 	DEADLINE_MARGIN_NS = 20000000,
-};
-
-struct newborn {
-	PyObject *reference;
-	uint64_t born_ns; /* CLOCK_MONOTONIC */
 };
 
 /* A wrapper with a row. */
@@ -67,200 +54,13 @@ struct info {
 };
 
 static struct {
-	struct newborn *newborn;
-	size_t newborn_count, newborn_room, newborn_at;
 	size_t rows;
-	PyObject *module_dict; /* functools.__dict__ */
 	PyObject *wrapper_type;
 	PyObject *cache_info, *cache_clear; /* of the type: an instance may carry others of that name */
 	PyObject *function_type;
-	bool needs_anchors; /* wrappers have no weak references (3.8) */
 } lru;
 
-/* ---- birth ---- */
-
-/* 1 with a strong reference in *ret_wrapper; 0 it is gone; -1 it must not be touched now. */
-static int dereference(PyObject *reference, PyObject **ret_wrapper)
-{
-	PyObject *object;
-	int there = 1;
-
-	if (ms_py_anchor_check(reference))
-		there = ms_py_anchor_get(reference, &object);
-	else
-		object = PyWeakref_GetObject(reference);
-	if (there <= 0)
-		return there;
-	if (!object || object == Py_None) {
-		PyErr_Clear();
-		return 0;
-	}
-	Py_INCREF(object);
-	*ret_wrapper = object;
-	return 1;
-}
-
-static bool is_dead(PyObject *reference)
-{
-	PyObject *object;
-
-	if (ms_py_anchor_check(reference))
-		return ms_py_anchor_get(reference, &object) == 0;
-	return PyWeakref_GetObject(reference) == Py_None;
-}
-
-static void sweep_newborn(void)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < lru.newborn_count; i++) {
-		if (is_dead(lru.newborn[i].reference))
-			Py_DECREF(lru.newborn[i].reference);
-		else
-			lru.newborn[kept++] = lru.newborn[i];
-	}
-	lru.newborn_count = kept;
-	lru.newborn_at = 0;
-}
-
-static int make_room(void)
-{
-	size_t room = lru.newborn_room ? lru.newborn_room : FIRST_NEWBORN;
-	struct newborn *grown;
-
-	if (lru.newborn_count < lru.newborn_room)
-		return 0;
-	sweep_newborn();
-	while (lru.newborn_count > room / 2)
-		room *= 2;
-	if (room == lru.newborn_room)
-		return 0;
-	grown = realloc(lru.newborn, room * sizeof(*grown));
-	if (!grown)
-		return lru.newborn_count < lru.newborn_room ? 0 : -ENOMEM;
-	lru.newborn = grown;
-	lru.newborn_room = room;
-	return 0;
-}
-
-/* Takes over @reference, which may be NULL. */
-static void welcome(PyObject *reference)
-{
-	if (!reference || make_room() < 0) {
-		PyErr_Clear();
-		Py_XDECREF(reference);
-		return;
-	}
-	lru.newborn[lru.newborn_count++] = (struct newborn){.reference = reference, .born_ns = ms_clock_ns()};
-}
-
-/* As lru_cache itself would call the class, but with an anchor for the class of its cache_info(). */
-static PyObject *make_anchored(PyObject *type, PyObject *args)
-{
-	PyObject *reference MS_PY_REF = NULL, *anchor MS_PY_REF = NULL, *changed MS_PY_REF = NULL;
-	PyObject *wrapper;
-
-	if (PyTuple_Size(args) != 4)
-		return PyObject_CallObject(type, args);
-	anchor = ms_py_anchor_new(PyTuple_GetItem(args, 3), &reference);
-	if (anchor)
-		changed = PyTuple_Pack(4, PyTuple_GetItem(args, 0), PyTuple_GetItem(args, 1),
-				       PyTuple_GetItem(args, 2), anchor);
-	wrapper = changed ? PyObject_CallObject(type, changed) : NULL;
-	if (wrapper && (PyObject *)Py_TYPE(wrapper) == lru.wrapper_type) {
-		ms_py_anchor_bind(reference, wrapper);
-		Py_INCREF(reference);
-		welcome(reference);
-	}
-	return wrapper;
-}
-
-static PyObject *make_wrapper(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-	/* Looked up anew, as lru_cache itself would. */
-	PyObject *type = PyDict_GetItemString(lru.module_dict, "_lru_cache_wrapper");
-	PyObject *wrapper;
-
-	(void)self;
-	if (!type)
-		return PyErr_Format(PyExc_NameError, "name '_lru_cache_wrapper' is not defined");
-	if (lru.needs_anchors && !kwargs)
-		return make_anchored(type, args);
-	wrapper = PyObject_Call(type, args, kwargs);
-	if (wrapper && (PyObject *)Py_TYPE(wrapper) == lru.wrapper_type)
-		welcome(PyWeakref_NewRef(wrapper, NULL));
-	return wrapper;
-}
-
-static PyMethodDef make_wrapper_method = {"_lru_cache_wrapper", (PyCFunction)(void (*)(void))make_wrapper,
-					  METH_VARARGS | METH_KEYWORDS, NULL};
-
-/* ---- the hook ---- */
-
-#define HOOK_NAME "_memshed_lru_cache_wrapper"
-
-/* @names with the one name exchanged, as a new tuple; NULL with an exception. */
-static PyObject *exchange_name(PyObject *names)
-{
-	Py_ssize_t count = PyTuple_Size(names);
-	PyObject *changed = PyTuple_New(count);
-
-	for (Py_ssize_t i = 0; changed && i < count; i++) {
-		PyObject *name = PyTuple_GetItem(names, i);
-
-		if (PyUnicode_CompareWithASCIIString(name, "_lru_cache_wrapper") == 0)
-			name = PyUnicode_InternFromString(HOOK_NAME);
-		else
-			Py_INCREF(name);
-		PyTuple_SetItem(changed, i, name);
-	}
-	return changed;
-}
-
-static PyObject *exchange_in_code(PyObject *code, int depth);
-
-/* @consts with the name exchanged in the code objects among them; a new tuple, or NULL. */
-static PyObject *exchange_in_consts(PyObject *consts, PyTypeObject *code_type, int depth)
-{
-	Py_ssize_t count = PyTuple_Size(consts);
-	PyObject *changed = PyTuple_New(count);
-
-	for (Py_ssize_t i = 0; changed && i < count; i++) {
-		PyObject *item = PyTuple_GetItem(consts, i), *other = NULL;
-
-		if (Py_TYPE(item) == code_type)
-			other = exchange_in_code(item, depth + 1);
-		PyErr_Clear();
-		if (!other) {
-			other = item;
-			Py_INCREF(other);
-		}
-		PyTuple_SetItem(changed, i, other);
-	}
-	return changed;
-}
-
-/* A copy of @code with the name exchanged; NULL, perhaps with an exception. */
-static PyObject *exchange_in_code(PyObject *code, int depth)
-{
-	PyObject *names MS_PY_REF = PyObject_GetAttrString(code, "co_names");
-	PyObject *consts MS_PY_REF = PyObject_GetAttrString(code, "co_consts");
-	PyObject *replace MS_PY_REF = PyObject_GetAttrString(code, "replace");
-	PyObject *none MS_PY_REF = PyTuple_New(0);
-	PyObject *new_names MS_PY_REF = NULL, *new_consts MS_PY_REF = NULL, *changes MS_PY_REF = NULL;
-
-	if (!names || !consts || !replace || !none || !PyTuple_Check(names) || !PyTuple_Check(consts) ||
-	    depth > 2)
-		return NULL;
-	new_names = exchange_name(names);
-	new_consts = exchange_in_consts(consts, Py_TYPE(code), depth);
-	if (!new_names || !new_consts)
-		return NULL;
-	changes = Py_BuildValue("{sOsO}", "co_names", new_names, "co_consts", new_consts);
-	return changes ? PyObject_Call(replace, none, changes) : NULL;
-}
-
-static int keep_types(PyObject *functools, PyObject *lru_cache)
+int ms_py_lru_types(PyObject *functools, PyObject *lru_cache)
 {
 	PyObject *type = PyObject_GetAttrString(functools, "_lru_cache_wrapper");
 
@@ -273,49 +73,7 @@ static int keep_types(PyObject *functools, PyObject *lru_cache)
 	lru.cache_info = PyObject_GetAttrString(type, "cache_info");
 	lru.cache_clear = PyObject_GetAttrString(type, "cache_clear");
 	lru.function_type = (PyObject *)Py_TYPE(lru_cache);
-	Py_XDECREF(lru.module_dict);
-	lru.module_dict = PyModule_GetDict(functools);
-	Py_XINCREF(lru.module_dict);
-	return lru.cache_info && lru.cache_clear && lru.module_dict ? 0 : -1;
-}
-
-/* Wrappers from before the hook are looked for among all objects, once. In 3.8 there is no way to hold
- * them. */
-static int scan(void)
-{
-	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
-	PyObject *objects MS_PY_REF = gc ? PyObject_CallMethod(gc, "get_objects", NULL) : NULL;
-
-	if (!objects)
-		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
-		PyObject *object = PyList_GetItem(objects, i);
-
-		if ((PyObject *)Py_TYPE(object) == lru.wrapper_type)
-			welcome(PyWeakref_NewRef(object, NULL));
-	}
-	return 0;
-}
-
-int ms_py_lru_hook(PyObject *functools)
-{
-	PyObject *lru_cache MS_PY_REF = PyObject_GetAttrString(functools, "lru_cache");
-	PyObject *code MS_PY_REF = lru_cache ? PyObject_GetAttrString(lru_cache, "__code__") : NULL;
-	PyObject *maker MS_PY_REF = PyCFunction_New(&make_wrapper_method, NULL);
-	PyObject *changed MS_PY_REF = NULL;
-
-	if (!code || !maker || keep_types(functools, lru_cache) < 0)
-		return -1;
-	if (PyDict_GetItemString(lru.module_dict, HOOK_NAME))
-		return 0;
-	lru.needs_anchors = ms_py_host_version() < 0x03090000;
-	if (lru.needs_anchors && ms_py_anchor_init() < 0)
-		return -1;
-	changed = exchange_in_code(code, 0);
-	if (!changed || PyObject_SetAttrString(functools, HOOK_NAME, maker) < 0 ||
-	    PyObject_SetAttrString(lru_cache, "__code__", changed) < 0)
-		return -1;
-	return scan();
+	return lru.cache_info && lru.cache_clear ? 0 : -1;
 }
 
 /* ---- what a wrapper says of itself ---- */
@@ -417,7 +175,7 @@ static int count(void *ctx, struct memshed_usage *usage)
 {
 	struct lru *self = ctx;
 	PyObject *wrapper MS_PY_REF = NULL;
-	int there = dereference(self->reference, &wrapper);
+	int there = ms_py_weak_get(self->reference, &wrapper);
 	struct info info;
 
 	if (there < 0)
@@ -470,7 +228,7 @@ static void clear_bounded(void *ctx)
 	PyObject *wrapper MS_PY_REF = NULL;
 	struct info info;
 
-	if (dereference(self->reference, &wrapper) <= 0)
+	if (ms_py_weak_get(self->reference, &wrapper) <= 0)
 		return;
 	if (get_info(wrapper, &info) == 0)
 		note_info(self, &info);
@@ -574,7 +332,7 @@ static enum memshed_status shrink_unbounded(void *ctx, const struct memshed_requ
 {
 	struct lru *self = ctx;
 	PyObject *wrapper MS_PY_REF = NULL;
-	int there = dereference(self->reference, &wrapper);
+	int there = ms_py_weak_get(self->reference, &wrapper);
 	struct info info;
 	double wanted, each;
 
@@ -675,19 +433,18 @@ static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info
 	return 0;
 }
 
-static bool deserves_row(const struct newborn *newborn, const struct info *info)
+static bool deserves_row(const struct ms_py_newborn *newborn, const struct info *info)
 {
 	if (info->entries >= NOTABLE_ENTRIES)
 		return true;
 	return lru.rows < ROWS_FOR_SMALL && ms_clock_ns() - newborn->born_ns >= YOUTH_NS;
 }
 
-/* Look at one. Return: whether it left the newborn; -errno when no more rows can be had. */
-static int consider(struct newborn *newborn)
+int ms_py_lru_consider(const struct ms_py_newborn *newborn)
 {
 	PyObject *reference = newborn->reference;
 	PyObject *wrapper MS_PY_REF = NULL;
-	int there = dereference(reference, &wrapper);
+	int there = ms_py_weak_get(reference, &wrapper);
 	struct info info;
 	int err;
 
@@ -701,37 +458,7 @@ static int consider(struct newborn *newborn)
 	return err < 0 ? err : 1;
 }
 
-void ms_py_lru_adopt(void)
-{
-	size_t looked_at = 0, to_look_at = lru.newborn_count;
-
-	while (looked_at++ < to_look_at && lru.newborn_count) {
-		struct newborn newborn;
-		int left;
-
-		if (lru.newborn_at >= lru.newborn_count)
-			lru.newborn_at = 0;
-		if (looked_at % 16 == 0 && !ms_py_round_has_time())
-			return;
-		newborn = lru.newborn[lru.newborn_at];
-		/* Taken out meanwhile: what is looked at may run a destructor that makes wrappers. */
-		lru.newborn[lru.newborn_at] = lru.newborn[--lru.newborn_count];
-		left = consider(&newborn);
-		if (left > 0)
-			continue;
-		if (make_room() < 0) {
-			Py_DECREF(newborn.reference);
-			return;
-		}
-		lru.newborn[lru.newborn_count++] = lru.newborn[lru.newborn_at];
-		lru.newborn[lru.newborn_at++] = newborn;
-		if (left < 0)
-			return;
-	}
-}
-
 void ms_py_lru_reset(void)
 {
-	free(lru.newborn);
 	memset(&lru, 0, sizeof(lru));
 }

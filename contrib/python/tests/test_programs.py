@@ -116,7 +116,9 @@ class Sees(support.TestCase):
 
     def test_fork_warning(self):
         for flags in ([], ["-W", "error"], ["-W", "always"], ["-X", "dev"]):
-            self.assertSame(*flags, "-c", "import os\nfor i in range(20):\n  if os.fork() == 0: os._exit(0)\n"
+            self.assertSame(*flags, "-c", "import os, logging, threading, random\n"
+                            "os.register_at_fork(after_in_parent=lambda: [str(x) for x in range(100)])\n"
+                            "for i in range(20):\n  if os.fork() == 0: os._exit(0)\n"
                             "  os.wait()\nprint('done')")
 
     def test_error_with_environment_ignored(self):

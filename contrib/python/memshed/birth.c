@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * birth.c - every functools.lru_cache wrapper is known from its birth, without the program's doing.
+ *
+ * Birth. functools.lru_cache stays the function it was; in its code the one name _lru_cache_wrapper is
+ * exchanged for that of make_wrapper(), which calls the class and keeps a weak reference to what comes
+ * out. So wrappers, their class, their attributes, error messages and tracebacks are what they were,
+ * and a call of a cached function costs what it did.
+ *
+ * Youth. The newborn wait in an array. Dead ones are swept out when it is full, so that a program that
+ * makes wrappers by the million pays for each once. At the beginning of a round lru.c takes those that
+ * deserve a row; the others are looked at again in the next, as far as the round's time goes.
+ */
+#include "adapter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+
+enum { FIRST_ROOM = 64 };
+
+static struct {
+	struct ms_py_newborn *list;
+	size_t count, room, at;
+	PyObject *module_dict; /* functools.__dict__ */
+	PyObject *wrapper_type;
+	bool needs_anchors; /* wrappers have no weak references (3.8) */
+} birth;
+
+static void sweep(void)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < birth.count; i++) {
+		if (ms_py_weak_is_dead(birth.list[i].reference))
+			Py_DECREF(birth.list[i].reference);
+		else
+			birth.list[kept++] = birth.list[i];
+	}
+	birth.count = kept;
+	birth.at = 0;
+}
+
+static int make_room(void)
+{
+	size_t room = birth.room ? birth.room : FIRST_ROOM;
+	struct ms_py_newborn *grown;
+
+	if (birth.count < birth.room)
+		return 0;
+	sweep();
+	while (birth.count > room / 2)
+		room *= 2;
+	if (room == birth.room)
+		return 0;
+	grown = realloc(birth.list, room * sizeof(*grown));
+	if (!grown)
+		return birth.count < birth.room ? 0 : -ENOMEM;
+	birth.list = grown;
+	birth.room = room;
+	return 0;
+}
+
+/* Takes over @reference, which may be NULL. */
+static void welcome(PyObject *reference)
+{
+	if (!reference || make_room() < 0) {
+		PyErr_Clear();
+		Py_XDECREF(reference);
+		return;
+	}
+	birth.list[birth.count++] = (struct ms_py_newborn){.reference = reference, .born_ns = ms_clock_ns()};
+}
+
+/* As lru_cache itself would call the class, but with an anchor for the class of its cache_info(). */
+static PyObject *make_anchored(PyObject *type, PyObject *args)
+{
+	PyObject *reference MS_PY_REF = NULL, *anchor MS_PY_REF = NULL, *changed MS_PY_REF = NULL;
+	PyObject *wrapper;
+
+	if (PyTuple_Size(args) != 4)
+		return PyObject_CallObject(type, args);
+	anchor = ms_py_anchor_new(PyTuple_GetItem(args, 3), &reference);
+	if (anchor)
+		changed = PyTuple_Pack(4, PyTuple_GetItem(args, 0), PyTuple_GetItem(args, 1),
+				       PyTuple_GetItem(args, 2), anchor);
+	wrapper = changed ? PyObject_CallObject(type, changed) : NULL;
+	if (wrapper && (PyObject *)Py_TYPE(wrapper) == birth.wrapper_type) {
+		ms_py_anchor_bind(reference, wrapper);
+		Py_INCREF(reference);
+		welcome(reference);
+	}
+	return wrapper;
+}
+
+static PyObject *make_wrapper(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+	/* Looked up anew, as lru_cache itself would. */
+	PyObject *type = PyDict_GetItemString(birth.module_dict, "_lru_cache_wrapper");
+	PyObject *wrapper;
+
+	(void)self;
+	if (!type)
+		return PyErr_Format(PyExc_NameError, "name '_lru_cache_wrapper' is not defined");
+	if (birth.needs_anchors && !kwargs)
+		return make_anchored(type, args);
+	wrapper = PyObject_Call(type, args, kwargs);
+	if (wrapper && (PyObject *)Py_TYPE(wrapper) == birth.wrapper_type)
+		welcome(PyWeakref_NewRef(wrapper, NULL));
+	return wrapper;
+}
+
+static PyMethodDef make_wrapper_method = {"_lru_cache_wrapper", (PyCFunction)(void (*)(void))make_wrapper,
+					  METH_VARARGS | METH_KEYWORDS, NULL};
+
+/* ---- the hook ---- */
+
+#define HOOK_NAME "_memshed_lru_cache_wrapper"
+
+/* @names with the one name exchanged, as a new tuple; NULL with an exception. */
+static PyObject *exchange_name(PyObject *names)
+{
+	Py_ssize_t count = PyTuple_Size(names);
+	PyObject *changed = PyTuple_New(count);
+
+	for (Py_ssize_t i = 0; changed && i < count; i++) {
+		PyObject *name = PyTuple_GetItem(names, i);
+
+		if (PyUnicode_CompareWithASCIIString(name, "_lru_cache_wrapper") == 0)
+			name = PyUnicode_InternFromString(HOOK_NAME);
+		else
+			Py_INCREF(name);
+		PyTuple_SetItem(changed, i, name);
+	}
+	return changed;
+}
+
+static PyObject *exchange_in_code(PyObject *code, int depth);
+
+/* @consts with the name exchanged in the code objects among them; a new tuple, or NULL. */
+static PyObject *exchange_in_consts(PyObject *consts, PyTypeObject *code_type, int depth)
+{
+	Py_ssize_t count = PyTuple_Size(consts);
+	PyObject *changed = PyTuple_New(count);
+
+	for (Py_ssize_t i = 0; changed && i < count; i++) {
+		PyObject *item = PyTuple_GetItem(consts, i), *other = NULL;
+
+		if (Py_TYPE(item) == code_type)
+			other = exchange_in_code(item, depth + 1);
+		PyErr_Clear();
+		if (!other) {
+			other = item;
+			Py_INCREF(other);
+		}
+		PyTuple_SetItem(changed, i, other);
+	}
+	return changed;
+}
+
+/* A copy of @code with the name exchanged; NULL, perhaps with an exception. */
+static PyObject *exchange_in_code(PyObject *code, int depth)
+{
+	PyObject *names MS_PY_REF = PyObject_GetAttrString(code, "co_names");
+	PyObject *consts MS_PY_REF = PyObject_GetAttrString(code, "co_consts");
+	PyObject *replace MS_PY_REF = PyObject_GetAttrString(code, "replace");
+	PyObject *none MS_PY_REF = PyTuple_New(0);
+	PyObject *new_names MS_PY_REF = NULL, *new_consts MS_PY_REF = NULL, *changes MS_PY_REF = NULL;
+
+	if (!names || !consts || !replace || !none || !PyTuple_Check(names) || !PyTuple_Check(consts) ||
+	    depth > 2)
+		return NULL;
+	new_names = exchange_name(names);
+	new_consts = exchange_in_consts(consts, Py_TYPE(code), depth);
+	if (!new_names || !new_consts)
+		return NULL;
+	changes = Py_BuildValue("{sOsO}", "co_names", new_names, "co_consts", new_consts);
+	return changes ? PyObject_Call(replace, none, changes) : NULL;
+}
+
+/* Wrappers from before the hook are looked for among all objects, once. In 3.8 there is no way to hold
+ * them. */
+static int scan(void)
+{
+	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
+	PyObject *objects MS_PY_REF = gc ? PyObject_CallMethod(gc, "get_objects", NULL) : NULL;
+
+	if (!objects)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
+		PyObject *object = PyList_GetItem(objects, i);
+
+		if ((PyObject *)Py_TYPE(object) == birth.wrapper_type)
+			welcome(PyWeakref_NewRef(object, NULL));
+	}
+	return 0;
+}
+
+static int keep(PyObject *functools)
+{
+	Py_XDECREF(birth.wrapper_type);
+	birth.wrapper_type = PyObject_GetAttrString(functools, "_lru_cache_wrapper");
+	Py_XDECREF(birth.module_dict);
+	birth.module_dict = PyModule_GetDict(functools);
+	Py_XINCREF(birth.module_dict);
+	return birth.wrapper_type && birth.module_dict ? 0 : -1;
+}
+
+int ms_py_birth_hook(PyObject *functools)
+{
+	PyObject *lru_cache MS_PY_REF = PyObject_GetAttrString(functools, "lru_cache");
+	PyObject *code MS_PY_REF = lru_cache ? PyObject_GetAttrString(lru_cache, "__code__") : NULL;
+	PyObject *maker MS_PY_REF = PyCFunction_New(&make_wrapper_method, NULL);
+	PyObject *changed MS_PY_REF = NULL;
+
+	if (!code || !maker || keep(functools) < 0 || ms_py_lru_types(functools, lru_cache) < 0)
+		return -1;
+	if (PyDict_GetItemString(birth.module_dict, HOOK_NAME))
+		return 0;
+	birth.needs_anchors = ms_py_host_version() < 0x03090000;
+	if (birth.needs_anchors && ms_py_anchor_init() < 0)
+		return -1;
+	changed = exchange_in_code(code, 0);
+	if (!changed || PyObject_SetAttrString(functools, HOOK_NAME, maker) < 0 ||
+	    PyObject_SetAttrString(lru_cache, "__code__", changed) < 0)
+		return -1;
+	return scan();
+}
+
+/* ---- youth ---- */
+
+void ms_py_birth_adopt(void)
+{
+	size_t looked_at = 0, to_look_at = birth.count;
+
+	while (looked_at++ < to_look_at && birth.count) {
+		struct ms_py_newborn newborn;
+		int left;
+
+		if (birth.at >= birth.count)
+			birth.at = 0;
+		if (looked_at % 16 == 0 && !ms_py_round_has_time())
+			return;
+		newborn = birth.list[birth.at];
+		/* Taken out meanwhile: what is looked at may run a destructor that makes wrappers. */
+		birth.list[birth.at] = birth.list[--birth.count];
+		left = ms_py_lru_consider(&newborn);
+		if (left > 0)
+			continue;
+		if (make_room() < 0) {
+			Py_DECREF(newborn.reference);
+			return;
+		}
+		birth.list[birth.count++] = birth.list[birth.at];
+		birth.list[birth.at++] = newborn;
+		if (left < 0)
+			return;
+	}
+}
+
+void ms_py_birth_reset(void)
+{
+	free(birth.list);
+	memset(&birth, 0, sizeof(birth));
+}
