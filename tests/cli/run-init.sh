@@ -29,8 +29,9 @@ expect 3 "$memshed" run --max 1G -- sh -c 'for i in $(seq 200); do true & done; 
 if can_be_nobody; then
 	expect 4 as_nobody "$memshed" run --max 1G -- sh -c 'exit 4'
 	err_has 'never above high'
+	# A sanitizer's allocator keeps what is freed: then only the outcome counts.
 	expect 0 as_nobody "$memshed" run --max 120M -- "$build/tests/cli/growing" --mib 200 --rate 400
-	err_has 'shrunk [1-9][0-9]* times'
+	grep -qa __asan_ "$memshed" || err_has 'shrunk [1-9][0-9]* times'
 fi
 
 # Process 1 of a pid namespace: signals without a handler would be dropped by the kernel.
@@ -52,5 +53,6 @@ expect 137 unshare --pid --fork --mount-proc "$memshed" run --quiet -- sh -c 'ki
 
 # No /proc at all: the command runs, and it is said that nobody watches it.
 # shellcheck disable=SC2016
+grep -qa __asan_ "$memshed" && exit 0 # the leak check itself needs /proc, and so do its options
 expect 6 unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' "$memshed"
 err_has '^memshed: sh runs, but cannot be watched: .*; is /proc there\?$'
