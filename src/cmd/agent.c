@@ -46,7 +46,8 @@ static void describe_state(struct ms_agent *agent, char *text, size_t size)
 	else if (agent->state == MS_AGENT_ENTERING)
 		snprintf(text, size, "waits for the host's lock%s", since(agent, time));
 	else if (agent->state == MS_AGENT_RUNNING && agent->in_callback)
-		snprintf(text, size, "in callback %s%s", ms_escape_name(name, agent->callback), since(agent, time));
+		snprintf(text, size, "in callback %s%s", ms_escape_name(name, agent->callback),
+			 since(agent, time));
 	else if (agent->state == MS_AGENT_NONE)
 		snprintf(text, size, "not started");
 	else
@@ -57,7 +58,8 @@ void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows
 		       char process_state, uint64_t now_ns, struct ms_agent *ret_agent)
 {
 	const struct ms_table_info *info = &target->table.info;
-	struct ms_agent agent = {.mode = info->agent_mode, .state = info->agent_state, .process_state = process_state};
+	struct ms_agent agent = {
+		.mode = info->agent_mode, .state = info->agent_state, .process_state = process_state};
 	const struct ms_row *row = find_row(rows, count, info->current_row);
 
 	agent.since_known = ms_age_us(info->current_since_ns, now_ns, &agent.since_us);

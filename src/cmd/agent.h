@@ -17,8 +17,8 @@ struct ms_agent {
 	bool in_callback;
 	char callback[MS_NAME_BYTES]; /* the cache whose callback runs, as the target wrote it */
 	bool since_known;
-	uint64_t since_us;   /* how long it has been in the callback, or waiting for the host's lock */
-	unsigned stuck;      /* callbacks past their deadline that still run */
+	uint64_t since_us; /* how long it has been in the callback, or waiting for the host's lock */
+	unsigned stuck;    /* callbacks past their deadline that still run */
 	char text[MS_ESCAPED_NAME + 96]; /* all this for people, escaped */
 };
 
@@ -33,7 +33,7 @@ void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows
 /** ms_agent_json - {mode, state, ...} */
 json_t *ms_agent_json(const struct ms_agent *agent);
 
-/** ms_age_us - from a target's time stamp until now; false when it is 0, or in the future (another time namespace) */
+/** ms_age_us - from a target's time stamp until now; false for 0 and for the future (a time namespace) */
 bool ms_age_us(uint64_t stamp_ns, uint64_t now_ns, uint64_t *ret_us);
 
 #endif

@@ -14,14 +14,14 @@
  * env(1), timeout(1) and the shell: 125 to 127. */
 enum ms_exit {
 	MS_EXIT_OK = 0,
-	MS_EXIT_FAILURE = 1,      /* something else went wrong; the message says what */
-	MS_EXIT_USAGE = 2,        /* unknown verb or option, bad size or duration */
-	MS_EXIT_NO_PROCESS = 3,   /* no process of that pid or name */
-	MS_EXIT_NO_TABLE = 4,     /* the process registered no cache with libmemshed */
+	MS_EXIT_FAILURE = 1,       /* something else went wrong; the message says what */
+	MS_EXIT_USAGE = 2,         /* unknown verb or option, bad size or duration */
+	MS_EXIT_NO_PROCESS = 3,    /* no process of that pid or name */
+	MS_EXIT_NO_TABLE = 4,      /* the process registered no cache with libmemshed */
 	MS_EXIT_NO_PERMISSION = 5, /* the kernel does not let us read it */
-	MS_EXIT_NO_CACHE = 6,     /* no cache of that name in the process */
-	MS_EXIT_NO_ANSWER = 7,    /* the agent did not answer in time */
-	MS_EXIT_INCOMPLETE = 8,   /* answered, but some cache was busy, unsupported or stuck, or gave too little */
+	MS_EXIT_NO_CACHE = 6,      /* no cache of that name in the process */
+	MS_EXIT_NO_ANSWER = 7,     /* the agent did not answer in time */
+	MS_EXIT_INCOMPLETE = 8,    /* answered, but something was busy, unsupported or stuck, or too little */
 	MS_EXIT_AMBIGUOUS = 9,    /* several processes have that name */
 	MS_EXIT_RUN_FAILED = 125, /* run: memshed itself failed before CMD started */
 	MS_EXIT_RUN_CANNOT_EXEC = 126,

@@ -57,7 +57,8 @@ static const char *const states[] = {
 	[MS_CHECK_MISSING] = "missing",
 };
 
-void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows, ...)
+void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows,
+		  ...)
 {
 	va_list args;
 
@@ -96,7 +97,8 @@ static void print_text(const struct ms_check results[CHECK_COUNT])
 
 		ms_escape(ms_escape_terminal_charset(), found, sizeof(found), results[i].found,
 			  strlen(results[i].found));
-		snprintf(text, sizeof(text), "%s%s%s", found, results[i].follows[0] ? ": " : "", results[i].follows);
+		snprintf(text, sizeof(text), "%s%s%s", found, results[i].follows[0] ? ": " : "",
+			 results[i].follows);
 		if (width != UINT_MAX)
 			ms_render_wrap_words(text, width > FIRST_COLUMNS + 40 ? width - FIRST_COLUMNS : 40);
 		ms_render_line(table, (const char *const[]){checks[i].name, states[results[i].state], text});

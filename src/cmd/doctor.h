@@ -33,12 +33,12 @@ ms_check_fn ms_check_kernel, ms_check_memory, ms_check_swap, ms_check_overcommit
 /* doctor_cgroup.c */
 ms_check_fn ms_check_cgroup, ms_check_limits, ms_check_child_cgroup;
 /* doctor_try.c: what has to be tried */
-ms_check_fn ms_check_others, ms_check_memfd, ms_check_pidfd, ms_check_fifo, ms_check_mlock, ms_check_oom_score,
-	ms_check_python;
+ms_check_fn ms_check_others, ms_check_memfd, ms_check_pidfd, ms_check_fifo, ms_check_mlock,
+	ms_check_oom_score, ms_check_python;
 
 /** ms_check_say - set state and both texts; @follows is printf-like */
-void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows, ...)
-	__attribute__((format(printf, 4, 5)));
+void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows,
+		  ...) __attribute__((format(printf, 4, 5)));
 
 /** ms_check_read - one file as a line of text without its newline; Return: its length; a negative errno */
 ssize_t ms_check_read(const struct ms_root *root, const char *path, char *text, size_t size);

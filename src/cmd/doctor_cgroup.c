@@ -31,9 +31,11 @@ void ms_check_cgroup(const struct ms_root *root, struct ms_check *ret_check)
 			     "its files cannot be read from here; give --max when a limit is in force");
 	else if (cgroup.partial)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, found,
-			     "groups further up cannot be seen from here; give --max when one of them has a limit");
+			     "groups further up cannot be seen from here; give --max when one of them has a "
+			     "limit");
 	else
-		ms_check_say(ret_check, MS_CHECK_OK, found, "limits of all groups above are seen; the nearest counts");
+		ms_check_say(ret_check, MS_CHECK_OK, found,
+			     "limits of all groups above are seen; the nearest counts");
 	ms_cgroup_close(&cgroup);
 }
 
@@ -42,14 +44,16 @@ void ms_check_limits(const struct ms_root *root, struct ms_check *ret_check)
 	struct ms_sample sample;
 	char found[MS_LIMIT_WHERE_BYTES + 96], max[MS_UNITS_TEXT], used[MS_UNITS_TEXT];
 
-	if (ms_sample_once(root, getpid(), 0, &sample, NULL, 0, NULL) < 0 || sample.limit.source == MS_LIMIT_NONE) {
+	if (ms_sample_once(root, getpid(), 0, &sample, NULL, 0, NULL) < 0 ||
+	    sample.limit.source == MS_LIMIT_NONE) {
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "none is known", "give --max");
 		return;
 	}
 	const struct ms_limit *limit = &sample.limit;
 	snprintf(found, sizeof(found), "%s, %s%s%s", ms_units_format_bytes(max, limit->max_bytes),
 		 ms_limit_source_name(limit->source), limit->where[0] ? " of " : "", limit->where);
-	ms_check_say(ret_check, MS_CHECK_OK, found, "the nearest one for a process started here; %s of it used",
+	ms_check_say(ret_check, MS_CHECK_OK, found,
+		     "the nearest one for a process started here; %s of it used",
 		     ms_units_format_bytes(used, limit->used_bytes));
 }
 
@@ -77,7 +81,8 @@ static int try_child(const char *parent)
 {
 	char child[PATH_MAX];
 
-	if ((size_t)snprintf(child, sizeof(child), "%s/memshed-doctor.%d", parent, (int)getpid()) >= sizeof(child))
+	if ((size_t)snprintf(child, sizeof(child), "%s/memshed-doctor.%d", parent, (int)getpid()) >=
+	    sizeof(child))
 		return -ENAMETOOLONG;
 	if (mkdir(child, 0755) < 0)
 		return -errno;
@@ -103,12 +108,14 @@ void ms_check_child_cgroup(const struct ms_root *root, struct ms_check *ret_chec
 	if (error == 0)
 		error = try_child(parent);
 	if (error == 0)
-		ms_check_say(ret_check, MS_CHECK_OK, "one can be made here", "a job can be given a limit of its own");
+		ms_check_say(ret_check, MS_CHECK_OK, "one can be made here",
+			     "a job can be given a limit of its own");
 	else if (error == -ENOTSUP)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "one can be made, but without a limit on memory",
 			     "the memory controller is not handed on to children here; --max still works");
 	else
 		ms_check_say(ret_check, MS_CHECK_MISSING, "none can be made here",
-			     "%s; a job cannot be given a limit that the kernel keeps, but --max works", strerror(-error));
+			     "%s; a job cannot be given a limit that the kernel keeps, but --max works",
+			     strerror(-error));
 	ms_cgroup_close(&cgroup);
 }

@@ -36,8 +36,8 @@ void ms_check_kernel(const struct ms_root *root, struct ms_check *ret_check)
 	snprintf(found, sizeof(found), "Linux %s, %ld CPUs", release, cpus);
 	if (ms_check_statm_doubtful(release) && cpus > 1)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, found,
-			     "from 6.2 to 6.15 the RSS of a process can be off by up to about %s on so many CPUs; keep "
-			     "high that far from max",
+			     "from 6.2 to 6.15 the RSS of a process can be off by up to about %s on so "
+			     "many CPUs; keep high that far from max",
 			     ms_units_format_bytes(size, error_bytes));
 	else
 		ms_check_say(ret_check, MS_CHECK_OK, found, "RSS as read from /proc is exact enough");
@@ -72,13 +72,15 @@ void ms_check_swap(const struct ms_root *root, struct ms_check *ret_check)
 	char found[96], total[MS_UNITS_TEXT], used[MS_UNITS_TEXT];
 
 	if (read_meminfo(root, &memory) < 0 || memory.swap_total_bytes == 0) {
-		ms_check_say(ret_check, MS_CHECK_OK, "none", "at the limit the OOM killer comes at once, nothing slows it");
+		ms_check_say(ret_check, MS_CHECK_OK, "none",
+			     "at the limit the OOM killer comes at once, nothing slows it");
 		return;
 	}
 	snprintf(found, sizeof(found), "%s, %s used", ms_units_format_bytes(total, memory.swap_total_bytes),
 		 ms_units_format_bytes(used, memory.swap_total_bytes - memory.swap_free_bytes));
-	ms_check_say(ret_check, MS_CHECK_LIMITED, found,
-		     "a cache may be swapped out, which hides it from the RSS; clearing it reads it back first");
+	ms_check_say(
+		ret_check, MS_CHECK_LIMITED, found,
+		"a cache may be swapped out, which hides it from the RSS; clearing it reads it back first");
 }
 
 void ms_check_overcommit(const struct ms_root *root, struct ms_check *ret_check)
@@ -89,9 +91,11 @@ void ms_check_overcommit(const struct ms_root *root, struct ms_check *ret_check)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode not known", "/proc/sys may not be read");
 	else if (strcmp(mode, "2") == 0)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode 2 (strict)",
-			     "allocations fail before the RSS reaches a limit, and memshed does not see that limit");
+			     "allocations fail before the RSS reaches a limit, and memshed does not see "
+			     "that limit");
 	else
-		ms_check_say(ret_check, MS_CHECK_OK, strcmp(mode, "1") == 0 ? "mode 1 (always)" : "mode 0 (heuristic)",
+		ms_check_say(ret_check, MS_CHECK_OK,
+			     strcmp(mode, "1") == 0 ? "mode 1 (always)" : "mode 0 (heuristic)",
 			     "memory runs out when it is touched, which is what memshed watches");
 }
 
@@ -103,8 +107,8 @@ void ms_check_thp(const struct ms_root *root, struct ms_check *ret_check)
 		ms_check_say(ret_check, MS_CHECK_OK, "none", "memory grows by small pages");
 	else if (strstr(modes, "[always]"))
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "always",
-			     "jobs fill memory several times as fast, and freed pieces of a huge page stay resident; leave "
-			     "more room between high and max");
+			     "jobs fill memory several times as fast, and freed pieces of a huge page stay "
+			     "resident; leave more room between high and max");
 	else if (strstr(modes, "[never]"))
 		ms_check_say(ret_check, MS_CHECK_OK, "never", "memory grows by small pages");
 	else
@@ -121,8 +125,8 @@ void ms_check_psi(const struct ms_root *root, struct ms_check *ret_check)
 		ms_check_say(ret_check, MS_CHECK_OK, "pressure stall information is there",
 			     "stalls of the whole machine can be told from growth of the job");
 	else if (length == -EOPNOTSUPP)
-		ms_check_say(ret_check, MS_CHECK_MISSING, "switched off", "psi=1 on the kernel's command line turns it on; "
-									  "memshed does without");
+		ms_check_say(ret_check, MS_CHECK_MISSING, "switched off",
+			     "psi=1 on the kernel's command line turns it on; memshed does without");
 	else
 		ms_check_say(ret_check, MS_CHECK_MISSING, "not in this kernel", "memshed does without");
 }
@@ -138,7 +142,8 @@ void ms_check_perf(const struct ms_root *root, struct ms_check *ret_check)
 	}
 	snprintf(found, sizeof(found), "perf_event_paranoid is %s", level);
 	if (atoi(level) <= 2 || geteuid() == 0)
-		ms_check_say(ret_check, MS_CHECK_OK, found, "page faults of own processes may be counted from outside");
+		ms_check_say(ret_check, MS_CHECK_OK, found,
+			     "page faults of own processes may be counted from outside");
 	else
 		ms_check_say(ret_check, MS_CHECK_MISSING, found,
 			     "page faults may not be counted; RSS is sampled up to 1000 times a second");
@@ -149,11 +154,13 @@ void ms_check_ptrace(const struct ms_root *root, struct ms_check *ret_check)
 	char scope[32], found[64];
 
 	if (ms_check_read(root, "proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) < 0) {
-		ms_check_say(ret_check, MS_CHECK_OK, "no Yama", "reading a table asks for no more than the same user");
+		ms_check_say(ret_check, MS_CHECK_OK, "no Yama",
+			     "reading a table asks for no more than the same user");
 		return;
 	}
 	snprintf(found, sizeof(found), "yama ptrace_scope is %s", scope);
-	ms_check_say(ret_check, MS_CHECK_OK, found, "it limits debuggers; memshed only reads, which it does not limit");
+	ms_check_say(ret_check, MS_CHECK_OK, found,
+		     "it limits debuggers; memshed only reads, which it does not limit");
 }
 
 /* The options of the mount at /proc, as mountinfo has them after " - ". */
@@ -180,9 +187,10 @@ void ms_check_hidepid(const struct ms_root *root, struct ms_check *ret_check)
 	if ((length < 0 && length != -EFBIG) || find_proc_options(text, &options) < 0)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "the mount of /proc is not known",
 			     "processes of others may be hidden");
-	else if (strstr(options, "hidepid=") && !strstr(options, "hidepid=0") && !strstr(options, "hidepid=off"))
-		ms_check_say(ret_check, geteuid() == 0 ? MS_CHECK_OK : MS_CHECK_LIMITED, strstr(options, "hidepid="),
-			     "processes of other users are not shown at all");
+	else if (strstr(options, "hidepid=") && !strstr(options, "hidepid=0") &&
+		 !strstr(options, "hidepid=off"))
+		ms_check_say(ret_check, geteuid() == 0 ? MS_CHECK_OK : MS_CHECK_LIMITED,
+			     strstr(options, "hidepid="), "processes of other users are not shown at all");
 	else
 		ms_check_say(ret_check, MS_CHECK_OK, "processes of all users are shown",
 			     "names are found whoever runs them");

@@ -51,8 +51,8 @@ void ms_check_fifo(const struct ms_root *root, struct ms_check *ret_check)
 			     "the supervisor runs at once, however busy the CPUs are");
 	else
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "SCHED_FIFO is not allowed",
-			     "%s; beside a busy job the supervisor may wait for a tick (4 ms at 250 Hz); CAP_SYS_NICE or "
-			     "RLIMIT_RTPRIO changes that",
+			     "%s; beside a busy job the supervisor may wait for a tick (4 ms at 250 Hz); "
+			     "CAP_SYS_NICE or RLIMIT_RTPRIO changes that",
 			     strerror(-error));
 }
 
@@ -72,10 +72,12 @@ void ms_check_mlock(const struct ms_root *root, struct ms_check *ret_check)
 	snprintf(found, sizeof(found), "RLIMIT_MEMLOCK is %s",
 		 limit.rlim_cur == RLIM_INFINITY ? "unlimited" : ms_units_format_bytes(size, limit.rlim_cur));
 	if (error == 0)
-		ms_check_say(ret_check, MS_CHECK_OK, found, "the supervisor stays in memory when nothing else does");
+		ms_check_say(ret_check, MS_CHECK_OK, found,
+			     "the supervisor stays in memory when nothing else does");
 	else
 		ms_check_say(ret_check, MS_CHECK_LIMITED, found,
-			     "%s; the supervisor cannot lock itself in memory and may be paged out; raise ulimit -l",
+			     "%s; the supervisor cannot lock itself in memory and may be paged out; raise "
+			     "ulimit -l",
 			     strerror(-error));
 }
 
@@ -105,8 +107,8 @@ void ms_check_oom_score(const struct ms_root *root, struct ms_check *ret_check)
 			     "the OOM killer spares the supervisor for the job");
 	else
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "oom_score_adj may not be lowered",
-			     "%s; being small the supervisor is an unlikely victim, but no more than that; CAP_SYS_RESOURCE "
-			     "changes it",
+			     "%s; being small the supervisor is an unlikely victim, but no more than that; "
+			     "CAP_SYS_RESOURCE changes it",
 			     strerror(-error));
 }
 
@@ -116,8 +118,8 @@ void ms_check_memfd(const struct ms_root *root, struct ms_check *ret_check)
 
 	(void)root;
 	if (fd < 0)
-		ms_check_say(ret_check, MS_CHECK_MISSING, "memfd_create does not work", "%s; no program can have a table",
-			     strerror(errno));
+		ms_check_say(ret_check, MS_CHECK_MISSING, "memfd_create does not work",
+			     "%s; no program can have a table", strerror(errno));
 	else if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
 		ms_check_say(ret_check, MS_CHECK_MISSING, "memfd without the seals",
 			     "%s; Linux 5.1 has them; no program can have a table", strerror(errno));
@@ -132,9 +134,11 @@ void ms_check_pidfd(const struct ms_root *root, struct ms_check *ret_check)
 	(void)root;
 	if (fd < 0)
 		ms_check_say(ret_check, MS_CHECK_MISSING, "pidfd_open does not work",
-			     "%s; a process is told from a later one of its pid by its start time alone", strerror(errno));
+			     "%s; a process is told from a later one of its pid by its start time alone",
+			     strerror(errno));
 	else
-		ms_check_say(ret_check, MS_CHECK_OK, "pidfd is there", "no order reaches a later process of the same pid");
+		ms_check_say(ret_check, MS_CHECK_OK, "pidfd is there",
+			     "no order reaches a later process of the same pid");
 }
 
 enum { CAPABILITY_SYS_PTRACE = 19 };
@@ -146,8 +150,8 @@ static bool has_capability(const struct ms_root *root, unsigned capability)
 	unsigned long long effective = 0;
 	const char *line;
 
-	if (ms_root_read_text(root, text, sizeof(text), "proc/self/status") < 0 || !(line = strstr(text, "\nCapEff:")) ||
-	    sscanf(line, "\nCapEff: %llx", &effective) != 1)
+	if (ms_root_read_text(root, text, sizeof(text), "proc/self/status") < 0 ||
+	    !(line = strstr(text, "\nCapEff:")) || sscanf(line, "\nCapEff: %llx", &effective) != 1)
 		return false;
 	return effective >> capability & 1;
 }
@@ -161,7 +165,8 @@ void ms_check_others(const struct ms_root *root, struct ms_check *ret_check)
 	if (has_capability(root, CAPABILITY_SYS_PTRACE))
 		ms_check_say(ret_check, MS_CHECK_OK, found, "processes of all users can be seen and asked");
 	else
-		ms_check_say(ret_check, MS_CHECK_LIMITED, found, "only processes of the same user can be seen and asked");
+		ms_check_say(ret_check, MS_CHECK_LIMITED, found,
+			     "only processes of the same user can be seen and asked");
 }
 
 void ms_check_python(const struct ms_root *root, struct ms_check *ret_check)
@@ -172,7 +177,8 @@ void ms_check_python(const struct ms_root *root, struct ms_check *ret_check)
 	(void)root;
 	snprintf(found, sizeof(found), "adapter in %s", dir ? dir : "");
 	if (dir)
-		ms_check_say(ret_check, MS_CHECK_OK, found, "`memshed run -- python3 ...` registers every lru_cache");
+		ms_check_say(ret_check, MS_CHECK_OK, found,
+			     "`memshed run -- python3 ...` registers every lru_cache");
 	else
 		ms_check_say(ret_check, MS_CHECK_MISSING, "no adapter beside this program",
 			     "Python programs run, but their caches are not known");

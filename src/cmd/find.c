@@ -98,15 +98,18 @@ enum ms_exit ms_open_failure(const char *verb, const char *label, uid_t uid, int
 		ms_cmd_error(verb, "%s: the process has ended", label);
 		return MS_EXIT_NO_PROCESS;
 	case ENOENT:
-		ms_cmd_error(verb, "%s: has no table: it registered no cache with libmemshed; see memshed-run(1)", label);
+		ms_cmd_error(verb,
+			     "%s: has no table: it registered no cache with libmemshed; see memshed-run(1)",
+			     label);
 		return MS_EXIT_NO_TABLE;
 	case EACCES:
 	case EPERM:
-		ms_cmd_error(verb, "%s: may not be read: it belongs to uid %u; try as that user, or as root", label,
-			     (unsigned)uid);
+		ms_cmd_error(verb, "%s: may not be read: it belongs to uid %u; try as that user, or as root",
+			     label, (unsigned)uid);
 		return MS_EXIT_NO_PERMISSION;
 	case EBADMSG:
-		ms_cmd_error(verb, "%s: its table cannot be understood: damaged, or made by another version", label);
+		ms_cmd_error(verb, "%s: its table cannot be understood: damaged, or made by another version",
+			     label);
 		return MS_EXIT_FAILURE;
 	default:
 		ms_cmd_error(verb, "%s: its table cannot be opened: %s", label, strerror(-error));
@@ -130,7 +133,8 @@ static enum ms_exit open_target(const char *verb, const struct ms_pid_facts *fac
 		error = -ESRCH;
 	enum ms_exit code = error < 0 ? ms_open_failure(verb, target->label, facts->uid, error) : MS_EXIT_OK;
 	if (code == MS_EXIT_OK && control && target->control_fd < 0) {
-		ms_cmd_error(verb, "%s: its caches may be seen, but orders may not be posted to it", target->label);
+		ms_cmd_error(verb, "%s: its caches may be seen, but orders may not be posted to it",
+			     target->label);
 		code = MS_EXIT_NO_PERMISSION;
 	}
 	if (code == MS_EXIT_OK)
@@ -241,23 +245,28 @@ static enum ms_exit say_ambiguous(const char *verb, const char *wanted, const st
 
 	for (size_t i = 0; i < matches->count && i < SHOWN; i++)
 		at += (size_t)snprintf(pids + at, sizeof(pids) - at, " %d", (int)matches->facts[i].pid);
-	ms_cmd_error(verb, "%s: %zu processes have that name and a table: say which pid:%s%s", wanted, matches->count, pids,
-		     matches->count > SHOWN ? " ..." : "");
+	ms_cmd_error(verb, "%s: %zu processes have that name and a table: say which pid:%s%s", wanted,
+		     matches->count, pids, matches->count > SHOWN ? " ..." : "");
 	return MS_EXIT_AMBIGUOUS;
 }
 
 static enum ms_exit say_none(const char *verb, const char *wanted, size_t same_name, size_t hidden)
 {
 	if (same_name == 0) {
-		ms_cmd_error(verb, "%s: no process of that name; `memshed list` shows those with caches", wanted);
+		ms_cmd_error(verb, "%s: no process of that name; `memshed list` shows those with caches",
+			     wanted);
 		return MS_EXIT_NO_PROCESS;
 	}
 	if (hidden > 0) {
-		ms_cmd_error(verb, "%s: %zu of %zu processes of that name may not be read; try as their user, or as root",
+		ms_cmd_error(verb,
+			     "%s: %zu of %zu processes of that name may not be read; try as their user, or "
+			     "as root",
 			     wanted, hidden, same_name);
 		return MS_EXIT_NO_PERMISSION;
 	}
-	ms_cmd_error(verb, "%s: %zu processes have that name, and none a table: they registered no cache with libmemshed",
+	ms_cmd_error(verb,
+		     "%s: %zu processes have that name, and none a table: they registered no cache with "
+		     "libmemshed",
 		     wanted, same_name);
 	return MS_EXIT_NO_TABLE;
 }
@@ -278,7 +287,8 @@ static enum ms_exit choose(const char *verb, const char *wanted, struct matches 
 	return say_none(verb, wanted, same_name, matches->hidden);
 }
 
-static enum ms_exit find_by_name(const char *verb, const char *wanted, bool control, struct ms_target **ret_target)
+static enum ms_exit find_by_name(const char *verb, const char *wanted, bool control,
+				 struct ms_target **ret_target)
 {
 	struct matches matches = {0};
 	int error = ms_pids_by_name(wanted, &matches.facts, &matches.count);

@@ -33,9 +33,11 @@ struct ms_target {
  * @wanted: PID or NAME as typed
  * @control: open the control page too; failing to is an error then
  *
- * Return: MS_EXIT_OK and *ret_target to be freed with ms_target_free(), or the exit code after the reason was said.
+ * Return: MS_EXIT_OK and *ret_target to be freed with ms_target_free(), or the exit code after the reason was
+ * said.
  */
-enum ms_exit ms_target_find(const char *verb, const char *wanted, bool control, struct ms_target **ret_target);
+enum ms_exit ms_target_find(const char *verb, const char *wanted, bool control,
+			    struct ms_target **ret_target);
 void ms_target_free(struct ms_target *target);
 
 /** ms_target_gone - the process has ended since it was found */

@@ -94,7 +94,7 @@ static bool has_limit(const struct entry *entry)
 static void print_table(const struct list *list)
 {
 	static const struct ms_render_column columns[] = {
-		{"PID", MS_RENDER_RIGHT},  {"COMMAND", MS_RENDER_LEFT}, {"RSS", MS_RENDER_RIGHT},
+		{"PID", MS_RENDER_RIGHT},    {"COMMAND", MS_RENDER_LEFT}, {"RSS", MS_RENDER_RIGHT},
 		{"BUDGET", MS_RENDER_RIGHT}, {"USED", MS_RENDER_RIGHT},   {"CACHES", MS_RENDER_RIGHT},
 		{"CACHED", MS_RENDER_RIGHT}, {"AGENT", MS_RENDER_WRAP},
 	};
@@ -203,7 +203,8 @@ int ms_cmd_list(int argc, char **argv)
 		json = true;
 	}
 	if (optind < argc) {
-		ms_cmd_error("list", "%s: list takes no argument; `memshed show` is for one process", argv[optind]);
+		ms_cmd_error("list", "%s: list takes no argument; `memshed show` is for one process",
+			     argv[optind]);
 		return MS_EXIT_USAGE;
 	}
 	ms_json_start();

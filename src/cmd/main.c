@@ -17,12 +17,18 @@
 static int help_main(int argc, char **argv);
 
 static const struct ms_verb verbs[] = {
-	{.name = "run", .help = "run a command and have its caches shrunk near the limit", .main = ms_cmd_run},
+	{.name = "run",
+	 .help = "run a command and have its caches shrunk near the limit",
+	 .main = ms_cmd_run},
 	{.name = "list", .help = "list the processes that have caches", .main = ms_cmd_list},
 	{.name = "show", .help = "show one process: its budget and its caches", .main = ms_cmd_show},
 	{.name = "clear", .help = "have a process drop caches", .main = ms_cmd_clear},
-	{.name = "shrink", .help = "have a process free so many bytes from its caches", .main = ms_cmd_shrink},
-	{.name = "doctor", .help = "what this system offers memshed, and what follows", .main = ms_cmd_doctor},
+	{.name = "shrink",
+	 .help = "have a process free so many bytes from its caches",
+	 .main = ms_cmd_shrink},
+	{.name = "doctor",
+	 .help = "what this system offers memshed, and what follows",
+	 .main = ms_cmd_doctor},
 	{.name = "help", .help = "explain memshed, or a verb", .main = help_main},
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };

@@ -18,7 +18,8 @@ struct ms_nearest ms_nearest_start(const char *wanted);
 /** ms_nearest_add - consider @name; kept only when it is near enough and among the nearest */
 void ms_nearest_add(struct ms_nearest *nearest, const char *name);
 
-/** ms_nearest_distance - edits (insert, delete, replace, swap neighbours) from @a to @b; UINT_MAX: too long */
+/** ms_nearest_distance - edits (insert, delete, replace, swap neighbours) from @a to @b; UINT_MAX: too long
+ */
 unsigned ms_nearest_distance(const char *a, const char *b);
 
 #endif

@@ -31,7 +31,8 @@ static const char clear_help[] =
 	"  -a, --all      a line for every cache, not only the first 40\n"
 	"      --json     for scripts\n"
 	"  -h, --help     this text\n\n"
-	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See memshed-clear(1).\n";
+	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
+	"memshed-clear(1).\n";
 
 static const char shrink_help[] =
 	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--json]\n"
@@ -44,7 +45,8 @@ static const char shrink_help[] =
 	"  -a, --all      a line for every cache, not only the first 40\n"
 	"      --json     for scripts\n"
 	"  -h, --help     this text\n\n"
-	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See memshed-shrink(1).\n";
+	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
+	"memshed-shrink(1).\n";
 
 enum { IN_FLIGHT = 8, DEFAULT_TIMEOUT_US = 10000000 };
 #define LONGEST_TIMEOUT_US UINT64_C(86400000000) /* a day */
@@ -79,7 +81,8 @@ static int take_timeout(const char *text, struct options *options)
 	if (error == 0 && options->timeout_us > 0 && options->timeout_us <= LONGEST_TIMEOUT_US)
 		return 0;
 	ms_cmd_error(options->verb, "--timeout %s: %s", text,
-		     error == 0 || error == -ERANGE ? "out of range" : "not a time; write it like 10s, 500ms or 2m");
+		     error == 0 || error == -ERANGE ? "out of range"
+						    : "not a time; write it like 10s, 500ms or 2m");
 	return MS_EXIT_USAGE;
 }
 
@@ -144,15 +147,16 @@ static int parse(int argc, char **argv, struct options *options)
 	};
 	int option, code = 0;
 
-	while (code == 0 && (option = getopt_long(argc, argv, options->shrink ? "b:nah" : "nah",
-						  options->shrink ? shrink_options : clear_options, NULL)) != -1)
+	while (code == 0 &&
+	       (option = getopt_long(argc, argv, options->shrink ? "b:nah" : "nah",
+				     options->shrink ? shrink_options : clear_options, NULL)) != -1)
 		code = take_option(option, options);
 	return code || options->help ? code : take_arguments(argc, argv, options);
 }
 
 /* Say which names are near one that is none. */
-static enum ms_exit say_no_cache(const char *verb, const char *label, const char *wanted, const struct ms_row *rows,
-				 unsigned count)
+static enum ms_exit say_no_cache(const char *verb, const char *label, const char *wanted,
+				 const struct ms_row *rows, unsigned count)
 {
 	struct ms_nearest nearest = ms_nearest_start(wanted);
 	char list[MS_NEAREST_NAMES * (MS_ESCAPED_NAME + 4)] = "", name[MS_ESCAPED_NAME];
@@ -161,7 +165,8 @@ static enum ms_exit say_no_cache(const char *verb, const char *label, const char
 	for (unsigned i = 0; i < count; i++)
 		ms_nearest_add(&nearest, ms_escape_name(name, ms_row_label(&rows[i])));
 	for (unsigned i = 0; i < nearest.count; i++)
-		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "", nearest.names[i]);
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "",
+				       nearest.names[i]);
 	if (nearest.count > 0)
 		ms_cmd_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
 	else
@@ -170,8 +175,8 @@ static enum ms_exit say_no_cache(const char *verb, const char *label, const char
 }
 
 /* Move the rows that were named to the front. */
-static enum ms_exit select_rows(const struct options *options, const char *label, struct ms_row *rows, unsigned count,
-				unsigned *ret_count)
+static enum ms_exit select_rows(const struct options *options, const char *label, struct ms_row *rows,
+				unsigned count, unsigned *ret_count)
 {
 	unsigned kept = 0;
 
@@ -228,8 +233,8 @@ static void warn_if_stopped(const struct options *options, const struct ms_targe
 
 	if (state != 'T' && state != 't')
 		return;
-	ms_cmd_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s", target->label,
-		     state == 't' ? " by a debugger" : "", state == 'T' ? " (kill -CONT)" : "",
+	ms_cmd_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
+		     target->label, state == 't' ? " by a debugger" : "", state == 'T' ? " (kill -CONT)" : "",
 		     ms_units_format_duration(timeout, options->timeout_us));
 }
 
@@ -252,7 +257,8 @@ static enum ms_exit say_no_answer(const char *verb, struct ms_target *target)
 	int count = ms_target_rows(target, &rows);
 
 	if (count >= 0)
-		ms_agent_describe(target, rows, (unsigned)count, ms_target_state(target), ms_clock_ns(), &agent);
+		ms_agent_describe(target, rows, (unsigned)count, ms_target_state(target), ms_clock_ns(),
+				  &agent);
 	ms_cmd_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
 	return MS_EXIT_NO_ANSWER;
 }
@@ -271,12 +277,14 @@ static enum ms_exit say_end(const char *verb, struct ms_target *target, enum ms_
 		ms_cmd_error(verb, "interrupted; orders not yet begun were taken back");
 		return MS_EXIT_FAILURE;
 	case MS_POST_NO_SLOT:
-		ms_cmd_error(verb, "%s: others have posted as many orders as it takes; try again", target->label);
+		ms_cmd_error(verb, "%s: others have posted as many orders as it takes; try again",
+			     target->label);
 		return MS_EXIT_NO_ANSWER;
 	case MS_POST_BROKEN:
 		break;
 	}
-	ms_cmd_error(verb, "%s: its control page cannot be understood: damaged, or made by another version", target->label);
+	ms_cmd_error(verb, "%s: its control page cannot be understood: damaged, or made by another version",
+		     target->label);
 	return MS_EXIT_FAILURE;
 }
 
@@ -291,7 +299,8 @@ static enum ms_exit judge(const struct options *options, struct ms_target *targe
 		const struct ms_post *post = &report->posts[i];
 		uint32_t status = post->answer.status;
 
-		if (post->outcome == MS_POST_NO_ANSWER || (post->outcome == MS_POST_ANSWERED && status == MS_ANSWER_STOPPED))
+		if (post->outcome == MS_POST_NO_ANSWER ||
+		    (post->outcome == MS_POST_ANSWERED && status == MS_ANSWER_STOPPED))
 			stopped = true;
 		else if (post->outcome == MS_POST_ANSWERED && post->row.row != MS_ALLOCATOR_ROW)
 			incomplete |= status == MS_ANSWER_BUSY || status == MS_ANSWER_UNSUPPORTED ||
@@ -308,13 +317,15 @@ static enum ms_exit judge(const struct options *options, struct ms_target *targe
 	return incomplete ? MS_EXIT_INCOMPLETE : MS_EXIT_OK;
 }
 
-static enum ms_exit post(const struct options *options, struct ms_target *target, struct ms_order_report *report)
+static enum ms_exit post(const struct options *options, struct ms_target *target,
+			 struct ms_order_report *report)
 {
 	struct ms_post_job job = {
 		.target = target,
 		.posts = report->posts,
 		.count = report->count,
-		.in_flight = options->shrink ? 1 : IN_FLIGHT, /* how much is asked next depends on what came */
+		.in_flight =
+			options->shrink ? 1 : IN_FLIGHT, /* how much is asked next depends on what came */
 		.timeout_us = options->timeout_us,
 		.wanted_bytes = options->wanted_bytes,
 	};
@@ -327,7 +338,8 @@ static enum ms_exit post(const struct options *options, struct ms_target *target
 	return end == MS_POST_ENDED ? judge(options, target, report) : say_end(options->verb, target, end);
 }
 
-static enum ms_exit order(const struct options *options, struct ms_target *target, struct ms_row *rows, unsigned count)
+static enum ms_exit order(const struct options *options, struct ms_target *target, struct ms_row *rows,
+			  unsigned count)
 {
 	struct ms_post *posts MS_CLEANUP_FREE = calloc(count + 1, sizeof(*posts));
 	struct ms_order_report report = {
@@ -372,7 +384,8 @@ static enum ms_exit order_target(const struct options *options, struct ms_target
 	ms_rows_sort_cheapest(rows, count);
 	uint32_t agent = target->table.info.agent_state;
 	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
-		ms_cmd_error(options->verb, "%s: its agent is stopped: nobody would carry out an order", target->label);
+		ms_cmd_error(options->verb, "%s: its agent is stopped: nobody would carry out an order",
+			     target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
 	return order(options, target, rows, count);

@@ -23,7 +23,8 @@ struct ms_order_report {
 	unsigned shown;       /* lines in the table for people */
 };
 
-/** ms_order_status - the word for how an order ended: an answer's, "not-asked", "no-answer" or "still-runs" */
+/** ms_order_status - the word for how an order ended: an answer's, "not-asked", "no-answer" or "still-runs"
+ */
 const char *ms_order_status(const struct ms_post *post);
 
 /** ms_order_claimed - bytes claimed by the caches together, the allocator's not among them */

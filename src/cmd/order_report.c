@@ -34,7 +34,8 @@ static bool answered(const struct ms_post *post)
 /* Whether a callback came back: only then do the answer's numbers say anything. */
 static bool returned(const struct ms_post *post)
 {
-	return answered(post) && post->answer.status >= MS_ANSWER_DONE && post->answer.status <= MS_ANSWER_UNSUPPORTED;
+	return answered(post) && post->answer.status >= MS_ANSWER_DONE &&
+	       post->answer.status <= MS_ANSWER_UNSUPPORTED;
 }
 
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated)
@@ -117,10 +118,12 @@ static const struct ms_render_column aim_columns[] = {
 	{"CACHE", MS_RENDER_WRAP},
 };
 
-/* A line is shown when it is among the first, or the allocator's. Caches that nobody needed to ask are only counted. */
+/* A line is shown when it is among the first, or the allocator's. Caches that nobody needed to ask are only
+ * counted. */
 static void print_lines(const struct ms_order_report *report)
 {
-	struct libscols_table *table = report->dry_run ? ms_render_new(aim_columns, 4) : ms_render_new(answer_columns, 5);
+	struct libscols_table *table =
+		report->dry_run ? ms_render_new(aim_columns, 4) : ms_render_new(answer_columns, 5);
 	unsigned shown = 0, hidden = 0, spared = 0;
 
 	for (unsigned i = 0; i < report->count; i++) {
@@ -143,7 +146,9 @@ static void print_lines(const struct ms_order_report *report)
 		printf("... and %u more: --all shows them\n", hidden);
 	if (spared > 0)
 		printf("%u more %s not asked.\n", spared,
-		       report->dry_run ? "would be" : spared == 1 ? "was" : "were");
+		       report->dry_run ? "would be"
+		       : spared == 1   ? "was"
+				       : "were");
 }
 
 static void print_rss(const struct ms_order_report *report)
@@ -168,7 +173,8 @@ void ms_order_print_text(const struct ms_order_report *report)
 {
 	if (!report->dry_run)
 		qsort(report->posts, report->count, sizeof(*report->posts), compare);
-	printf("%s%s\n", report->target->label, report->dry_run ? ": nothing is asked, this is what would be" : "");
+	printf("%s%s\n", report->target->label,
+	       report->dry_run ? ": nothing is asked, this is what would be" : "");
 	if (report->count == 0)
 		puts("No caches to ask.");
 	else
@@ -182,13 +188,16 @@ void ms_order_print_text(const struct ms_order_report *report)
 static json_t *post_json(const struct ms_order_report *report, const struct ms_post *post)
 {
 	json_t *object = json_object();
-	bool known = returned(post), asked = report->dry_run ? post->tries > 0 : post->outcome != MS_POST_NOT_ASKED;
+	bool known = returned(post),
+	     asked = report->dry_run ? post->tries > 0 : post->outcome != MS_POST_NOT_ASKED;
 
 	ms_json_set(object, "cache", ms_json_text(ms_row_label(&post->row)));
 	ms_json_set(object, "kind", ms_json_text(ms_terms_kind(post->row.kind)));
 	ms_json_set(object, "level", ms_json_text(asked ? ms_terms_level(post->level) : NULL));
-	ms_json_set(object, "target_bytes", ms_json_number(asked && post->target_bytes > 0, post->target_bytes));
-	ms_json_set(object, "status", ms_json_text(report->dry_run && asked ? "would-ask" : ms_order_status(post)));
+	ms_json_set(object, "target_bytes",
+		    ms_json_number(asked && post->target_bytes > 0, post->target_bytes));
+	ms_json_set(object, "status",
+		    ms_json_text(report->dry_run && asked ? "would-ask" : ms_order_status(post)));
 	ms_json_set(object, "claimed_bytes", ms_json_number(known, post->answer.claimed_bytes));
 	ms_json_set(object, "bytes_estimated", json_boolean(ms_row_is_estimated(&post->row)));
 	ms_json_set(object, "entries", ms_json_number(known, post->answer.claimed_entries));
@@ -214,8 +223,10 @@ void ms_order_print_json(const struct ms_order_report *report)
 	ms_json_set(object, "claimed_bytes", ms_json_number(!report->dry_run, claimed));
 	ms_json_set(object, "bytes_estimated", json_boolean(estimated));
 	ms_json_set(object, "duration_us", ms_json_number(!report->dry_run, report->duration_us));
-	ms_json_set(object, "rss_before_bytes", ms_json_number(report->rss_before_known, report->rss_before_bytes));
-	ms_json_set(object, "rss_after_bytes", ms_json_number(report->rss_after_known, report->rss_after_bytes));
+	ms_json_set(object, "rss_before_bytes",
+		    ms_json_number(report->rss_before_known, report->rss_before_bytes));
+	ms_json_set(object, "rss_after_bytes",
+		    ms_json_number(report->rss_after_known, report->rss_after_bytes));
 	ms_json_set(object, "returned_bytes", measured ? json_integer(returned) : json_null());
 	ms_json_print(object);
 }

@@ -10,9 +10,9 @@
 #include "util/clock.h"
 
 enum {
-	SLICE_US = 20000,     /* between two looks at signals, at the target and at the other orders */
-	GRACE_US = 2000000,   /* for the agent to say by itself that a callback is past its deadline */
-	BUSY_TRIES = 5,       /* caches whose lock was taken are asked again so often */
+	SLICE_US = 20000,      /* between two looks at signals, at the target and at the other orders */
+	GRACE_US = 2000000,    /* for the agent to say by itself that a callback is past its deadline */
+	BUSY_TRIES = 5,        /* caches whose lock was taken are asked again so often */
 	BUSY_PAUSE_US = 20000, /* doubled with each try */
 };
 
@@ -22,7 +22,7 @@ static volatile sig_atomic_t caught;
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { SIGNAL_COUNT = sizeof(signals) / sizeof(signals[0]) };
 
-static void catch(int signal)
+static void catch (int signal)
 {
 	caught = signal;
 }
@@ -36,11 +36,11 @@ int ms_post_signal(void)
 struct run {
 	struct ms_post_job *job;
 	struct ms_control_client client;
-	unsigned next, end;      /* those from next on and before end are still to be posted */
-	unsigned oldest;         /* none before it is in flight */
+	unsigned next, end; /* those from next on and before end are still to be posted */
+	unsigned oldest;    /* none before it is in flight */
 	unsigned in_flight;
-	uint64_t claimed_bytes;  /* by caches, not by the allocator */
-	uint64_t progress_ns;    /* when something was last answered */
+	uint64_t claimed_bytes; /* by caches, not by the allocator */
+	uint64_t progress_ns;   /* when something was last answered */
 	struct sigaction before[SIGNAL_COUNT];
 };
 
@@ -119,7 +119,8 @@ static void settle(struct run *run, struct ms_post *post, enum ms_post_outcome o
 static int look(struct run *run, struct ms_post *post, uint64_t wait_us, bool *ret_running)
 {
 	int status = wait_us == 0 ? ms_control_poll(&run->client, &post->handle, &post->answer, ret_running)
-				  : ms_control_wait(&run->client, &post->handle, wait_us, &post->answer, ret_running);
+				  : ms_control_wait(&run->client, &post->handle, wait_us, &post->answer,
+						    ret_running);
 
 	if (status == 1)
 		settle(run, post, MS_POST_ANSWERED);
@@ -128,7 +129,8 @@ static int look(struct run *run, struct ms_post *post, uint64_t wait_us, bool *r
 	return status == -ETIMEDOUT || status == -EINTR ? 0 : status;
 }
 
-/* Collect answers; when there is none yet, wait a slice for the oldest. Sets *ret_running when some order is being worked on. */
+/* Collect answers; when there is none yet, wait a slice for the oldest. Sets *ret_running when some order is
+ * being worked on. */
 static void collect(struct run *run, bool *ret_running)
 {
 	struct ms_post *posts = run->job->posts, *oldest = NULL;
@@ -209,7 +211,8 @@ static enum ms_post_end run_through(struct run *run)
 
 static bool is_busy(const struct ms_post *post)
 {
-	return post->outcome == MS_POST_ANSWERED && post->answer.status == MS_ANSWER_BUSY && post->tries < BUSY_TRIES;
+	return post->outcome == MS_POST_ANSWERED && post->answer.status == MS_ANSWER_BUSY &&
+	       post->tries < BUSY_TRIES;
 }
 
 /* Post the busy ones once more, one at a time, for they share a lock as likely as not. */

@@ -18,8 +18,8 @@ enum ms_post_outcome {
 	MS_POST_NOT_ASKED = 0, /* nothing was posted: enough was freed, or the wait ended before */
 	MS_POST_IN_FLIGHT,     /* only while ms_post_all() runs */
 	MS_POST_ANSWERED,
-	MS_POST_NO_ANSWER,     /* posted, not taken by the agent in time, taken back */
-	MS_POST_STILL_RUNS,    /* the agent works on it still; it was left to it */
+	MS_POST_NO_ANSWER,  /* posted, not taken by the agent in time, taken back */
+	MS_POST_STILL_RUNS, /* the agent works on it still; it was left to it */
 };
 
 /* One order. */
@@ -28,27 +28,27 @@ struct ms_post {
 	uint32_t level;        /* enum ms_order_level */
 	uint64_t target_bytes; /* 0 = everything */
 	enum ms_post_outcome outcome;
-	unsigned tries;        /* busy caches are asked again */
+	unsigned tries; /* busy caches are asked again */
 	struct ms_answer answer;
 	struct ms_order_handle handle;
 };
 
 enum ms_post_end {
-	MS_POST_ENDED = 0,    /* every order was posted and answered, or was not needed */
+	MS_POST_ENDED = 0, /* every order was posted and answered, or was not needed */
 	MS_POST_TIMED_OUT,
 	MS_POST_TARGET_GONE,
-	MS_POST_INTERRUPTED,  /* by a signal: ms_post_signal() */
-	MS_POST_NO_SLOT,      /* others hold all slots of the control page */
-	MS_POST_BROKEN,       /* the control page holds nonsense */
+	MS_POST_INTERRUPTED, /* by a signal: ms_post_signal() */
+	MS_POST_NO_SLOT,     /* others hold all slots of the control page */
+	MS_POST_BROKEN,      /* the control page holds nonsense */
 };
 
 struct ms_post_job {
 	struct ms_target *target;
 	struct ms_post *posts; /* the allocator's row, if it is among them, last */
 	unsigned count;
-	unsigned in_flight;     /* how many at a time, at least 1 */
-	uint64_t timeout_us;    /* for one callback, and for the agent to take an order */
-	uint64_t wanted_bytes;  /* stop when the caches claimed so much, and then ask the allocator; 0 = all */
+	unsigned in_flight;    /* how many at a time, at least 1 */
+	uint64_t timeout_us;   /* for one callback, and for the agent to take an order */
+	uint64_t wanted_bytes; /* stop when the caches claimed so much, and then ask the allocator; 0 = all */
 };
 
 /**

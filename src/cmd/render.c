@@ -27,11 +27,13 @@ static int flags_of(enum ms_render_align align)
 
 static void add_column(struct libscols_table *table, const struct ms_render_column *column)
 {
-	struct libscols_column *added = scols_table_new_column(table, column->title, 0, flags_of(column->align));
+	struct libscols_column *added =
+		scols_table_new_column(table, column->title, 0, flags_of(column->align));
 
 	need(added);
 	if (column->align == MS_RENDER_LINES)
-		need(scols_column_set_wrapfunc(added, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL) == 0);
+		need(scols_column_set_wrapfunc(added, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL) ==
+		     0);
 }
 
 struct libscols_table *ms_render_new(const struct ms_render_column *columns, unsigned count)
@@ -104,7 +106,8 @@ const char *ms_render_bytes(char text[MS_RENDER_CELL], bool known, bool estimate
 	if (!known)
 		snprintf(text, MS_RENDER_CELL, "-");
 	else
-		snprintf(text, MS_RENDER_CELL, "%s%s", estimated ? "~" : "", ms_units_format_bytes(size, bytes));
+		snprintf(text, MS_RENDER_CELL, "%s%s", estimated ? "~" : "",
+			 ms_units_format_bytes(size, bytes));
 	return text;
 }
 
@@ -127,7 +130,11 @@ const char *ms_render_short(char text[MS_RENDER_CELL], bool known, uint64_t coun
 		return ms_render_count(text, known, count);
 	for (; value >= 999.5; value /= 1000)
 		unit++;
-	snprintf(text, MS_RENDER_CELL, value < 9.995 ? "%.2f%c" : value < 99.95 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+	snprintf(text, MS_RENDER_CELL,
+		 value < 9.995   ? "%.2f%c"
+		 : value < 99.95 ? "%.1f%c"
+				 : "%.0f%c",
+		 value, units[unit]);
 	return text;
 }
 

@@ -62,7 +62,7 @@ const char *ms_row_label(const struct ms_row *row)
 
 static const char *const sort_keys[] = {
 	[MS_SORT_BYTES] = "bytes",   [MS_SORT_ENTRIES] = "entries",   [MS_SORT_HITS] = "hits",
-	[MS_SORT_MISSES] = "misses", [MS_SORT_RATE] = "rate",	      [MS_SORT_AGE] = "age",
+	[MS_SORT_MISSES] = "misses", [MS_SORT_RATE] = "rate",         [MS_SORT_AGE] = "age",
 	[MS_SORT_NAME] = "name",     [MS_SORT_PRIORITY] = "priority",
 };
 

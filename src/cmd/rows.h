@@ -13,7 +13,7 @@
 /* All caches together; the allocator's row is none of them. */
 struct ms_row_totals {
 	uint64_t caches, bytes, entries;
-	bool estimated; /* some of the bytes are an estimate */
+	bool estimated;     /* some of the bytes are an estimate */
 	uint64_t uncounted; /* caches that count themselves and have not yet */
 };
 

@@ -53,8 +53,8 @@ static void read_budget(struct ms_show *show)
 
 	if (ms_root_init(&root, "/") < 0)
 		return;
-	ms_supervisor_sample(&root, show->facts.pid, &show->supervisor, &show->sample, show->limits, MS_SHOW_LIMITS,
-			     &show->limit_count);
+	ms_supervisor_sample(&root, show->facts.pid, &show->supervisor, &show->sample, show->limits,
+			     MS_SHOW_LIMITS, &show->limit_count);
 	ms_root_fini(&root);
 	config.high = show->supervisor.high;
 	config.low = show->supervisor.low;
@@ -62,8 +62,8 @@ static void read_budget(struct ms_show *show)
 		show->marks = ms_policy_marks(&config, show->sample.limit.max_bytes, 0);
 }
 
-static int gather(struct ms_target *target, const struct options *options, struct ms_row *rows, unsigned count,
-		  struct ms_show *show)
+static int gather(struct ms_target *target, const struct options *options, struct ms_row *rows,
+		  unsigned count, struct ms_show *show)
 {
 	int error = ms_pids_facts(target->facts.pid, &show->facts);
 
@@ -121,13 +121,17 @@ static int parse(int argc, char **argv, struct options *options)
 		if (option == 'j')
 			options->json = true;
 		if (option == 's' && ms_rows_sort_key(optarg, &options->sort) < 0) {
-			ms_cmd_error("show", "--sort %s: not a key; bytes, entries, hits, misses, rate, age, priority or name",
+			ms_cmd_error("show",
+				     "--sort %s: not a key; bytes, entries, hits, misses, rate, age, "
+				     "priority or name",
 				     optarg);
 			return MS_EXIT_USAGE;
 		}
 	}
 	if (argc - optind != 1) {
-		ms_cmd_error("show", "say which process: `memshed show PID|NAME`; `memshed list` shows those with caches");
+		ms_cmd_error(
+			"show",
+			"say which process: `memshed show PID|NAME`; `memshed list` shows those with caches");
 		return MS_EXIT_USAGE;
 	}
 	return 0;

@@ -127,7 +127,8 @@ static json_t *allocator_json(const struct ms_show *show)
 	const struct ms_row_result never = {0};
 
 	ms_json_set(object, "name", ms_json_text(name[0] ? name : NULL));
-	ms_json_set(object, "free_bytes", ms_json_number(row && ms_row_is_counted(row), row ? row->bytes : 0));
+	ms_json_set(object, "free_bytes",
+		    ms_json_number(row && ms_row_is_counted(row), row ? row->bytes : 0));
 	ms_json_set(object, "last", last_json(show, row ? &row->last : &never));
 	return object;
 }

@@ -45,7 +45,8 @@ static const char *describe_heap(const struct ms_show *show, char *text, size_t 
 
 	text[0] = '\0';
 	if (show->allocator && ms_row_is_counted(show->allocator))
-		snprintf(text, size, " + free in %s %s", ms_escape_name(name, show->target->table.info.allocator),
+		snprintf(text, size, " + free in %s %s",
+			 ms_escape_name(name, show->target->table.info.allocator),
 			 ms_render_bytes(bytes, true, false, show->allocator->bytes));
 	return text;
 }
@@ -53,8 +54,8 @@ static const char *describe_heap(const struct ms_show *show, char *text, size_t 
 /* What the RSS is made of, as far as anybody says so. */
 static void print_memory(const struct ms_show *show)
 {
-	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], cached[MS_RENDER_CELL], left[MS_RENDER_CELL], heap[128],
-		rest[96], text[320];
+	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], cached[MS_RENDER_CELL], left[MS_RENDER_CELL],
+		heap[128], rest[96], text[320];
 	uint64_t explained, rss_bytes = show->facts.rss_bytes;
 
 	if (ms_show_explained(show, &explained))
@@ -76,8 +77,8 @@ static int describe_limit(const struct ms_limit *limit, char *text, size_t size)
 
 	ms_escape(ms_escape_terminal_charset(), where, sizeof(where), limit->where,
 		  strnlen(limit->where, sizeof(limit->where)));
-	return snprintf(text, size, "%s%s%s: %s used (%s)", ms_limit_source_name(limit->source), where[0] ? " of " : "",
-			where, ms_render_bytes(used, true, false, limit->used_bytes),
+	return snprintf(text, size, "%s%s%s: %s used (%s)", ms_limit_source_name(limit->source),
+			where[0] ? " of " : "", where, ms_render_bytes(used, true, false, limit->used_bytes),
 			ms_render_share(share, limit->used_bytes, limit->max_bytes));
 }
 
@@ -95,7 +96,8 @@ static void print_budget(const struct ms_show *show)
 	ms_render_bytes(high, true, false, show->marks.high_bytes);
 	ms_render_bytes(low, true, false, show->marks.low_bytes);
 	if (show->supervisor.pid > 0 && show->sample.processes > 1)
-		snprintf(text, sizeof(text), "watched by memshed, pid %d, with %u other processes; shrinks above %s to %s",
+		snprintf(text, sizeof(text),
+			 "watched by memshed, pid %d, with %u other processes; shrinks above %s to %s",
 			 (int)show->supervisor.pid, show->sample.processes - 1, high, low);
 	else if (show->supervisor.pid > 0)
 		snprintf(text, sizeof(text), "watched by memshed, pid %d; shrinks above %s to %s",
@@ -139,7 +141,8 @@ static void print_agent(const struct ms_show *show)
 	print_fact("", "", text);
 }
 
-static const char *last_text(const struct ms_show *show, const struct ms_row *row, bool wide, char text[MS_RENDER_CELL])
+static const char *last_text(const struct ms_show *show, const struct ms_row *row, bool wide,
+			     char text[MS_RENDER_CELL])
 {
 	char claimed[MS_RENDER_CELL], ago[MS_RENDER_CELL];
 	uint64_t ago_us;
@@ -150,8 +153,9 @@ static const char *last_text(const struct ms_show *show, const struct ms_row *ro
 		return "-";
 	int at = snprintf(text, MS_RENDER_CELL, "%s", ms_answer_status_name(row->last.status));
 	if (row->last.claimed_bytes > 0)
-		at += snprintf(text + at, MS_RENDER_CELL - (size_t)at, " %s",
-			       ms_render_bytes(claimed, true, ms_row_is_estimated(row), row->last.claimed_bytes));
+		at += snprintf(
+			text + at, MS_RENDER_CELL - (size_t)at, " %s",
+			ms_render_bytes(claimed, true, ms_row_is_estimated(row), row->last.claimed_bytes));
 	if (wide && ms_age_us(row->last.finished_ns, show->now_ns, &ago_us))
 		snprintf(text + at, MS_RENDER_CELL - (size_t)at, ", %s ago", ms_render_us(ago, true, ago_us));
 	return text;
@@ -165,7 +169,8 @@ static const char *short_source(const char *source)
 	return source[0] == '\0' ? "-" : slash ? slash + 1 : source;
 }
 
-static void add_cache(struct libscols_table *table, const struct ms_show *show, const struct ms_row *row, bool wide)
+static void add_cache(struct libscols_table *table, const struct ms_show *show, const struct ms_row *row,
+		      bool wide)
 {
 	char bytes[MS_RENDER_CELL], entries[MS_RENDER_CELL], hits[MS_RENDER_CELL], misses[MS_RENDER_CELL],
 		rate[MS_RENDER_CELL], age[MS_RENDER_CELL], last[MS_RENDER_CELL], name[MS_ESCAPED_NAME],
@@ -204,18 +209,19 @@ static void print_left(const struct ms_row_totals *left)
 static void print_caches(const struct ms_show *show)
 {
 	static const struct ms_render_column narrow_columns[] = {
-		{"BYTES", MS_RENDER_RIGHT}, {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
-		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT}, {"AGE", MS_RENDER_RIGHT},
-		{"LAST", MS_RENDER_LEFT}, {"NAME", MS_RENDER_WRAP},
+		{"BYTES", MS_RENDER_RIGHT},  {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
+		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT},    {"AGE", MS_RENDER_RIGHT},
+		{"LAST", MS_RENDER_LEFT},    {"NAME", MS_RENDER_WRAP},
 	};
 	static const struct ms_render_column wide_columns[CELLS] = {
-		{"BYTES", MS_RENDER_RIGHT}, {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
-		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT}, {"AGE", MS_RENDER_RIGHT},
-		{"KIND", MS_RENDER_LEFT}, {"LAST", MS_RENDER_LEFT}, {"NAME", MS_RENDER_WRAP},
+		{"BYTES", MS_RENDER_RIGHT},  {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
+		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT},    {"AGE", MS_RENDER_RIGHT},
+		{"KIND", MS_RENDER_LEFT},    {"LAST", MS_RENDER_LEFT},     {"NAME", MS_RENDER_WRAP},
 		{"SOURCE", MS_RENDER_LEFT},
 	};
 	bool wide = ms_render_width() >= WIDE_COLUMNS;
-	struct libscols_table *table = wide ? ms_render_new(wide_columns, CELLS) : ms_render_new(narrow_columns, CELLS - 2);
+	struct libscols_table *table =
+		wide ? ms_render_new(wide_columns, CELLS) : ms_render_new(narrow_columns, CELLS - 2);
 	struct ms_row_totals left = {0};
 	unsigned shown = 0;
 
@@ -240,7 +246,8 @@ static void print_notes(const struct ms_show *show)
 	if (show->totals.uncounted > 0)
 		printf("Not counted yet: %" PRIu64 " of the caches.\n", show->totals.uncounted);
 	if (refused > 0)
-		printf("Not in the table, because it was full when they registered: %" PRIu64 " caches.\n", refused);
+		printf("Not in the table, because it was full when they registered: %" PRIu64 " caches.\n",
+		       refused);
 }
 
 void ms_show_print_text(const struct ms_show *show)

@@ -93,7 +93,8 @@ int ms_supervisor_find(pid_t pid, struct ms_supervisor *ret_supervisor)
 	for (unsigned i = 0; i < ANCESTORS; i++) {
 		struct ms_pid_facts facts, parent;
 
-		if (ms_pids_facts(pid, &facts) < 0 || facts.ppid <= 0 || ms_pids_facts(facts.ppid, &parent) < 0)
+		if (ms_pids_facts(pid, &facts) < 0 || facts.ppid <= 0 ||
+		    ms_pids_facts(facts.ppid, &parent) < 0)
 			return -ENOENT;
 		/* By name first: a stranger's command line is not worth faulting in. */
 		if (strcmp(parent.comm, "memshed") == 0 && read_ancestor(parent.pid, ret_supervisor) == 0) {
@@ -112,7 +113,7 @@ void ms_supervisor_sample(const struct ms_root *root, pid_t pid, struct ms_super
 {
 	if (ms_supervisor_find(pid, ret_supervisor) < 0)
 		*ret_supervisor = (struct ms_supervisor){.child_pid = pid};
-	if (ms_sample_once(root, ret_supervisor->child_pid, ret_supervisor->max_bytes, ret_sample, limits, capacity,
-			   ret_limit_count) < 0)
+	if (ms_sample_once(root, ret_supervisor->child_pid, ret_supervisor->max_bytes, ret_sample, limits,
+			   capacity, ret_limit_count) < 0)
 		*ret_sample = (struct ms_sample){.limit.source = MS_LIMIT_NONE};
 }

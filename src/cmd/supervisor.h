@@ -15,7 +15,7 @@
 #include "util/units.h"
 
 struct ms_supervisor {
-	pid_t pid; /* 0: there is none */
+	pid_t pid;          /* 0: there is none */
 	pid_t child_pid;    /* the top of the tree under the budget */
 	uint64_t max_bytes; /* --max; 0 = none */
 	struct ms_mark high, low;

@@ -9,9 +9,9 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const kinds[] = {
-	[MEMSHED_KIND_OTHER] = "other",		[MEMSHED_KIND_MEMO] = "memo",
-	[MEMSHED_KIND_BUFFER] = "buffer",	[MEMSHED_KIND_FILE] = "file",
-	[MEMSHED_KIND_INDEX] = "index",		[MEMSHED_KIND_CODE] = "code",
+	[MEMSHED_KIND_OTHER] = "other",         [MEMSHED_KIND_MEMO] = "memo",
+	[MEMSHED_KIND_BUFFER] = "buffer",       [MEMSHED_KIND_FILE] = "file",
+	[MEMSHED_KIND_INDEX] = "index",         [MEMSHED_KIND_CODE] = "code",
 	[MEMSHED_KIND_ALLOCATOR] = "allocator",
 };
 
@@ -22,7 +22,7 @@ static const char *const modes[] = {
 };
 
 static const char *const agent_states[] = {
-	[MS_AGENT_NONE] = "none",	[MS_AGENT_IDLE] = "idle",	[MS_AGENT_ENTERING] = "entering",
+	[MS_AGENT_NONE] = "none",       [MS_AGENT_IDLE] = "idle",       [MS_AGENT_ENTERING] = "entering",
 	[MS_AGENT_RUNNING] = "running", [MS_AGENT_STOPPED] = "stopped",
 };
 

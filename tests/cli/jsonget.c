@@ -2,8 +2,9 @@
 /*
  * jsonget FILE PATH - print the value at PATH of a JSON document, for the scripts of this folder.
  *
- * PATH is ".key", "[3]" or "[]" (an array's length), one after the other; "." is the whole. Strings come out raw,
- * everything else as JSON. Ends with 1 when the document is no JSON (duplicate keys included) or has no such value.
+ * PATH is ".key", "[3]" or "[]" (an array's length), one after the other; "." is the whole. Strings come out
+ * raw, everything else as JSON. Ends with 1 when the document is no JSON (duplicate keys included) or has no
+ * such value.
  */
 #include <jansson.h>
 #include <stdio.h>

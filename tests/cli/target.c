@@ -39,7 +39,8 @@ struct cache {
 static struct cache caches[CACHES_MAX];
 static unsigned cache_count;
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	struct cache *cache = ctx;
 	uint64_t want = request->target_bytes;
@@ -141,8 +142,8 @@ static bool add_cache(char *spec)
 		return false;
 	*size++ = '\0';
 	unescape(spec);
-	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = spec, .shrink = shrink, .clear = clear,
-								     .ctx = cache);
+	struct memshed_cache_options options =
+		MEMSHED_CACHE_OPTIONS(.name = spec, .shrink = shrink, .clear = clear, .ctx = cache);
 	uint64_t bytes = strtoull(size, NULL, 10);
 	strtok(size, ",");
 	for (char *word = strtok(NULL, ","); word; word = strtok(NULL, ","))
@@ -197,7 +198,7 @@ static void live(enum memshed_agent_mode mode)
 
 static enum memshed_agent_mode parse_mode(const char *name)
 {
-	return strcmp(name, "fd") == 0	     ? MEMSHED_AGENT_FD
+	return strcmp(name, "fd") == 0       ? MEMSHED_AGENT_FD
 	       : strcmp(name, "signal") == 0 ? MEMSHED_AGENT_SIGNAL
 					     : MEMSHED_AGENT_THREAD;
 }
@@ -213,7 +214,7 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 	static const struct option options[] = {
 		{"mode", required_argument, NULL, 'm'}, {"comm", required_argument, NULL, 'c'},
 		{"many", required_argument, NULL, 'n'}, {"enter-block", no_argument, NULL, 'e'},
-		{"no-table", no_argument, NULL, 't'},	{NULL, 0, NULL, 0},
+		{"no-table", no_argument, NULL, 't'},   {NULL, 0, NULL, 0},
 	};
 	int option;
 

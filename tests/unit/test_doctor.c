@@ -107,8 +107,10 @@ static void test_pressure(void **state)
 static void test_swap_and_memory(void **state)
 {
 	const char *path = "proc/meminfo";
-	const char *with = "MemTotal: 2048 kB\nMemFree: 10 kB\nMemAvailable: 1024 kB\nSwapTotal: 4096 kB\nSwapFree: 4096 kB\n";
-	const char *without = "MemTotal: 2048 kB\nMemFree: 10 kB\nMemAvailable: 1024 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
+	const char *with = "MemTotal: 2048 kB\nMemFree: 10 kB\nMemAvailable: 1024 kB\nSwapTotal: 4096 "
+			   "kB\nSwapFree: 4096 kB\n";
+	const char *without =
+		"MemTotal: 2048 kB\nMemFree: 10 kB\nMemAvailable: 1024 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
 
 	(void)state;
 	expect(ms_check_swap, path, with, MS_CHECK_LIMITED);
@@ -125,10 +127,12 @@ static void test_hidepid(void **state)
 	(void)state;
 	expect(ms_check_hidepid, path, "22 29 0:21 / /proc rw,nosuid shared:5 - proc proc rw\n", MS_CHECK_OK);
 	expect(ms_check_hidepid, path, "22 29 0:21 / /proc rw - proc proc rw,hidepid=0\n", MS_CHECK_OK);
-	struct ms_check check = run(ms_check_hidepid, path, "22 29 0:21 / /proc rw - proc proc rw,hidepid=invisible\n", 0);
+	struct ms_check check =
+		run(ms_check_hidepid, path, "22 29 0:21 / /proc rw - proc proc rw,hidepid=invisible\n", 0);
 	assert_int_equal(check.state, hidden);
 	assert_string_equal(check.found, "hidepid=invisible");
-	expect(ms_check_hidepid, path, "22 29 0:21 / /elsewhere rw - proc proc rw,hidepid=2\n", MS_CHECK_LIMITED);
+	expect(ms_check_hidepid, path, "22 29 0:21 / /elsewhere rw - proc proc rw,hidepid=2\n",
+	       MS_CHECK_LIMITED);
 }
 
 static void test_what_is_tried_leaves_this_process_as_it_was(void **state)
@@ -146,7 +150,8 @@ static void test_what_is_tried_leaves_this_process_as_it_was(void **state)
 	assert_non_null(strstr(text, "VmLck:\t       0 kB"));
 	assert_true(ms_root_read_text(&root, score, sizeof(score), "proc/self/oom_score_adj") > 0);
 	char parent[64];
-	assert_true(ms_root_read_text(&root, parent, sizeof(parent), "proc/%d/oom_score_adj", (int)getppid()) > 0);
+	assert_true(ms_root_read_text(&root, parent, sizeof(parent), "proc/%d/oom_score_adj",
+				      (int)getppid()) > 0);
 	assert_string_equal(score, parent);
 	ms_root_fini(&root);
 }

@@ -62,14 +62,16 @@ static void check_order(const struct ms_row *rows, const char *want)
 static void test_sort_by_each_key(void **state)
 {
 	struct ms_row rows[] = {
-		ROW(1, "a", .bytes = 10, .entries = 9, .hits = 5, .misses = 5, .registered_ns = 30, .priority = 5),
-		ROW(2, "b", .bytes = 30, .entries = 1, .hits = 9, .misses = 1, .registered_ns = 10, .priority = -5),
+		ROW(1, "a", .bytes = 10, .entries = 9, .hits = 5, .misses = 5, .registered_ns = 30,
+		    .priority = 5),
+		ROW(2, "b", .bytes = 30, .entries = 1, .hits = 9, .misses = 1, .registered_ns = 10,
+		    .priority = -5),
 		ROW(3, "c", .bytes = 20, .entries = 5, .registered_ns = 20),
 	};
 	static const struct {
 		const char *key, *want;
 	} cases[] = {
-		{"bytes", "bca"}, {"entries", "acb"}, {"hits", "bac"},	   {"misses", "abc"},
+		{"bytes", "bca"}, {"entries", "acb"}, {"hits", "bac"},     {"misses", "abc"},
 		{"rate", "bac"},  {"age", "bca"},     {"priority", "bca"}, {"name", "abc"},
 	};
 	enum ms_row_sort sort = MS_SORT_NAME;

@@ -18,7 +18,8 @@ static struct ms_supervisor found;
 static void test_options_are_found_in_both_forms(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("/usr/bin/memshed\0run\0--max\0001.5G\0--high=80%\0--low\000512M\0--\0job"), 0);
+	assert_int_equal(PARSE("/usr/bin/memshed\0run\0--max\0001.5G\0--high=80%\0--low\000512M\0--\0job"),
+			 0);
 	assert_int_equal(found.max_bytes, UINT64_C(1536) << 20);
 	assert_int_equal(found.high.unit, MS_MARK_PER_MILLE);
 	assert_int_equal(found.high.value, 800);
