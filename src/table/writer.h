@@ -44,7 +44,8 @@ struct ms_row_identity {
  * ms_table_create - make the memfd, map it, seal it, write the header
  * @identity: the same random number as in the control page
  *
- * Return: 0; a negative errno from memfd_create, ftruncate, mmap or fcntl. Nothing is left behind.
+ * Return: 0; a negative errno from memfd_create, ftruncate, mmap or fcntl. Nothing is left behind. Under
+ * mlockall(MCL_FUTURE) nothing is filled, but -EAGAIN comes where RLIMIT_MEMLOCK is below @table->bytes.
  */
 int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 
