@@ -155,6 +155,14 @@ static void end_pause(struct ms_policy_state *state)
 	state->step = MS_STEP_TRIM;
 }
 
+/* At max within a second. Then nothing is relied on that is up to a second old, as the allocator's count
+ * is, and whoever did not help is asked all the same: an interpreter keeps what a cache freed and fills it
+ * again, which no reading shows, and for the program it is that or the end. */
+static bool is_in_a_hurry(const struct ms_policy_round *round)
+{
+	return round->sample->growth_bytes_per_s > ms_policy_less(round->marks->max_bytes, round->used_bytes);
+}
+
 /* The storm breaker. A pause ends early when much is cached anew: what did not help before may now. */
 static bool is_paused(const struct ms_policy_round *round)
 {
@@ -164,6 +172,10 @@ static bool is_paused(const struct ms_policy_round *round)
 
 	if (state->pause_ns == 0)
 		return false;
+	if (is_in_a_hurry(round)) {
+		state->retrying = true;
+		return false;
+	}
 	ms_policy_collect(round, &nothing, &list);
 	uint64_t much = ms_policy_span(round->marks) / (round->danger ? BREAK_DANGER_DIVISOR : BREAK_DIVISOR);
 
@@ -332,12 +344,6 @@ static uint64_t choose_allocators(const struct ms_policy_round *round, bool firs
 	return ms_policy_min(expected, plan->ask_bytes);
 }
 
-/* Its count is up to a second old: nothing to rely on for a program that is at max by then. */
-static bool is_in_a_hurry(const struct ms_policy_round *round)
-{
-	return round->sample->growth_bytes_per_s > ms_policy_less(round->marks->max_bytes, round->used_bytes);
-}
-
 /* Free memory costs nobody anything: where it alone makes up the need it goes before every cache. */
 static bool ask_allocators_first(const struct ms_policy_round *round, uint32_t step)
 {
@@ -413,7 +419,8 @@ static void decide(const struct ms_policy_round *round, uint32_t step_before)
 	struct ms_policy_state *state = round->state;
 	uint32_t step = state->step >= MS_STEP_CLEAR && state->unhelpful ? MS_STEP_CLEAR : MS_STEP_TRIM;
 	/* Whoever did not help so often is left alone, unless it is the last hope. */
-	bool useless = state->unhelpful >= UNHELPFUL_MOST && !round->danger && !state->retrying;
+	bool useless = state->unhelpful >= UNHELPFUL_MOST && !round->danger && !state->retrying &&
+		       !is_in_a_hurry(round);
 	struct ms_policy_candidates list = {0};
 	struct ms_policy_wish nothing = {.max_tier = MS_TIER_ORDINARY};
 

@@ -78,7 +78,7 @@ struct ms_super {
 	uint64_t started_ns;
 	uint64_t shortage_since_ns; /* 0 = none */
 	uint64_t recovered_ns;      /* it is over, but the last round has not settled yet; 0 = none */
-	uint64_t refreshed_ns, refreshed_at_bytes; /* the last ms_orders_refresh() */
+	uint64_t refreshed_ns; /* the last ms_orders_refresh() */
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t next_state_check_ns;   /* of targets whose orders are not taken */
 	uint64_t next_stopped_check_ns; /* of stopped targets */

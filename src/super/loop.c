@@ -32,11 +32,9 @@
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
 
 #define REFRESH_NS (500 * MS_NS_PER_MS)
+#define REFRESH_LEAST_NS (50 * MS_NS_PER_MS)
 
-enum {
-	HELLOS_AT_ONCE = 16,
-	REFRESH_STEPS = 50, /* counted ahead again when used rose by 2 % of max */
-};
+enum { HELLOS_AT_ONCE = 16 };
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -306,20 +304,23 @@ static void decide(struct ms_super *super, uint64_t now_ns)
 	end_shortage(super);
 }
 
-/* On the way up to high: have the sizes counted that the first plan will need. */
+/* Above low: have the sizes counted that the next plan needs. How much is used says little of them: a
+ * cache may fill again what another one freed, in memory that the allocator kept. */
 static void count_ahead(struct ms_super *super, uint64_t now_ns)
 {
-	uint64_t used = super->sample.limit.used_bytes;
+	const struct ms_limit *limit = &super->sample.limit;
+	uint64_t growth = super->sample.growth_bytes_per_s, pause_ns = REFRESH_NS;
 
-	if (used < super->marks.low_bytes || super->policy.in_shortage)
+	if (limit->used_bytes < super->marks.low_bytes || super->flight_count > 0)
 		return;
-	if (used < super->refreshed_at_bytes + super->marks.max_bytes / REFRESH_STEPS &&
-	    used > super->refreshed_at_bytes / 2)
-		return;
-	if (super->refreshed_ns && now_ns - super->refreshed_ns < REFRESH_NS)
+	if (growth > 0 && limit->max_bytes > limit->used_bytes)
+		pause_ns = least(pause_ns, (uint64_t)((double)(limit->max_bytes - limit->used_bytes) /
+						      (double)growth * (double)MS_NS_PER_S / 4));
+	if (pause_ns < REFRESH_LEAST_NS)
+		pause_ns = REFRESH_LEAST_NS;
+	if (super->refreshed_ns && now_ns - super->refreshed_ns < pause_ns)
 		return;
 	super->refreshed_ns = now_ns;
-	super->refreshed_at_bytes = used;
 	ms_orders_refresh(super, now_ns);
 }
 

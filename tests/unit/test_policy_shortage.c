@@ -530,6 +530,28 @@ static void a_target_that_is_gone_is_no_shortage(void **state)
 	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_NOTHING);
 }
 
+/* An interpreter reuses what its caches free: the reading does not fall, and yet it is that or the end. */
+static void before_the_end_even_the_useless_are_asked(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 500);
+	for (unsigned i = 0; i < 20 && bed_plan(&bed, 910)->kind != MS_PLAN_WARN; i++) {
+		bed_answer_all(&bed);
+		bed.rows[0].row.bytes = 500 * MIB;
+		bed_pass(&bed, 500);
+	}
+	assert_int_equal(bed.plan.kind, MS_PLAN_WARN);
+	bed_pass(&bed, 500);
+	assert_plan(bed_plan(&bed, 920), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+	bed.sample.growth_bytes_per_s = 60 * MIB;
+	assert_plan(bed_plan(&bed, 930), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+	bed.sample.growth_bytes_per_s = 100 * MIB;
+	assert_int_equal(bed_plan(&bed, 930)->kind, MS_PLAN_ORDERS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +569,7 @@ int main(void)
 		cmocka_unit_test(growth_in_the_meantime_is_no_fault_of_the_cache),
 		cmocka_unit_test(below_high_only_easy_bytes_are_taken),
 		cmocka_unit_test(busy_is_asked_again_soon),
+		cmocka_unit_test(before_the_end_even_the_useless_are_asked),
 		cmocka_unit_test(stuck_is_left_alone_and_then_asked_last),
 		cmocka_unit_test(empty_is_asked_again_when_it_has_grown),
 		cmocka_unit_test(who_is_empty_in_parts_gives_all),
