@@ -16,7 +16,7 @@
 /* NULL: this thread has no lane of its own, or the table is not this process's. */
 static inline struct ms_lane_row *find_row(const struct memshed_cache *cache)
 {
-	unsigned char *base = atomic_load_explicit(&ms_guard->base, memory_order_relaxed);
+	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 	uint64_t lane = ms_lane_offset;
 
 	if (ms_unlikely(!base || !lane))
@@ -33,7 +33,7 @@ static inline _Atomic uint64_t *counter_at(struct ms_lane_row *row, size_t offse
 __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cache, size_t first, uint64_t n,
 						       uint64_t second_n)
 {
-	unsigned char *base = atomic_load_explicit(&ms_guard->base, memory_order_relaxed);
+	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 
 	if (!cache || !base)
 		return;

@@ -57,7 +57,7 @@ static bool take_memory(void)
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;
 	/* [L4] */
-	atomic_store_explicit(&ms_guard->base, ms_lib.lost ? NULL : ms_lib.table.base, memory_order_release);
+	atomic_store_explicit(&ms_guard.base, ms_lib.lost ? NULL : ms_lib.table.base, memory_order_release);
 	return !ms_lib.lost && table >= 0 && control >= 0;
 }
 
@@ -94,7 +94,7 @@ static void child(void)
 
 int ms_fork_recover(void)
 {
-	if (ms_likely(atomic_load_explicit(&ms_guard->base, memory_order_relaxed)) || !ms_lib.table.base)
+	if (ms_likely(atomic_load_explicit(&ms_guard.base, memory_order_relaxed)) || !ms_lib.table.base)
 		return ms_lib.lost ? -ENOMEM : 0;
 	if (ms_lib.lost)
 		return -ENOMEM;
@@ -104,7 +104,7 @@ int ms_fork_recover(void)
 		pthread_mutex_unlock(&ms_lib.lock);
 		return -EAGAIN;
 	}
-	if (!atomic_load_explicit(&ms_guard->base, memory_order_relaxed)) {
+	if (!atomic_load_explicit(&ms_guard.base, memory_order_relaxed)) {
 		ms_rcu_before_fork();
 		holds_rcu = true;
 		child();

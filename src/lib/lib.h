@@ -19,7 +19,7 @@
  *   [L2] what was done before life moved (release) is seen by whoever sees it moved (acquire).
  *   [L3] ms_lib.returns goes up (release) after what somebody may wait for; a waiter loads it (acquire)
  *        before it looks, and sleeps only while it has not gone up since.
- *   [L4] the table is complete before ms_guard->base (release); pairs with the loads of it, which need
+ *   [L4] the table is complete before ms_guard.base (release); pairs with the loads of it, which need
  *        no acquire: every access to the table goes through the value loaded.
  */
 #ifndef MS_LIB_LIB_H
@@ -80,12 +80,15 @@ enum ms_life {
 	MS_LIFE_STOPPED,
 };
 
-/* Private memory that the kernel zeroes in a forked child: base is NULL until the atfork handler,
- * which a raw clone() does not call, has made the child a table of its own. */
+/* A page that the kernel zeroes in a forked child: base is NULL until the atfork handler, which a raw
+ * clone() does not call, has made the child a table of its own. It is a page of .bss and not mapped at
+ * start, because the hot path then reads base without reading first where it stands. */
+enum { MS_GUARD_BYTES = 4096 };
 struct ms_guard {
-	_Atomic(unsigned char *) base; /* of the table; writer: start and fork; readers: any thread */
+	_Alignas(MS_GUARD_BYTES) _Atomic(unsigned char *) base; /* of the table; writer: start and fork */
 };
-extern struct ms_guard *ms_guard;
+_Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
+extern struct ms_guard ms_guard;
 
 struct ms_lib {
 	pthread_mutex_t lock;        /* [K1] */

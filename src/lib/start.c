@@ -27,8 +27,7 @@
 /* How long exit() waits for a callback that runs: it may use what the host's own handlers destroy. */
 #define EXIT_PATIENCE_NS (200 * MS_NS_PER_MS)
 
-static struct ms_guard no_guard;
-struct ms_guard *ms_guard = &no_guard;
+struct ms_guard ms_guard;
 
 struct ms_lib ms_lib = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -53,24 +52,13 @@ __attribute__((constructor)) static void load(void)
 
 /* ---- start ---- */
 
-static int make_guard(void)
-{
-	void *page = mmap(NULL, sizeof(struct ms_guard), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED)
-		return -errno;
-	madvise(page, sizeof(struct ms_guard), MADV_WIPEONFORK); /* without it raw clones are not noticed */
-	ms_guard = page;
-	return 0;
-}
-
 static int make_tables(void)
 {
 	uint64_t identity = 0;
-	int error = ms_guard == &no_guard ? make_guard() : 0;
+	int error;
 
-	if (error)
-		return error;
+	/* Where the kernel's pages are larger, or it is too old, raw clones are not noticed. */
+	madvise(&ms_guard, sizeof(ms_guard), MADV_WIPEONFORK);
 	if (getrandom(&identity, sizeof(identity), GRND_NONBLOCK) != sizeof(identity))
 		identity = ms_clock_ns() ^ (uint64_t)getpid() << 32;
 	error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
@@ -87,7 +75,7 @@ static int make_tables(void)
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
 	mlock(ms_lib.table.header, MS_HEADER_BYTES);
 	/* [L4]: the table is complete for the threads that charge. */
-	atomic_store_explicit(&ms_guard->base, ms_lib.table.base, memory_order_release);
+	atomic_store_explicit(&ms_guard.base, ms_lib.table.base, memory_order_release);
 	return 0;
 }
 
