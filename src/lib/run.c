@@ -79,6 +79,11 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 	if (!options->shrink && counts)
 		count(cache, usage);
 	*before = measure(cache, usage);
+	/* A callback that unregisters its own cache may free the context: none follows it. */
+	if (cache->unregister_on_return) {
+		outcome->status = MS_ANSWER_GONE;
+		return;
+	}
 	if (options->shrink) {
 		struct memshed_request request = {
 			.size = sizeof(request),
@@ -92,7 +97,7 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 	} else {
 		options->clear(options->ctx);
 	}
-	if (counts)
+	if (counts && !cache->unregister_on_return)
 		count(cache, usage);
 
 	/* A shrink that was not counted before can only be compared by what is charged. */
