@@ -101,22 +101,22 @@ static int exec_module(PyObject *module)
 }
 
 static PyMethodDef methods[] = {
-    {"start", start, METH_NOARGS, "Start the agent and find every lru_cache; harmless when it runs."},
-    {"stop", stop, METH_NOARGS, "Stop the agent."},
-    {"register", ms_py_cache_register, METH_VARARGS, NULL},
-    {0},
+	{"start", start, METH_NOARGS, "Start the agent and find every lru_cache; harmless when it runs."},
+	{"stop", stop, METH_NOARGS, "Stop the agent."},
+	{"register", ms_py_cache_register, METH_VARARGS, NULL},
+	{0},
 };
 
 static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, (void *)exec_module},
-    {0, NULL},
+	{Py_mod_exec, (void *)exec_module},
+	{0, NULL},
 };
 
 static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "memshed._memshed",
-    .m_methods = methods,
-    .m_slots = slots,
+	PyModuleDef_HEAD_INIT,
+	.m_name = "memshed._memshed",
+	.m_methods = methods,
+	.m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__memshed(void);

@@ -50,28 +50,28 @@ static PyObject *call_anchor(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 static PyType_Slot reference_slots[] = {
-    {Py_tp_dealloc, (void *)dealloc_reference},
-    {0, NULL},
+	{Py_tp_dealloc, (void *)dealloc_reference},
+	{0, NULL},
 };
 
 static PyType_Spec reference_spec = {
-    .name = "memshed._memshed.Reference",
-    .basicsize = sizeof(struct reference),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = reference_slots,
+	.name = "memshed._memshed.Reference",
+	.basicsize = sizeof(struct reference),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = reference_slots,
 };
 
 static PyType_Slot anchor_slots[] = {
-    {Py_tp_dealloc, (void *)dealloc_anchor},
-    {Py_tp_call, (void *)call_anchor},
-    {0, NULL},
+	{Py_tp_dealloc, (void *)dealloc_anchor},
+	{Py_tp_call, (void *)call_anchor},
+	{0, NULL},
 };
 
 static PyType_Spec anchor_spec = {
-    .name = "memshed._memshed.Anchor",
-    .basicsize = sizeof(struct anchor),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = anchor_slots,
+	.name = "memshed._memshed.Anchor",
+	.basicsize = sizeof(struct anchor),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = anchor_slots,
 };
 
 static PyObject *watch_collection(PyObject *self, PyObject *args)

@@ -23,23 +23,23 @@ struct builtin {
 };
 
 static struct builtin builtins[] = {
-    {.name = "gc",
-     .module = "gc",
-     .function = "collect",
-     .kind = MEMSHED_KIND_OTHER,
-     .flags = MEMSHED_CACHE_MANUAL},
-    {.name = "re",
-     .module = "re",
-     .function = "purge",
-     .dict = "_cache",
-     .kind = MEMSHED_KIND_CODE,
-     .flags = MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_ESTIMATED},
-    {.name = "linecache",
-     .module = "linecache",
-     .function = "clearcache",
-     .dict = "cache",
-     .kind = MEMSHED_KIND_FILE,
-     .flags = MEMSHED_CACHE_ESTIMATED},
+	{.name = "gc",
+	 .module = "gc",
+	 .function = "collect",
+	 .kind = MEMSHED_KIND_OTHER,
+	 .flags = MEMSHED_CACHE_MANUAL},
+	{.name = "re",
+	 .module = "re",
+	 .function = "purge",
+	 .dict = "_cache",
+	 .kind = MEMSHED_KIND_CODE,
+	 .flags = MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_ESTIMATED},
+	{.name = "linecache",
+	 .module = "linecache",
+	 .function = "clearcache",
+	 .dict = "cache",
+	 .kind = MEMSHED_KIND_FILE,
+	 .flags = MEMSHED_CACHE_ESTIMATED},
 };
 
 /* The dict that holds it; NULL without an exception. */
@@ -109,13 +109,13 @@ static void abandon(struct ms_py_row *row)
 static void adopt(struct builtin *self)
 {
 	struct memshed_cache_options options = {
-	    .size = sizeof(options),
-	    .name = self->name,
-	    .kind = self->kind,
-	    .flags = self->flags,
-	    .shrink = shrink,
-	    .count = count,
-	    .ctx = self,
+		.size = sizeof(options),
+		.name = self->name,
+		.kind = self->kind,
+		.flags = self->flags,
+		.shrink = shrink,
+		.count = count,
+		.ctx = self,
 	};
 
 	if (memshed_register(&options, &self->row.cache) < 0)

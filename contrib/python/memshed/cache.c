@@ -244,37 +244,37 @@ static PyObject *represent(PyObject *object)
 }
 
 static PyMethodDef methods[] = {
-    {"unregister", unregister, METH_NOARGS,
-     "unregister()\n\nForget the cache. Waits for a callback of it that runs, unless called from one."},
-    {"charge", charge, METH_VARARGS, "charge(bytes, entries=1)\n\nSay that the cache grew."},
-    {"uncharge", uncharge, METH_VARARGS, "uncharge(bytes, entries=1)\n\nSay that the cache shrank."},
-    {"hit", hit, METH_VARARGS, "hit(n=1)"},
-    {"miss", miss, METH_VARARGS, "miss(n=1)"},
-    {"evict", evict, METH_VARARGS, "evict(n=1)"},
-    {0},
+	{"unregister", unregister, METH_NOARGS,
+	 "unregister()\n\nForget the cache. Waits for a callback of it that runs, unless called from one."},
+	{"charge", charge, METH_VARARGS, "charge(bytes, entries=1)\n\nSay that the cache grew."},
+	{"uncharge", uncharge, METH_VARARGS, "uncharge(bytes, entries=1)\n\nSay that the cache shrank."},
+	{"hit", hit, METH_VARARGS, "hit(n=1)"},
+	{"miss", miss, METH_VARARGS, "miss(n=1)"},
+	{"evict", evict, METH_VARARGS, "evict(n=1)"},
+	{0},
 };
 
 static PyGetSetDef attributes[] = {
-    {"name", get_name, NULL, "The name it was registered with.", NULL},
-    {0},
+	{"name", get_name, NULL, "The name it was registered with.", NULL},
+	{0},
 };
 
 static char doc[] = "A cache made known with memshed.register().";
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, (void *)dealloc},
-    {Py_tp_repr, (void *)represent},
-    {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
-    {Py_tp_doc, doc},
-    {0, NULL},
+	{Py_tp_dealloc, (void *)dealloc},
+	{Py_tp_repr, (void *)represent},
+	{Py_tp_methods, methods},
+	{Py_tp_getset, attributes},
+	{Py_tp_doc, doc},
+	{0, NULL},
 };
 
 static PyType_Spec spec = {
-    .name = "memshed.Cache",
-    .basicsize = sizeof(struct cache),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = slots,
+	.name = "memshed.Cache",
+	.basicsize = sizeof(struct cache),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = slots,
 };
 
 int ms_py_cache_init(PyObject *module)

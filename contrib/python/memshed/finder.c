@@ -54,22 +54,22 @@ static PyObject *exec_module(PyObject *self, PyObject *module)
 }
 
 static PyMethodDef loader_methods[] = {
-    {"exec_module", exec_module, METH_O, NULL},
-    {0},
+	{"exec_module", exec_module, METH_O, NULL},
+	{0},
 };
 
 static PyType_Slot loader_slots[] = {
-    {Py_tp_dealloc, (void *)dealloc_loader},
-    {Py_tp_getattro, (void *)loader_attribute},
-    {Py_tp_methods, loader_methods},
-    {0, NULL},
+	{Py_tp_dealloc, (void *)dealloc_loader},
+	{Py_tp_getattro, (void *)loader_attribute},
+	{Py_tp_methods, loader_methods},
+	{0, NULL},
 };
 
 static PyType_Spec loader_spec = {
-    .name = "memshed._memshed.Loader",
-    .basicsize = sizeof(struct loader),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = loader_slots,
+	.name = "memshed._memshed.Loader",
+	.basicsize = sizeof(struct loader),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = loader_slots,
 };
 
 static PyObject *wrap_loader(PyObject *real)
@@ -127,20 +127,20 @@ static PyObject *find_spec(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef finder_methods[] = {
-    {"find_spec", find_spec, METH_VARARGS, NULL},
-    {0},
+	{"find_spec", find_spec, METH_VARARGS, NULL},
+	{0},
 };
 
 static PyType_Slot finder_slots[] = {
-    {Py_tp_methods, finder_methods},
-    {0, NULL},
+	{Py_tp_methods, finder_methods},
+	{0, NULL},
 };
 
 static PyType_Spec finder_spec = {
-    .name = "memshed._memshed.Finder",
-    .basicsize = sizeof(PyObject),
-    .flags = Py_TPFLAGS_DEFAULT,
-    .slots = finder_slots,
+	.name = "memshed._memshed.Finder",
+	.basicsize = sizeof(PyObject),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = finder_slots,
 };
 
 int ms_py_finder_install(void)

@@ -36,6 +36,7 @@
 
 enum {
 	ROUND_BUDGET_NS = 5000000, /* the interpreter's own switch interval */
+	COUNT_INTERVAL_MS = 200,   /* a busy program fills a cache by hundreds of megabytes a second */
 	THREAD_END_PATIENCE_US = 50000,
 	THREAD_END_STEP_US = 50,
 	BREATH_US = 50,
@@ -44,7 +45,7 @@ enum {
 
 static struct {
 	_Atomic pid_t
-	    owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
+		owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
 	int (*is_finalizing)(void);
 	bool hooked;       /* atexit and fork know us */
 	bool wanted;       /* the agent shall run */
@@ -170,10 +171,11 @@ static int count_threads(void)
 static int start_agent(void)
 {
 	const struct memshed_agent_options options = {
-	    .size = sizeof(options),
-	    .mode = MEMSHED_AGENT_THREAD,
-	    .round_begin = begin_round,
-	    .round_end = end_round,
+		.size = sizeof(options),
+		.mode = MEMSHED_AGENT_THREAD,
+		.count_interval_ms = COUNT_INTERVAL_MS,
+		.round_begin = begin_round,
+		.round_end = end_round,
 	};
 	int before = count_threads(), err;
 
@@ -290,10 +292,10 @@ static PyObject *at_exit(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef hooks[] = {
-    {"_before_fork", before_fork, METH_NOARGS, NULL},
-    {"_after_in_parent", after_in_parent, METH_NOARGS, NULL},
-    {"_after_in_child", after_in_child, METH_NOARGS, NULL},
-    {"_at_exit", at_exit, METH_NOARGS, NULL},
+	{"_before_fork", before_fork, METH_NOARGS, NULL},
+	{"_after_in_parent", after_in_parent, METH_NOARGS, NULL},
+	{"_after_in_child", after_in_child, METH_NOARGS, NULL},
+	{"_at_exit", at_exit, METH_NOARGS, NULL},
 };
 
 static int hook_fork(void)
@@ -305,9 +307,9 @@ static int hook_fork(void)
 	PyObject *parent MS_PY_REF = PyCFunction_New(&hooks[1], NULL);
 	PyObject *child MS_PY_REF = PyCFunction_New(&hooks[2], NULL);
 	PyObject *names MS_PY_REF = enrol && before && parent && child
-					? Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent",
-							parent, "after_in_child", child)
-					: NULL;
+					    ? Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent",
+							    parent, "after_in_child", child)
+					    : NULL;
 	PyObject *done MS_PY_REF = names && none ? PyObject_Call(enrol, none, names) : NULL;
 
 	return done ? 0 : -1;
@@ -318,7 +320,7 @@ static int hook_exit(void)
 	PyObject *atexit MS_PY_REF = PyImport_ImportModule("atexit");
 	PyObject *function MS_PY_REF = PyCFunction_New(&hooks[3], NULL);
 	PyObject *done MS_PY_REF =
-	    atexit && function ? PyObject_CallMethod(atexit, "register", "O", function) : NULL;
+		atexit && function ? PyObject_CallMethod(atexit, "register", "O", function) : NULL;
 
 	return done ? 0 : -1;
 }

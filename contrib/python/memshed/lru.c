@@ -28,6 +28,8 @@ enum {
 	ROWS_FOR_SMALL = 4096,
 	BATCH_ENTRIES = 512,
 	BATCH_NS = 2000000,
+	PRESSED_BATCH_NS = 50000000,
+	LONG_BREATH_NS = 400000000,
 	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
 	LINK_BYTES = 144,      /* of a bounded cache: link, and its part of the dict */
 	DEADLINE_MARGIN_NS = 20000000,
@@ -200,7 +202,7 @@ static int count(void *ctx, struct memshed_usage *usage)
 	self->dirty = false;
 	self->cycle = ms_py_round_cycle();
 	usage->fields =
-	    MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_MISSES;
+		MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_MISSES;
 	usage->bytes = bytes_now(self);
 	usage->entries = (uint64_t)self->entries;
 	usage->hits = (uint64_t)(self->hits_before + self->hits);
@@ -277,27 +279,35 @@ static int pop_batch(struct lru *self, uint64_t wanted)
 	return failed && !popped ? -1 : popped;
 }
 
-/* The oldest @wanted entries, a few at a time. Return: how many went. */
-static uint64_t pop_oldest(struct lru *self, uint64_t wanted, uint64_t end_ns)
+/* How the work is divided: a person's order lets the program run every few milliseconds; where memory runs
+ * short, what the program adds meanwhile is what is to be kept from it, and time is short as well. */
+static uint64_t batch_ns(const struct memshed_request *request)
 {
-	uint64_t popped = 0, batch_end_ns = ms_clock_ns() + BATCH_NS, now_ns;
+	return request->reason == MEMSHED_REASON_USER ? BATCH_NS : PRESSED_BATCH_NS;
+}
+
+/* The oldest @wanted entries, a few at a time. Return: how many went. */
+static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memshed_request *request)
+{
+	uint64_t end_ns = request->deadline_ns - DEADLINE_MARGIN_NS, now_ns = ms_clock_ns();
+	uint64_t popped = 0, batch_end_ns = now_ns + batch_ns(request);
 
 	self->left_length = -1;
-	while (popped < wanted) {
+	self->dirty = true;
+	while (popped < wanted && now_ns < end_ns) {
 		int count = pop_batch(self, wanted - popped);
 
 		if (count < 0)
 			break;
 		popped += (uint64_t)count;
 		now_ns = ms_clock_ns();
-		if (now_ns >= end_ns)
-			break;
-		if (now_ns >= batch_end_ns) {
+		/* The GIL may be away for as long as a garbage collection takes. */
+		if (now_ns >= batch_end_ns && now_ns + LONG_BREATH_NS < end_ns) {
 			ms_py_host_breathe();
-			batch_end_ns = ms_clock_ns() + BATCH_NS;
+			now_ns = ms_clock_ns();
+			batch_end_ns = now_ns + batch_ns(request);
 		}
 	}
-	self->dirty = true;
 	return popped;
 }
 
@@ -308,8 +318,7 @@ static enum memshed_status drop_all(struct lru *self, PyObject *wrapper,
 	result->freed_entries = (uint64_t)self->entries;
 	result->scanned_entries = (uint64_t)self->entries;
 	if (request->level != MEMSHED_LEVEL_EMERGENCY && self->entries > CLEAR_AT_ONCE)
-		pop_oldest(self, (uint64_t)(self->entries - CLEAR_AT_ONCE / 2),
-			   request->deadline_ns - DEADLINE_MARGIN_NS);
+		pop_oldest(self, (uint64_t)(self->entries - CLEAR_AT_ONCE / 2), request);
 	clear_wrapper(self, wrapper);
 	return MEMSHED_DONE;
 }
@@ -317,7 +326,7 @@ static enum memshed_status drop_all(struct lru *self, PyObject *wrapper,
 static enum memshed_status drop_oldest(struct lru *self, uint64_t wanted,
 				       const struct memshed_request *request, struct memshed_result *result)
 {
-	uint64_t popped = pop_oldest(self, wanted, request->deadline_ns - DEADLINE_MARGIN_NS);
+	uint64_t popped = pop_oldest(self, wanted, request);
 
 	self->entries -= (int64_t)popped < self->entries ? (int64_t)popped : self->entries;
 	result->freed_entries = result->scanned_entries = popped;
@@ -402,14 +411,14 @@ static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info
 	PyObject *name MS_PY_REF = name_of(wrapper);
 	PyObject *file MS_PY_REF = source_of(wrapper, &line);
 	struct memshed_cache_options options = {
-	    .size = sizeof(options),
-	    .name = name ? PyBytes_AsString(name) : "<unnamed>",
-	    .kind = MEMSHED_KIND_MEMO,
-	    .flags = MEMSHED_CACHE_ESTIMATED,
-	    .count = count,
-	    .ctx = self,
-	    .source_file = file ? ms_py_cut_path(PyBytes_AsString(file)) : NULL,
-	    .source_line = line,
+		.size = sizeof(options),
+		.name = name ? PyBytes_AsString(name) : "<unnamed>",
+		.kind = MEMSHED_KIND_MEMO,
+		.flags = MEMSHED_CACHE_ESTIMATED,
+		.count = count,
+		.ctx = self,
+		.source_file = file ? ms_py_cut_path(PyBytes_AsString(file)) : NULL,
+		.source_line = line,
 	};
 	int err;
 

@@ -171,7 +171,7 @@ static void push(PyObject *object, double edges)
 	}
 	Py_INCREF(object);
 	walk.nodes[walk.count] =
-	    (struct node){.object = object, .scale = walk.scale, .edges = edges, .parent = walk.parent};
+		(struct node){.object = object, .scale = walk.scale, .edges = edges, .parent = walk.parent};
 	walk.slots[slot] = (uint16_t)++walk.count;
 	walk.containers += (PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC) != 0;
 }
@@ -196,17 +196,35 @@ static void push_wide(PyObject *object, Py_ssize_t length, PyObject *(*item)(PyO
 	walk.scale = scale;
 }
 
+/* One of @count positions spread over a dict's entries, @at being after the one before. A position is an
+ * index into the table; where entries went, they mostly went from its beginning, up to @first. */
+static Py_ssize_t spread_at(Py_ssize_t at, Py_ssize_t first, Py_ssize_t i, Py_ssize_t length,
+			    Py_ssize_t count)
+{
+	Py_ssize_t position = first + (Py_ssize_t)((double)i * (double)length / (double)count);
+
+	return length > count && position > at ? position : at;
+}
+
+/* The first position that holds an entry. */
+static Py_ssize_t first_of(PyObject *dict)
+{
+	Py_ssize_t at = 0;
+	PyObject *key;
+
+	return PyDict_Next(dict, &at, &key, NULL) ? at - 1 : 0;
+}
+
 static void push_dict(PyObject *dict)
 {
-	Py_ssize_t length = PyDict_Size(dict), at = 0, taken = length > WIDE ? WIDE : length;
+	Py_ssize_t length = PyDict_Size(dict), first = first_of(dict), at = first;
 	double scale = walk.scale;
 	PyObject *key, *value;
 
 	if (length > WIDE)
 		walk.scale *= (double)length / WIDE;
-	for (Py_ssize_t i = 0; i < taken && !walk.full; i++) {
-		if (length > WIDE)
-			at = (Py_ssize_t)((double)i * (double)length / WIDE);
+	for (Py_ssize_t i = 0; i < WIDE && !walk.full; i++) {
+		at = spread_at(at, first, i, length, WIDE);
 		if (!PyDict_Next(dict, &at, &key, &value))
 			break;
 		push(key, walk.scale);
@@ -376,14 +394,12 @@ static void drop(struct ms_py_entry *entries, unsigned count)
 void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict)
 {
 	struct ms_py_entry entries[SAMPLE] = {0};
-	Py_ssize_t length = PyDict_Size(dict), at = 0;
+	Py_ssize_t length = PyDict_Size(dict), first = first_of(dict), at = first;
 	PyObject *key, *value;
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < SAMPLE && i < (unsigned long)length; i++) {
-		/* A position is an index into the table's entries; one in a gap finds the next entry. */
-		if (length > SAMPLE)
-			at = (Py_ssize_t)((double)i * (double)length / SAMPLE);
+	while (count < SAMPLE) {
+		at = spread_at(at, first, count, length, SAMPLE);
 		if (!PyDict_Next(dict, &at, &key, &value))
 			break;
 		Py_INCREF(key);

@@ -165,6 +165,16 @@ class Shrunk(support.TestCase):
         program.do("hits = unbounded.cache_info()[0]\nfor i in range(6800 - %d, 6800): unbounded(i)" % left)
         self.assertEqual(program.get("unbounded.cache_info()[0] - hits"), left)
 
+    def test_bytes_stay_right(self):
+        program = self.program(FUNCTIONS + "for i in range(1000, 5000): unbounded(i)\n")
+        cache_when(program.pid, "__main__.unbounded", lambda c: c["entries"] == 5000)
+        for turn in range(4):
+            order("shrink", program.pid, "--bytes", "20M", "__main__.unbounded")
+            program.do("for i in range(%d, %d): unbounded(i)" % (5000 + turn * 500, 5500 + turn * 500))
+            left = program.get("unbounded.cache_info()[3]")
+            cache = cache_when(program.pid, "__main__.unbounded", lambda c: c["entries"] == left)
+            self.assertAlmostEqual(cache["bytes"] / left, 10150, delta=500)
+
     def test_while_the_program_is_busy(self):
         program = self.program(FUNCTIONS + """
 import threading, time
