@@ -63,7 +63,7 @@ struct memshed_cache {
 	struct memshed_cache_options options; /* the callbacks and what an order needs; name is not kept */
 	uint64_t owner;               /* ms_thread_id() of who registered */
 	struct memshed_cache *next;   /* in ms_lib.dying; guarded by [K1] */
-	_Atomic uint32_t busy;        /* some thread runs a callback; see [C1] */
+	_Atomic uint32_t busy;        /* enum ms_busy: some thread runs a callback; see [C1] */
 	bool unregister_on_return;    /* writer: the thread that is in the callback */
 	uint32_t unhelpful;           /* how often in a row it was of no use; writer: who holds busy */
 	/* What the owner's thread is asked to do; owner.c says who moves it. */

@@ -8,11 +8,11 @@
  *   NONE      OPEN      agent, while it has the cache claimed; job and ask are written before
  *   OPEN      RUNNING   the owner's thread, in memshed_poll(), when it has claimed the cache
  *   OPEN      NONE      agent: the order's time is over; or unregister
- *   RUNNING   OPEN      the owner's thread: another callback runs just now
+ *   RUNNING   OPEN      the owner's thread: another callback runs just now; it does not begin
  *   RUNNING   ANSWERED  the owner's thread; the outcome is written before
  *   RUNNING   NONE      the same, after a mere count
  *   RUNNING   GIVEN_UP  agent: past the deadline, the callback is stuck
- *   GIVEN_UP  NONE      the owner's thread, when the callback has returned after all
+ *   GIVEN_UP  NONE      the owner's thread, when the callback has returned after all, or did not begin
  *   ANSWERED  NONE      agent
  *
  *   [O1] each move away from a state is a release, each look at it an acquire: what was written
@@ -131,7 +131,8 @@ static bool grant(struct memshed_cache *cache)
 	}
 	ask = cache->wish_ask;
 	if (!ms_call_try(MS_CALLER_OWNER, cache->row, &ask, &epoch)) {
-		move(cache, RUNNING, OPEN); /* at the next safe point */
+		if (!move(cache, RUNNING, OPEN)) /* at the next safe point */
+			move(cache, GIVEN_UP, NONE);
 		ms_registry_release(cache);
 		return false;
 	}

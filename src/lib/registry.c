@@ -6,7 +6,8 @@
  * the wait for a callback.
  *
  *   [P1] cache->busy is cleared (release) after the callback's last access; pairs with the load
- *        (acquire) in wait_until_idle(), after which the cache is freed.
+ *        (acquire) in is_idle(), after which the cache is freed. Who waits makes it AWAITED first, and
+ *        who clears it then wakes: not every claim ends in a callback, whose return wakes anyway.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -18,6 +19,8 @@
 #include "util/clock.h"
 #include "table/order.h"
 #include "util/rcu.h"
+
+enum ms_busy { IDLE = 0, BUSY, AWAITED };
 
 static uint32_t row_flags(const struct memshed_cache_options *options)
 {
@@ -53,6 +56,7 @@ static int publish(struct memshed_cache *cache)
 
 MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, struct memshed_cache **ret_cache)
 {
+	MS_KEEP_ERRNO;
 	struct memshed_cache_options copy;
 	int error = ms_options_copy_cache(options, &copy);
 
@@ -107,12 +111,22 @@ static void bury(struct memshed_cache *cache)
 	free(cache);
 }
 
+/* False: whoever has it claimed will wake us. */
+static bool is_idle(struct memshed_cache *cache)
+{
+	uint32_t busy = BUSY;
+
+	return !atomic_compare_exchange_strong_explicit(&cache->busy, &busy, AWAITED, memory_order_acquire,
+							memory_order_acquire) && /* [P1] */
+	       busy == IDLE;
+}
+
 static void wait_until_idle(struct memshed_cache *cache)
 {
 	for (;;) {
 		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
 
-		if (!atomic_load_explicit(&cache->busy, memory_order_acquire)) /* [P1] */
+		if (is_idle(cache))
 			return;
 		ms_futex_wait(&ms_lib.returns, seen, UINT64_MAX);
 	}
@@ -120,6 +134,8 @@ static void wait_until_idle(struct memshed_cache *cache)
 
 MS_PUBLIC void memshed_unregister(struct memshed_cache *cache)
 {
+	MS_KEEP_ERRNO;
+
 	if (!cache || ms_fork_recover() < 0)
 		return;
 	withdraw(cache);
@@ -128,15 +144,15 @@ MS_PUBLIC void memshed_unregister(struct memshed_cache *cache)
 		return;
 	}
 	ms_rcu_synchronize();
-	ms_owner_forget(cache);
 	wait_until_idle(cache);
+	ms_owner_forget(cache); /* not earlier: the agent may have been about to wish something of it */
 	bury(cache);
 }
 
 enum ms_claim ms_registry_claim(uint32_t row, uint32_t generation, struct memshed_cache **ret_cache)
 {
 	enum ms_claim claim = MS_CLAIM_GONE;
-	uint32_t idle = 0;
+	uint32_t idle = IDLE;
 
 	if (row >= MS_ROW_COUNT)
 		return claim;
@@ -145,7 +161,7 @@ enum ms_claim ms_registry_claim(uint32_t row, uint32_t generation, struct memshe
 	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[row]);
 
 	if (cache && (!generation || generation == cache->generation)) {
-		claim = atomic_compare_exchange_strong_explicit(&cache->busy, &idle, 1, memory_order_acquire,
+		claim = atomic_compare_exchange_strong_explicit(&cache->busy, &idle, BUSY, memory_order_acquire,
 								memory_order_relaxed) ? /* [P1] */
 				MS_CLAIMED : MS_CLAIM_BUSY;
 		*ret_cache = cache;
@@ -162,7 +178,9 @@ void ms_registry_release(struct memshed_cache *cache)
 		bury(cache);
 		return;
 	}
-	atomic_store_explicit(&cache->busy, 0, memory_order_release); /* [P1] */
+	/* It may be gone as soon as it is idle. [P1] */
+	if (atomic_exchange_explicit(&cache->busy, IDLE, memory_order_release) == AWAITED)
+		ms_lib_returned();
 }
 
 /* The threads that ran callbacks or were unregistering are not in this process. */
@@ -191,7 +209,7 @@ void ms_registry_after_fork(void)
 			continue;
 		/* Looked at first: a page that is not written stays shared with the parent. */
 		if (cache != ms_calling && atomic_load_explicit(&cache->busy, memory_order_relaxed))
-			atomic_store_explicit(&cache->busy, 0, memory_order_relaxed);
+			atomic_store_explicit(&cache->busy, IDLE, memory_order_relaxed);
 		if (atomic_load_explicit(&cache->wish, memory_order_relaxed))
 			atomic_store_explicit(&cache->wish, 0, memory_order_relaxed);
 	}
