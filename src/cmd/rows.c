@@ -5,13 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/escape.h"
 #include "memshed.h"
-
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
+#include "util/escape.h"
+#include "util/saturate.h"
 
 bool ms_row_is_counted(const struct ms_row *row)
 {
@@ -25,14 +21,14 @@ bool ms_row_is_estimated(const struct ms_row *row)
 
 uint64_t ms_row_lookups(const struct ms_row *row)
 {
-	return add(row->hits, row->misses);
+	return ms_sat_add(row->hits, row->misses);
 }
 
 void ms_rows_add(struct ms_row_totals *totals, const struct ms_row *row)
 {
 	totals->caches++;
-	totals->bytes = add(totals->bytes, row->bytes);
-	totals->entries = add(totals->entries, row->entries);
+	totals->bytes = ms_sat_add(totals->bytes, row->bytes);
+	totals->entries = ms_sat_add(totals->entries, row->entries);
 	totals->estimated |= ms_row_is_estimated(row);
 	totals->uncounted += !ms_row_is_counted(row);
 }

@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/saturate.h"
 
 static const char help[] =
 	"Usage: memshed show PID|NAME [--sort KEY] [--all] [--json]\n"
@@ -31,14 +32,9 @@ struct options {
 	bool all, json;
 };
 
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 bool ms_show_explained(const struct ms_show *show, uint64_t *ret_bytes)
 {
-	uint64_t bytes = add(show->totals.bytes, show->allocator ? show->allocator->bytes : 0);
+	uint64_t bytes = ms_sat_add(show->totals.bytes, show->allocator ? show->allocator->bytes : 0);
 
 	if (bytes > show->facts.rss_bytes)
 		return false;

@@ -11,6 +11,7 @@
 #include "lib/agent.h"
 #include "lib/call.h"
 #include "util/clock.h"
+#include "util/saturate.h"
 
 /* After so many useless or late calls in a row a cache is asked last. */
 enum { UNHELPFUL_AFTER = 3 };
@@ -49,11 +50,6 @@ static void count(const struct memshed_cache *cache, struct memshed_usage *usage
 	*usage = (struct memshed_usage){.size = sizeof(*usage)};
 	if (cache->options.count && cache->options.count(cache->options.ctx, usage) < 0)
 		usage->fields = 0;
-}
-
-static uint64_t drop(uint64_t before, uint64_t after)
-{
-	return before > after ? before - after : 0;
 }
 
 /* A callback that says nothing, or nonsense, is judged by what it freed. */
@@ -108,9 +104,9 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 	outcome->claimed_entries = result.freed_entries;
 	outcome->scanned_entries = result.scanned_entries;
 	if (comparable && !outcome->claimed_bytes)
-		outcome->claimed_bytes = drop(before->bytes, after.bytes);
+		outcome->claimed_bytes = ms_sat_sub(before->bytes, after.bytes);
 	if (comparable && !outcome->claimed_entries)
-		outcome->claimed_entries = drop(before->entries, after.entries);
+		outcome->claimed_entries = ms_sat_sub(before->entries, after.entries);
 	outcome->status = judge(status, outcome, before);
 }
 

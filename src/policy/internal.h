@@ -7,6 +7,7 @@
 #define MS_POLICY_INTERNAL_H
 
 #include "policy/policy.h"
+#include "util/saturate.h"
 
 /* One call of ms_policy_plan(). */
 struct ms_policy_round {
@@ -22,19 +23,9 @@ struct ms_policy_round {
 	bool gentle; /* at or below high: easy bytes only */
 };
 
-static inline uint64_t ms_policy_less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
 static inline uint64_t ms_policy_min(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
-}
-
-static inline uint64_t ms_policy_add(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
 /* The distance between the marks: what counts as much or little for this budget. */

@@ -78,9 +78,9 @@ void ms_policy_pardon(struct ms_policy_state *state)
 
 bool ms_policy_grown(const struct ms_marks *marks, const struct ms_policy_record *record, uint64_t bytes)
 {
-	uint64_t again = ms_policy_add(record->bytes_after, record->bytes_after);
+	uint64_t again = ms_sat_add(record->bytes_after, record->bytes_after);
 
-	return bytes > ms_policy_add(again, ms_policy_span(marks) / GROWN_DIVISOR);
+	return bytes > ms_sat_add(again, ms_policy_span(marks) / GROWN_DIVISOR);
 }
 
 static uint64_t doubled(uint64_t first, uint32_t times, uint32_t most)
@@ -108,7 +108,7 @@ static void learn_empty(struct ms_policy_record *record, const struct ms_action 
 static void learn_freed(struct ms_policy_record *record, const struct ms_action *action,
 			uint64_t claimed_bytes, uint64_t bytes_after, uint64_t now_ns)
 {
-	record->claimed_bytes = ms_policy_add(record->claimed_bytes, claimed_bytes);
+	record->claimed_bytes = ms_sat_add(record->claimed_bytes, claimed_bytes);
 	/* A cache that keeps no bytes cannot claim any; whether it helps is seen by the reading. */
 	if (claimed_bytes == 0 && action->expect_bytes > 0) {
 		learn_empty(record, action, bytes_after, now_ns);
@@ -175,11 +175,11 @@ void ms_policy_learn(struct ms_policy_state *state, const struct ms_action *acti
 		return;
 	}
 	state->worked += did_work(status);
-	state->claimed_bytes = ms_policy_add(state->claimed_bytes, claimed_bytes);
+	state->claimed_bytes = ms_sat_add(state->claimed_bytes, claimed_bytes);
 	if (!record)
 		record = make_record(state, action);
 	record->asked++;
-	record->duration_us = ms_policy_add(record->duration_us, duration_us);
+	record->duration_us = ms_sat_add(record->duration_us, duration_us);
 	record->last_claimed_bytes = claimed_bytes;
 	record->last_level = action->level;
 	record->bytes_after = bytes_after;
@@ -193,11 +193,11 @@ static uint64_t returned_since_plan(const struct ms_policy_round *round)
 {
 	const struct ms_policy_state *state = round->state;
 	uint64_t rate = ms_policy_min(state->growth_at_plan, round->sample->growth_bytes_per_s);
-	uint64_t ms = ms_policy_less(round->now_ns, state->planned_at_ns) / MS_NS_PER_MS;
+	uint64_t ms = ms_sat_sub(round->now_ns, state->planned_at_ns) / MS_NS_PER_MS;
 	uint64_t grown = ms && rate / 1000 > UINT64_MAX / ms ? UINT64_MAX : rate / 1000 * ms;
 
 	grown = ms_policy_min(grown, state->expected_bytes);
-	return ms_policy_less(ms_policy_add(state->used_at_plan, grown), round->used_bytes);
+	return ms_sat_sub(ms_sat_add(state->used_at_plan, grown), round->used_bytes);
 }
 
 static void learn_returned(struct ms_policy_state *state, uint64_t returned)

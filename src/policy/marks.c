@@ -71,7 +71,7 @@ struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t 
 	high = ms_policy_min(high, safe);
 	marks.lowered = high < configured;
 	marks.high_bytes = high;
-	marks.low_bytes = ms_policy_min(low_of(config, max), ms_policy_less(high, gap_of(config, max)));
+	marks.low_bytes = ms_policy_min(low_of(config, max), ms_sat_sub(high, gap_of(config, max)));
 	marks.danger_bytes = max - ms_policy_min(max_u64(margin_bytes, (max - high) / DANGER_NEAREST),
 					   (max - high) / DANGER_FARTHEST);
 	return marks;

@@ -61,7 +61,7 @@ static uint64_t settling_time(const struct ms_policy_round *round, const struct 
 {
 	uint64_t time = round->config->hold_off_ns;
 	double growth = (double)round->sample->growth_bytes_per_s;
-	double room = (double)ms_policy_less(round->marks->max_bytes, round->used_bytes);
+	double room = (double)ms_sat_sub(round->marks->max_bytes, round->used_bytes);
 
 	if (round->danger || state->worked == 0)
 		time /= SHORT_HOLD_DIVISOR;
@@ -160,7 +160,7 @@ static void end_pause(struct ms_policy_state *state)
  * again, which no reading shows, and for the program it is that or the end. */
 static bool is_in_a_hurry(const struct ms_policy_round *round)
 {
-	return round->sample->growth_bytes_per_s > ms_policy_less(round->marks->max_bytes, round->used_bytes);
+	return round->sample->growth_bytes_per_s > ms_sat_sub(round->marks->max_bytes, round->used_bytes);
 }
 
 /* The storm breaker. A pause ends early when much is cached anew: what did not help before may now. */
@@ -179,7 +179,7 @@ static bool is_paused(const struct ms_policy_round *round)
 	ms_policy_collect(round, &nothing, &list);
 	uint64_t much = ms_policy_span(round->marks) / (round->danger ? BREAK_DANGER_DIVISOR : BREAK_DIVISOR);
 
-	if (list.cached_bytes > ms_policy_add(state->cached_at_pause, much)) {
+	if (list.cached_bytes > ms_sat_add(state->cached_at_pause, much)) {
 		end_pause(state);
 		return false;
 	}
@@ -203,7 +203,7 @@ static uint64_t ask_of(const struct ms_policy_round *round)
 	uint64_t ask = need > UINT64_MAX / 1000 ? need : need * 1000 / share;
 	double grown = (double)round->sample->growth_bytes_per_s * (double)round->config->hold_off_ns / 1e9;
 
-	return ms_policy_add(ask, grown < (double)need ? (uint64_t)grown : need);
+	return ms_sat_add(ask, grown < (double)need ? (uint64_t)grown : need);
 }
 
 static enum ms_why reason_of(const struct ms_policy_round *round, uint32_t step, uint32_t step_before)
@@ -339,7 +339,7 @@ static uint64_t choose_allocators(const struct ms_policy_round *round, bool firs
 			.level = MS_ORDER_TRIM,
 			.expect_bytes = from->row.bytes,
 		};
-		expected = ms_policy_add(expected, from->row.bytes);
+		expected = ms_sat_add(expected, from->row.bytes);
 	}
 	return ms_policy_min(expected, plan->ask_bytes);
 }
@@ -476,7 +476,7 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 	round.state = state;
 	round.plan = ret_plan;
 	memset(ret_plan, 0, sizeof(*ret_plan));
-	ret_plan->need_bytes = ms_policy_less(round.used_bytes, marks->low_bytes);
+	ret_plan->need_bytes = ms_sat_sub(round.used_bytes, marks->low_bytes);
 	if (is_over(&round))
 		return;
 	if (!state->in_shortage) {

@@ -89,7 +89,7 @@ static bool is_braked(const struct ms_policy_round *round, const struct ms_row *
 	if (!record)
 		return false;
 	if (record->last_claimed_bytes && round->now_ns < record->answered_at_ns + REGROW_NS &&
-	    row->bytes >= ms_policy_add(record->bytes_after, record->last_claimed_bytes / 2))
+	    row->bytes >= ms_sat_add(record->bytes_after, record->last_claimed_bytes / 2))
 		record->brake_until_ns = round->now_ns + BRAKE_NS;
 	return round->now_ns < record->brake_until_ns;
 }
@@ -229,7 +229,7 @@ static void consider(const struct ms_policy_round *round, const struct ms_policy
 
 	struct ms_policy_candidate candidate = {.from = from, .bytes = bytes_of(row, record)};
 
-	list->cached_bytes = ms_policy_add(list->cached_bytes, candidate.bytes);
+	list->cached_bytes = ms_sat_add(list->cached_bytes, candidate.bytes);
 	if (must_not_ask(round, from, record, list))
 		return;
 	bool braked = is_braked(round, row, record);
@@ -324,7 +324,7 @@ uint64_t ms_policy_choose(struct ms_policy_candidates *list, uint64_t ask_bytes,
 		};
 		if (part)
 			action->target_bytes = known ? action->expect_bytes : remaining;
-		expected = ms_policy_min(ms_policy_add(expected, action->expect_bytes), ask_bytes);
+		expected = ms_policy_min(ms_sat_add(expected, action->expect_bytes), ask_bytes);
 	}
 	return expected;
 }

@@ -30,6 +30,7 @@
 #include "memshed.h"
 #include "table/fence.h"
 #include "table/reader_internal.h"
+#include "util/saturate.h"
 
 enum { RETRIES = 4 };
 
@@ -183,11 +184,6 @@ static void copy_string(char *to, const char *from, size_t size)
 	memset(to + length, 0, size - length);
 }
 
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
 static int32_t clamp_priority(int32_t priority)
 {
 	if (priority < -1000)
@@ -201,9 +197,9 @@ static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_
 {
 	uint32_t fields = pulled->fields;
 
-	ret_row->bytes = fields & MEMSHED_USAGE_BYTES ? pulled->bytes : less(sum->added_bytes, sum->removed_bytes);
+	ret_row->bytes = fields & MEMSHED_USAGE_BYTES ? pulled->bytes : ms_sat_sub(sum->added_bytes, sum->removed_bytes);
 	ret_row->entries =
-		fields & MEMSHED_USAGE_ENTRIES ? pulled->entries : less(sum->added_entries, sum->removed_entries);
+		fields & MEMSHED_USAGE_ENTRIES ? pulled->entries : ms_sat_sub(sum->added_entries, sum->removed_entries);
 	ret_row->hits = fields & MEMSHED_USAGE_HITS ? pulled->hits : sum->hits;
 	ret_row->misses = fields & MEMSHED_USAGE_MISSES ? pulled->misses : sum->misses;
 	ret_row->evictions = fields & MEMSHED_USAGE_EVICTIONS ? pulled->evictions : sum->evictions;

@@ -12,6 +12,7 @@
 #include "table/lane.h"
 #include "table/words.h"
 #include "table/writer_internal.h"
+#include "util/saturate.h"
 
 struct ms_lanes_source ms_table_lanes_source(const struct ms_table *table)
 {
@@ -101,11 +102,6 @@ void ms_lanes_sum(struct ms_lanes_source *source, uint32_t first, uint32_t count
 	add_all(source, first, count, ret_sums, add_added);
 }
 
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
 void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane_sum *ret_sum)
 {
 	struct ms_lane_row sum = {0};
@@ -116,8 +112,8 @@ void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane
 		ms_lanes_sum(&source, row, 1, &sum);
 	}
 	*ret_sum = (struct ms_lane_sum){
-		.bytes = less(sum.added_bytes, sum.removed_bytes),
-		.entries = less(sum.added_entries, sum.removed_entries),
+		.bytes = ms_sat_sub(sum.added_bytes, sum.removed_bytes),
+		.entries = ms_sat_sub(sum.added_entries, sum.removed_entries),
 		.hits = sum.hits,
 		.misses = sum.misses,
 		.evictions = sum.evictions,
