@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/terms.h"
+#include "table/names.h"
 #include "util/clock.h"
 #include "util/units.h"
 
@@ -51,7 +51,7 @@ static void describe_state(struct ms_agent *agent, char *text, size_t size)
 	else if (agent->state == MS_AGENT_NONE)
 		snprintf(text, size, "not started");
 	else
-		snprintf(text, size, "%s", ms_terms_agent_state(agent->state));
+		snprintf(text, size, "%s", ms_agent_state_name(agent->state));
 }
 
 void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows, unsigned count,
@@ -83,9 +83,9 @@ json_t *ms_agent_json(const struct ms_agent *agent)
 	json_t *object = json_object();
 	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
 
-	ms_json_set(object, "mode", ms_json_text(ms_terms_agent_mode(agent->mode)));
-	ms_json_set(object, "state", ms_json_text(ms_terms_agent_state(agent->state)));
-	ms_json_set(object, "process_state", ms_json_text(ms_terms_process_state(agent->process_state)));
+	ms_json_set(object, "mode", ms_json_text(ms_agent_mode_name(agent->mode)));
+	ms_json_set(object, "state", ms_json_text(ms_agent_state_name(agent->state)));
+	ms_json_set(object, "process_state", ms_json_text(ms_pid_state_name(agent->process_state)));
 	ms_json_set(object, "callback", ms_json_text(agent->in_callback ? agent->callback : NULL));
 	ms_json_set(object, "since_us", ms_json_number(waits && agent->since_known, agent->since_us));
 	ms_json_set(object, "stuck", json_integer(agent->stuck));

@@ -8,7 +8,7 @@
 #include "cmd/order.h"
 #include "cmd/render.h"
 #include "cmd/rows.h"
-#include "cmd/terms.h"
+#include "table/names.h"
 
 const char *ms_order_status(const struct ms_post *post)
 {
@@ -192,8 +192,8 @@ static json_t *post_json(const struct ms_order_report *report, const struct ms_p
 	     asked = report->dry_run ? post->tries > 0 : post->outcome != MS_POST_NOT_ASKED;
 
 	ms_json_set(object, "cache", ms_json_text(ms_row_label(&post->row)));
-	ms_json_set(object, "kind", ms_json_text(ms_terms_kind(post->row.kind)));
-	ms_json_set(object, "level", ms_json_text(asked ? ms_terms_level(post->level) : NULL));
+	ms_json_set(object, "kind", ms_json_text(ms_kind_name(post->row.kind)));
+	ms_json_set(object, "level", ms_json_text(asked ? ms_order_level_name(post->level) : NULL));
 	ms_json_set(object, "target_bytes",
 		    ms_json_number(asked && post->target_bytes > 0, post->target_bytes));
 	ms_json_set(object, "status",

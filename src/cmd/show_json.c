@@ -4,8 +4,7 @@
 
 #include "cmd/json.h"
 #include "cmd/show.h"
-#include "cmd/terms.h"
-#include "table/control.h"
+#include "table/names.h"
 
 static json_t *limit_json(const struct ms_limit *limit)
 {
@@ -75,7 +74,7 @@ static json_t *last_json(const struct ms_show *show, const struct ms_row_result 
 	ms_json_set(object, "duration_us", ms_json_number(known, last->duration_us));
 	bool aged = known && ms_age_us(last->finished_ns, show->now_ns, &ago_us);
 	ms_json_set(object, "ago_us", ms_json_number(aged, ago_us));
-	ms_json_set(object, "level", ms_json_text(known ? ms_terms_level(last->level) : NULL));
+	ms_json_set(object, "level", ms_json_text(known ? ms_order_level_name(last->level) : NULL));
 	return object;
 }
 
@@ -87,7 +86,7 @@ static json_t *cache_json(const struct ms_show *show, const struct ms_row *row)
 	bool aged = ms_age_us(row->registered_ns, show->now_ns, &age_us);
 
 	ms_json_set(object, "name", ms_json_text(row->name));
-	ms_json_set(object, "kind", ms_json_text(ms_terms_kind(row->kind)));
+	ms_json_set(object, "kind", ms_json_text(ms_kind_name(row->kind)));
 	ms_json_set(object, "bytes", ms_json_number(counted, row->bytes));
 	ms_json_set(object, "bytes_estimated", json_boolean(ms_row_is_estimated(row)));
 	ms_json_set(object, "entries", ms_json_number(counted, row->entries));

@@ -7,9 +7,8 @@
 
 #include "cmd/render.h"
 #include "cmd/show.h"
-#include "cmd/terms.h"
 #include "memshed.h"
-#include "table/control.h"
+#include "table/names.h"
 #include "util/units.h"
 
 enum {
@@ -133,7 +132,7 @@ static void print_agent(const struct ms_show *show)
 	const struct ms_table_info *info = &show->target->table.info;
 	char trimmed[MS_RENDER_CELL], text[160];
 
-	print_fact("agent", ms_terms_agent_mode(show->agent.mode), show->agent.text);
+	print_fact("agent", ms_agent_mode_name(show->agent.mode), show->agent.text);
 	if (info->orders == 0 && info->trims == 0)
 		return;
 	snprintf(text, sizeof(text), "orders done: %" PRIu64 "; allocator trims: %" PRIu64 ", RSS fell by %s",
@@ -188,7 +187,7 @@ static void add_cache(struct libscols_table *table, const struct ms_show *show, 
 	cells[n++] = ms_render_share(rate, row->hits, ms_row_lookups(row));
 	cells[n++] = ms_render_us(age, aged, age_us);
 	if (wide)
-		cells[n++] = ms_terms_kind(row->kind);
+		cells[n++] = ms_kind_name(row->kind);
 	cells[n++] = last_text(show, row, wide, last);
 	cells[n++] = ms_escape_name(name, row->name);
 	if (wide)
@@ -252,7 +251,7 @@ static void print_notes(const struct ms_show *show)
 
 void ms_show_print_text(const struct ms_show *show)
 {
-	printf("%s, %s, uid %u\n", show->target->label, ms_terms_process_state(show->facts.state),
+	printf("%s, %s, uid %u\n", show->target->label, ms_pid_state_name(show->facts.state),
 	       (unsigned)show->facts.uid);
 	print_memory(show);
 	print_budget(show);

@@ -137,3 +137,25 @@ int ms_pids_by_name(const char *name, struct ms_pid_facts **ret_facts, size_t *r
 	}
 	return 0;
 }
+
+const char *ms_pid_state_name(char state)
+{
+	switch (state) {
+	case 'R':
+		return "running";
+	case 'S':
+	case 'I':
+		return "sleeping";
+	case 'D':
+		return "blocked";
+	case 'T':
+		return "stopped";
+	case 't':
+		return "traced";
+	case 'Z':
+	case 'X':
+		return "dead";
+	default:
+		return "unknown";
+	}
+}

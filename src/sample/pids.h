@@ -43,4 +43,7 @@ int ms_pids_facts(pid_t pid, struct ms_pid_facts *ret_facts);
  */
 int ms_pids_by_name(const char *name, struct ms_pid_facts **ret_facts, size_t *ret_count);
 
+/** ms_pid_state_name - "running", "stopped", ... for the letter in struct ms_pid_facts; "unknown" for others */
+const char *ms_pid_state_name(char state);
+
 #endif

@@ -7,7 +7,8 @@
  */
 #include "super/explain.h"
 
-#include "table/control.h"
+#include "table/layout.h"
+#include "table/names.h"
 #include "util/clock.h"
 
 static void add_when(struct ms_text *line, const struct ms_event *event)

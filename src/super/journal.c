@@ -7,7 +7,8 @@
  */
 #include "super/journal.h"
 
-#include "table/control.h"
+#include "table/layout.h"
+#include "table/names.h"
 #include "util/clock.h"
 
 static const char *const event_names[] = {
@@ -44,26 +45,9 @@ static const char *const why_names[] = {
 	[MS_WHY_BELOW_LOW] = "below-low",
 };
 
-static const char *const level_names[] = {
-	[MS_ORDER_COUNT] = "count",
-	[MS_ORDER_TRIM] = "trim",
-	[MS_ORDER_CLEAR] = "clear",
-	[MS_ORDER_EMERGENCY] = "emergency",
-};
-
-static const char *const agent_names[] = {
-	[MS_AGENT_NONE] = "none",
-	[MS_AGENT_IDLE] = "idle",
-	[MS_AGENT_ENTERING] = "entering",
-	[MS_AGENT_RUNNING] = "running",
-	[MS_AGENT_STOPPED] = "stopped",
-};
-
-#define NAME_OF(names, value) ((value) < sizeof(names) / sizeof((names)[0]) ? (names)[value] : "unknown")
-
 const char *ms_journal_why(enum ms_why why)
 {
-	return NAME_OF(why_names, (unsigned)why);
+	return (size_t)why < sizeof(why_names) / sizeof(why_names[0]) ? why_names[why] : "unknown";
 }
 
 static void number(struct ms_text *line, const char *key, uint64_t value)
@@ -124,7 +108,7 @@ static void add_order(struct ms_text *line, const struct ms_event *event)
 {
 	add_cache(line, event);
 	string(line, "reason", ms_journal_why(event->why));
-	string(line, "level", NAME_OF(level_names, event->level));
+	string(line, "level", ms_order_level_name(event->level));
 	number(line, "target_bytes", event->target_bytes);
 	number(line, "cache_bytes", event->cache_bytes);
 }
@@ -213,7 +197,7 @@ static void add_own(struct ms_text *line, const struct ms_event *event)
 		return;
 	case MS_EVENT_SILENT:
 		add_process(line, event);
-		string(line, "agent_state", NAME_OF(agent_names, event->agent_state));
+		string(line, "agent_state", ms_agent_state_name(event->agent_state));
 		return;
 	case MS_EVENT_END:
 		add_summary(line, event);

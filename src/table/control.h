@@ -122,7 +122,4 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
  * ms_control_take() again, which sweeps */
 bool ms_control_busy(const struct ms_control_server *server);
 
-/** ms_answer_status_name - "done", "partial", ..., "unknown" */
-const char *ms_answer_status_name(uint32_t status);
-
 #endif

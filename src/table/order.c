@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/order.c - what both ends of the control page do alike: the check word, futexes, names.
+ * table/order.c - what both ends of the control page do alike: the check word, futexes.
  *
  * No state, no malloc, no locks; any thread.
  */
@@ -43,31 +43,4 @@ int ms_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 void ms_futex_wake_all(_Atomic uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-}
-
-const char *ms_answer_status_name(uint32_t status)
-{
-	switch (status) {
-	case MS_ANSWER_NONE:
-		return "none";
-	case MS_ANSWER_DONE:
-		return "done";
-	case MS_ANSWER_PARTIAL:
-		return "partial";
-	case MS_ANSWER_EMPTY:
-		return "empty";
-	case MS_ANSWER_BUSY:
-		return "busy";
-	case MS_ANSWER_UNSUPPORTED:
-		return "unsupported";
-	case MS_ANSWER_GONE:
-		return "gone";
-	case MS_ANSWER_INVALID:
-		return "invalid";
-	case MS_ANSWER_STUCK:
-		return "stuck";
-	case MS_ANSWER_STOPPED:
-		return "stopped";
-	}
-	return "unknown";
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "table/control.h"
+#include "table/names.h"
 #include "table/order.h"
 #include "util/clock.h"
 

@@ -3,6 +3,8 @@
  * clients at once. */
 #include "control_bed.h"
 
+#include "table/names.h"
+
 /* ---- the ordinary way ---- */
 
 static void an_order_is_taken_and_answered(void **state)
