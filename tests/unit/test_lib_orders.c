@@ -475,6 +475,22 @@ static void test_stop_waits_and_refuses(void **state)
 
 /* ---- owner's thread ---- */
 
+static void *poll_once(void *argument)
+{
+	*(int *)argument = memshed_poll();
+	return NULL;
+}
+
+static int poll_in_another_thread(void)
+{
+	pthread_t thread;
+	int ran = -1;
+
+	pthread_create(&thread, NULL, poll_once, &ran);
+	pthread_join(thread, NULL);
+	return ran;
+}
+
 static void test_owner_runs_in_its_poll(void **state)
 {
 	struct fake fake = {.freed_bytes = 70}, other = {.freed_bytes = 30};
@@ -488,6 +504,7 @@ static void test_owner_runs_in_its_poll(void **state)
 
 	/* The agent serves others meanwhile. */
 	assert_int_equal(bed_do(&bed, "free", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(poll_in_another_thread(), 0);
 	assert_int_equal(fake.calls, 0);
 	BED_WAIT_UNTIL(memshed_poll() == 1);
 	assert_int_equal(fake.calls, 1);
