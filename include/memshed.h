@@ -228,7 +228,8 @@ int memshed_stop(void);
 /**
  * memshed_register - make a cache known
  * @options: see struct memshed_cache_options
- * @ret_cache: where the handle is put; untouched on failure
+ * @ret_cache: where the handle is put; untouched on failure. It stands there before the first callback
+ *             runs, which may be before this returns.
  *
  * Starts the agent if nobody has. May be called while orders run.
  *

@@ -28,7 +28,7 @@ static uint32_t row_flags(const struct memshed_cache_options *options)
 	       (options->thread_class == MEMSHED_THREAD_OWNER ? MS_ROW_OWNER_ONLY : 0);
 }
 
-static int publish(struct memshed_cache *cache)
+static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache)
 {
 	const struct memshed_cache_options *options = &cache->options;
 	struct ms_row_identity identity = {
@@ -50,6 +50,7 @@ static int publish(struct memshed_cache *cache)
 	if (options->count)
 		atomic_fetch_add_explicit(&ms_lib.pullers, 1, memory_order_relaxed);
 	ms_agent_reserve(cache->row);
+	*ret_cache = cache; /* before the first callback, which may look there */
 	ms_rcu_assign(&ms_lib.by_row[cache->row], cache); /* [R1] in util/rcu.h */
 	return 0;
 }
@@ -73,7 +74,7 @@ MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, stru
 	cache->options = copy;
 	cache->owner = ms_thread_id();
 	pthread_mutex_lock(&ms_lib.lock);
-	error = publish(cache);
+	error = publish(cache, ret_cache);
 	if (!error && copy.count && ms_agent_runs())
 		ms_count_expect();
 	pthread_mutex_unlock(&ms_lib.lock);
@@ -81,7 +82,6 @@ MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, stru
 		free(cache);
 		return error;
 	}
-	*ret_cache = cache;
 	return 0;
 }
 
