@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "table/proc.h"
 #include "table/reader_internal.h"
 #include "util/cleanup.h"
 
@@ -265,37 +266,17 @@ struct process_facts {
 	uint64_t start_ticks;
 };
 
-static ssize_t read_proc(int dirfd, const char *name, char *text, size_t size)
-{
-	MS_CLEANUP_FD int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ssize_t n = read(fd, text, size - 1);
-
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	return n;
-}
-
 static int read_facts(int proc_fd, pid_t pid, struct process_facts *ret_facts)
 {
 	char text[4096];
-	ssize_t n = read_proc(proc_fd, "stat", text, sizeof(text));
+	ssize_t n = ms_proc_read(proc_fd, "stat", text, sizeof(text));
 
 	if (n < 0)
 		return (int)n;
-	char *at = strrchr(text, ')');
+	*ret_facts = (struct process_facts){.pid = (uint32_t)pid, .start_ticks = ms_proc_start_ticks(text)};
+	n = ms_proc_read(proc_fd, "status", text, sizeof(text));
+	char *at = n > 0 ? strstr(text, "\nNSpid:") : NULL;
 
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	*ret_facts = (struct process_facts){
-		.pid = (uint32_t)pid,
-		.start_ticks = at ? strtoull(at, NULL, 10) : 0,
-	};
-	n = read_proc(proc_fd, "status", text, sizeof(text));
-	at = n > 0 ? strstr(text, "\nNSpid:") : NULL;
 	if (at) { /* one number per namespace, the innermost last */
 		char *end = strchr(at + 1, '\n');
 

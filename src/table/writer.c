@@ -23,13 +23,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "table/lane.h"
 #include "table/memfd.h"
+#include "table/proc.h"
 #include "table/step.h"
 #include "table/words.h"
 #include "table/writer_internal.h"
@@ -38,33 +38,12 @@ enum { COOL_OFF_MS = 2000 };
 
 /* ---- making the table ---- */
 
-static ssize_t read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ssize_t n = read(fd, text, size - 1);
-
-	close(fd);
-	if (n < 0)
-		return -EIO;
-	text[n] = '\0';
-	return n;
-}
-
-/* Field 22 of stat; the command in field 2 may hold blanks and brackets. 0 where /proc is not. */
-static uint64_t start_ticks(void)
+/* 0 where /proc is not. */
+static uint64_t own_start_ticks(void)
 {
 	char text[1024];
 
-	if (read_text("/proc/self/stat", text, sizeof(text)) < 0)
-		return 0;
-	char *at = strrchr(text, ')');
-
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? strtoull(at, NULL, 10) : 0;
+	return ms_proc_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) < 0 ? 0 : ms_proc_start_ticks(text);
 }
 
 static void read_boot_id(uint8_t id[16])
@@ -72,7 +51,7 @@ static void read_boot_id(uint8_t id[16])
 	char text[64];
 	unsigned digits = 0;
 
-	if (read_text("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
+	if (ms_proc_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
 		return;
 	for (const char *c = text; *c && digits < 32; c++) {
 		unsigned value = *c >= '0' && *c <= '9' ? (unsigned)(*c - '0')
@@ -111,7 +90,7 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 	header->rows_offset = MS_HEADER_BYTES;
 	header->lanes_offset = (uint64_t)(table->lanes - table->base);
 	header->total_bytes = table->bytes;
-	header->start_ticks = start_ticks();
+	header->start_ticks = own_start_ticks();
 	header->identity = identity;
 	read_boot_id(header->boot_id);
 	atomic_store_explicit(&header->heartbeat_ns, now_ns, memory_order_relaxed);
