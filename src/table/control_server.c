@@ -56,22 +56,8 @@ static void write_header(struct ms_control_abi *page, uint64_t identity)
 
 static int make(void *at, int *ret_fd, void **ret_page)
 {
-	int fd = ms_memfd_make(MS_CONTROL_MEMFD_NAME, MS_CONTROL_BYTES);
-
-	if (fd < 0)
-		return fd;
-	int error = ms_memfd_map(fd, MS_CONTROL_BYTES, at, ret_page);
-
-	if (!error && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		error = -errno;
-		munmap(*ret_page, MS_CONTROL_BYTES);
-	}
-	if (error) {
-		close(fd);
-		return error;
-	}
-	*ret_fd = fd;
-	return 0;
+	return ms_memfd_make_mapped(MS_CONTROL_MEMFD_NAME, MS_CONTROL_BYTES,
+				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, at, ret_fd, ret_page);
 }
 
 static void start(struct ms_control_server *server, int fd, void *page, uint64_t identity)

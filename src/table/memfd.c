@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/memfd.c - the target's memfds: made, mapped and sealed.
+ * table/memfd.c - see memfd.h.
  *
  * Runs at start and in the child of a fork. No malloc, no locks, no globals.
  */
@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "util/cleanup.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -63,9 +65,26 @@ static int map(int fd, int flags, size_t bytes, void *at, void **ret_base)
 	return 0;
 }
 
-int ms_memfd_map(int fd, size_t bytes, void *at, void **ret_base)
+int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base)
 {
-	return map(fd, MAP_SHARED, bytes, at, ret_base);
+	MS_CLEANUP_FD int fd = ms_memfd_make(name, bytes);
+	void *base;
+
+	if (fd < 0)
+		return fd;
+	int error = map(fd, MAP_SHARED, bytes, at, &base);
+
+	if (error)
+		return error;
+	/* After the mapping: F_SEAL_FUTURE_WRITE leaves a writable one alone, and allows no other. */
+	if (fcntl(fd, F_ADD_SEALS, seals) < 0) {
+		error = -errno;
+		munmap(base, bytes);
+		return error;
+	}
+	*ret_fd = ms_steal_fd(&fd);
+	*ret_base = base;
+	return 0;
 }
 
 int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base)

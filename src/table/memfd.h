@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* table/memfd.h - the target's memfds: made, mapped and sealed. Target side only. */
+/* table/memfd.h - memfds: made, sealed, and mapped by the target. */
 #ifndef MS_TABLE_MEMFD_H
 #define MS_TABLE_MEMFD_H
 
 #include <stddef.h>
 
 /**
- * ms_memfd_make - a close-on-exec memfd of @bytes, all of it a hole
+ * ms_memfd_make - a close-on-exec memfd of @bytes, all of it a hole, that can be sealed
  * Return: a descriptor, or a negative errno.
  */
 int ms_memfd_make(const char *name, size_t bytes);
 
 /**
- * ms_memfd_map - map @fd shared and writable, touching none of it, left out of children and core dumps
+ * ms_memfd_make_mapped - make one, map it, seal it
+ * The mapping is shared and writable; none of it is touched; left out of children and core dumps.
  * @at: where it should stand, or NULL; when something else stands there, another place is taken
- * Return: 0; a negative errno of mmap.
+ * @seals: as F_ADD_SEALS
+ * Return: 0; a negative errno, and nothing is left behind.
  */
-int ms_memfd_map(int fd, size_t bytes, void *at, void **ret_base);
+int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base);
 
-/* As ms_memfd_map(), with private zeroes instead of a file: writes go on to work, nobody sees them. */
+/** ms_memfd_map_blind - such a mapping of private zeroes, of no file: writes go on to work, nobody sees them */
 int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base);
 
 #endif

@@ -11,24 +11,20 @@
  * Allocates nothing, but opens, and takes time in proportion to the process's descriptors: not for the
  * alarm path.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "table/memfd.h"
 #include "table/proc.h"
 #include "table/reader_internal.h"
 #include "util/cleanup.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
 
 #define LINK_NAME(name) "/memfd:" name " (deleted)"
 
@@ -65,16 +61,10 @@ static int stat_quietly(int fd, struct statx *ret_status)
 
 static int on_memfd_device(const struct statx *status)
 {
-	int fd = memfd_create("memshed-probe", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	MS_CLEANUP_FD int fd = ms_memfd_make("memshed-probe", 0);
 	struct statx own;
+	int error = fd < 0 ? fd : stat_quietly(fd, &own);
 
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("memshed-probe", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int error = stat_quietly(fd, &own);
-
-	close(fd);
 	if (error)
 		return error;
 	return own.stx_dev_major == status->stx_dev_major && own.stx_dev_minor == status->stx_dev_minor
@@ -299,14 +289,6 @@ static int rate(const struct ms_table_info *info, const struct process_facts *fa
 
 /* ---- walking the directory, without opendir()'s malloc ---- */
 
-struct entry {
-	uint64_t ino;
-	int64_t offset;
-	uint16_t bytes;
-	uint8_t type;
-	char name[];
-};
-
 struct walk {
 	int dirfd;
 	char *buffer;
@@ -327,20 +309,20 @@ static const char *next_candidate(struct walk *walk)
 {
 	while (walk->seen < CANDIDATES) {
 		if (walk->at >= walk->end) {
-			long n = syscall(SYS_getdents64, walk->dirfd, walk->buffer, walk->size);
+			ssize_t n = getdents64(walk->dirfd, walk->buffer, walk->size);
 
 			if (n <= 0)
 				return NULL;
 			walk->at = 0;
 			walk->end = (size_t)n;
 		}
-		const struct entry *entry = (const void *)(walk->buffer + walk->at);
+		const struct dirent64 *entry = (const void *)(walk->buffer + walk->at);
 
-		walk->at += entry->bytes;
-		if (!link_is(walk->dirfd, entry->name, walk->name))
+		walk->at += entry->d_reclen;
+		if (!link_is(walk->dirfd, entry->d_name, walk->name))
 			continue;
 		walk->seen++;
-		return entry->name;
+		return entry->d_name;
 	}
 	return NULL;
 }

@@ -115,22 +115,9 @@ void ms_table_place(struct ms_table *table, void *base)
 
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base)
 {
-	int fd = ms_memfd_make(MS_TABLE_MEMFD_NAME, table->bytes);
-
-	if (fd < 0)
-		return fd;
-	int error = ms_memfd_map(fd, table->bytes, at, ret_base);
-
-	if (!error && fcntl(fd, F_ADD_SEALS, MS_TABLE_SEALS) < 0) {
-		error = -errno;
-		munmap(*ret_base, table->bytes);
-	}
-	if (error) {
-		close(fd);
-		return error;
-	}
-	*ret_fd = fd;
-	return 0;
+	return ms_memfd_make_mapped(MS_TABLE_MEMFD_NAME, table->bytes,
+				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, at, ret_fd,
+				    ret_base);
 }
 
 int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)

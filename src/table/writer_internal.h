@@ -3,12 +3,9 @@
 #ifndef MS_TABLE_WRITER_INTERNAL_H
 #define MS_TABLE_WRITER_INTERNAL_H
 
-#include <fcntl.h>
 #include <stdbool.h>
 
 #include "table/writer.h"
-
-#define MS_TABLE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
 
 /* A new sealed memfd of table->bytes, mapped at @at where that is free. */
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base);
