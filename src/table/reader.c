@@ -30,6 +30,7 @@
 #include "memshed.h"
 #include "table/fence.h"
 #include "table/reader_internal.h"
+#include "table/sum.h"
 #include "util/saturate.h"
 
 enum { RETRIES = 4 };
@@ -66,28 +67,6 @@ static struct head head_of(const struct ms_row_abi *row)
 		.generation = row->generation,
 		.result_seq = row->result_seq,
 	};
-}
-
-static void add(_Atomic uint64_t *sum, const _Atomic uint64_t *value)
-{
-	uint64_t total = atomic_load_explicit(sum, memory_order_relaxed);
-
-	atomic_store_explicit(sum, total + atomic_load_explicit(value, memory_order_relaxed), memory_order_relaxed);
-}
-
-static void add_removed(struct ms_lane_row *sum, const struct ms_lane_row *lane)
-{
-	add(&sum->removed_bytes, &lane->removed_bytes);
-	add(&sum->removed_entries, &lane->removed_entries);
-	add(&sum->evictions, &lane->evictions);
-}
-
-static void add_added(struct ms_lane_row *sum, const struct ms_lane_row *lane)
-{
-	add(&sum->added_bytes, &lane->added_bytes);
-	add(&sum->added_entries, &lane->added_entries);
-	add(&sum->hits, &lane->hits);
-	add(&sum->misses, &lane->misses);
 }
 
 /* Which lanes are in use now: the header's copy may be older than what was charged since. */
@@ -160,11 +139,11 @@ static int copy_batch(const struct ms_table_reader *reader, struct batch *batch)
 		return error;
 	ms_fence_acquire(); /* [R2] */
 	memset(batch->sums, 0, batch->count * sizeof(*batch->sums));
-	error = sum_lanes(reader, batch, add_removed);
+	error = sum_lanes(reader, batch, ms_sum_removed);
 	if (error)
 		return error;
 	ms_fence_acquire(); /* [R3] */
-	error = sum_lanes(reader, batch, add_added);
+	error = sum_lanes(reader, batch, ms_sum_added);
 	if (error)
 		return error;
 	ms_fence_acquire(); /* [R4] */

@@ -10,6 +10,7 @@
 
 #include "table/fence.h"
 #include "table/lane.h"
+#include "table/sum.h"
 #include "table/words.h"
 #include "table/writer_internal.h"
 #include "util/saturate.h"
@@ -56,29 +57,6 @@ void ms_lanes_copy(const struct ms_lanes_source *source, uint32_t lane, uint32_t
 		memset(to, 0, bytes);
 }
 
-static void add(_Atomic uint64_t *sum, const _Atomic uint64_t *value)
-{
-	atomic_store_explicit(sum,
-			      atomic_load_explicit(sum, memory_order_relaxed) +
-				      atomic_load_explicit(value, memory_order_relaxed),
-			      memory_order_relaxed);
-}
-
-static void add_removed(struct ms_lane_row *sum, const struct ms_lane_row *lane)
-{
-	add(&sum->removed_bytes, &lane->removed_bytes);
-	add(&sum->removed_entries, &lane->removed_entries);
-	add(&sum->evictions, &lane->evictions);
-}
-
-static void add_added(struct ms_lane_row *sum, const struct ms_lane_row *lane)
-{
-	add(&sum->added_bytes, &lane->added_bytes);
-	add(&sum->added_entries, &lane->added_entries);
-	add(&sum->hits, &lane->hits);
-	add(&sum->misses, &lane->misses);
-}
-
 static void add_all(struct ms_lanes_source *source, uint32_t first, uint32_t count, struct ms_lane_row *sums,
 		    void (*add_one)(struct ms_lane_row *, const struct ms_lane_row *))
 {
@@ -97,9 +75,9 @@ static void add_all(struct ms_lanes_source *source, uint32_t first, uint32_t cou
 void ms_lanes_sum(struct ms_lanes_source *source, uint32_t first, uint32_t count, struct ms_lane_row *ret_sums)
 {
 	memset(ret_sums, 0, count * sizeof(*ret_sums));
-	add_all(source, first, count, ret_sums, add_removed);
+	add_all(source, first, count, ret_sums, ms_sum_removed);
 	ms_fence_acquire(); /* removed before added, as [R3] in reader.c; pairs with [L1] in lane.h */
-	add_all(source, first, count, ret_sums, add_added);
+	add_all(source, first, count, ret_sums, ms_sum_added);
 }
 
 void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane_sum *ret_sum)
