@@ -107,10 +107,12 @@ void ms_table_publish(struct ms_table *table)
 
 void ms_table_place(struct ms_table *table, void *base)
 {
-	table->base = base;
+	unsigned char *at = base;
+
+	table->base = at;
 	table->header = base;
-	table->rows = (struct ms_row_abi *)(void *)(table->base + MS_HEADER_BYTES);
-	table->lanes = table->base + MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES;
+	table->rows = at ? (struct ms_row_abi *)(void *)(at + MS_HEADER_BYTES) : NULL;
+	table->lanes = at ? at + MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES : NULL;
 }
 
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base)
@@ -148,10 +150,7 @@ void ms_table_destroy(struct ms_table *table)
 		munmap(table->base, table->bytes);
 	if (table->fd >= 0)
 		close(table->fd);
-	table->base = NULL;
-	table->header = NULL;
-	table->rows = NULL;
-	table->lanes = NULL;
+	ms_table_place(table, NULL);
 	table->fd = -1;
 }
 

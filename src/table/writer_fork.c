@@ -120,18 +120,12 @@ int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns
 		return -ENOENT;
 	int error = ms_table_map_new(table, was, &fd, &base);
 
-	if (error && ms_memfd_map_blind(table->bytes, was, &base) < 0) {
-		ms_table_place(table, NULL);
-		table->base = NULL;
-		table->header = NULL;
-		table->rows = NULL;
-		table->lanes = NULL;
-	} else {
-		ms_table_place(table, base);
-		table->fd = fd;
-		fill(table, old_fd, identity, now_ns);
-	}
+	if (error && ms_memfd_map_blind(table->bytes, was, &base) < 0)
+		base = NULL;
+	ms_table_place(table, base);
 	table->fd = fd;
+	if (base)
+		fill(table, old_fd, identity, now_ns);
 	if (old_fd >= 0)
 		close(old_fd);
 	return error ? error : base != was;

@@ -9,7 +9,7 @@
 
 /* A new sealed memfd of table->bytes, mapped at @at where that is free. */
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base);
-/* Point header, rows and lanes into a mapping. */
+/* Point base, header, rows and lanes into a mapping; NULL: to none. */
 void ms_table_place(struct ms_table *table, void *base);
 /* All of the header but its magic. */
 void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t now_ns);
