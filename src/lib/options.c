@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/lib.h"
+#include "table/order.h"
 
 static int copy(void *to, size_t to_size, const void *from, size_t from_size)
 {
@@ -45,11 +46,6 @@ int ms_options_copy_cache(const struct memshed_cache_options *from, struct memsh
 	return 0;
 }
 
-static bool is_harmless(int signal)
-{
-	return signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
-}
-
 int ms_options_copy_agent(const struct memshed_agent_options *from, struct memshed_agent_options *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -61,7 +57,7 @@ int ms_options_copy_agent(const struct memshed_agent_options *from, struct memsh
 	}
 	if (ret->mode == MEMSHED_AGENT_SIGNAL && !ret->signal)
 		ret->signal = SIGURG;
-	if (ret->mode == MEMSHED_AGENT_SIGNAL ? !is_harmless(ret->signal) : ret->signal != 0)
+	if (ret->mode == MEMSHED_AGENT_SIGNAL ? !ms_order_signal_fits(ret->signal) : ret->signal != 0)
 		return -EINVAL;
 	if (ret->mode != MEMSHED_AGENT_THREAD && ret->mode != MEMSHED_AGENT_FD && ret->mode != MEMSHED_AGENT_SIGNAL)
 		return -EINVAL;

@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -59,8 +58,7 @@ static bool header_fits(const struct ms_control_abi *page, uint64_t identity)
 
 int ms_control_open(struct ms_control_client *client, int fd, uint64_t identity, int pidfd, int signal)
 {
-	/* Only signals whose default action is to be ignored: a stray one must kill nobody. */
-	if (signal != 0 && signal != SIGURG && signal != SIGWINCH && signal != SIGCONT)
+	if (signal != 0 && !ms_order_signal_fits(signal))
 		return -EINVAL;
 	int error = check_file(fd);
 
@@ -226,9 +224,7 @@ int ms_control_wait(struct ms_control_client *client, const struct ms_order_hand
 		    uint64_t timeout_us, struct ms_answer *ret_answer, bool *ret_running)
 {
 	struct ms_slot_abi *slot = &client->page->slots[handle->slot % MS_SLOT_COUNT];
-	uint64_t now = ms_clock_ns();
-	uint64_t deadline = timeout_us > (UINT64_MAX - 1 - now) / MS_NS_PER_US ? UINT64_MAX - 1
-									       : now + timeout_us * MS_NS_PER_US;
+	uint64_t deadline = ms_clock_deadline(timeout_us);
 
 	for (;;) {
 		uint32_t word;

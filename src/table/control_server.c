@@ -113,11 +113,7 @@ uint32_t ms_control_doorbell(const struct ms_control_server *server)
 
 int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us)
 {
-	uint64_t now = ms_clock_ns();
-	uint64_t deadline = timeout_us > (UINT64_MAX - 1 - now) / MS_NS_PER_US ? UINT64_MAX
-									       : now + timeout_us * MS_NS_PER_US;
-
-	return ms_futex_wait(&server->page->header.doorbell, seen, deadline); /* [S2] */
+	return ms_futex_wait(&server->page->header.doorbell, seen, ms_clock_deadline(timeout_us)); /* [S2] */
 }
 
 void ms_control_wake(struct ms_control_server *server)

@@ -3,6 +3,8 @@
 #ifndef MS_TABLE_ORDER_H
 #define MS_TABLE_ORDER_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "table/control.h"
@@ -26,6 +28,12 @@ static inline uint32_t ms_slot_ticket(uint32_t word)
 static inline uint32_t ms_slot_state(uint32_t word)
 {
 	return word & MS_SLOT_STATE_MASK;
+}
+
+/* The signals an agent may be woken by: their default action is to be ignored, so a stray one kills nobody. */
+static inline bool ms_order_signal_fits(int number)
+{
+	return number == SIGURG || number == SIGWINCH || number == SIGCONT;
 }
 
 /* The futexes stand in memory of several processes: never FUTEX_PRIVATE. */

@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "table/memfd.h"
+#include "table/order.h"
 #include "table/proc.h"
 #include "table/reader_internal.h"
 #include "util/cleanup.h"
@@ -131,11 +131,6 @@ static uint32_t at_most(uint32_t value, uint32_t bound)
 	return value < bound ? value : bound;
 }
 
-static uint32_t harmless_signal(uint32_t number)
-{
-	return number == SIGURG || number == SIGWINCH || number == SIGCONT ? number : 0;
-}
-
 static void decode_header(const struct ms_table_header *header, struct ms_table_info *ret_info)
 {
 	struct ms_table_info info = {
@@ -151,7 +146,7 @@ static void decode_header(const struct ms_table_header *header, struct ms_table_
 		.refused_registrations = header->refused_registrations,
 		.generation = header->generation,
 		.agent_mode = header->agent_mode,
-		.agent_signal = harmless_signal(header->agent_signal),
+		.agent_signal = ms_order_signal_fits((int)header->agent_signal) ? header->agent_signal : 0,
 		.agent_state = header->agent_state,
 		.agent_tid = header->agent_tid,
 		.current_row = header->current_row,

@@ -23,4 +23,12 @@ static inline struct timespec ms_clock_timespec(uint64_t ns)
 	return (struct timespec){.tv_sec = (time_t)(ns / MS_NS_PER_S), .tv_nsec = (long)(ns % MS_NS_PER_S)};
 }
 
+/* UINT64_MAX, which means never, for a time-out beyond the clock's end. */
+static inline uint64_t ms_clock_deadline(uint64_t timeout_us)
+{
+	uint64_t now = ms_clock_ns();
+
+	return timeout_us > (UINT64_MAX - now) / MS_NS_PER_US ? UINT64_MAX : now + timeout_us * MS_NS_PER_US;
+}
+
 #endif
