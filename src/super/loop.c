@@ -18,8 +18,6 @@
 #include "util/clock.h"
 
 #define SCAN_NS MS_NS_PER_S
-/* A hello of a process that no scan has seen yet brings a scan forward, but not more often than this. */
-#define SCAN_LEAST_NS (50 * MS_NS_PER_MS)
 #define FLIGHT_POLL_NS MS_NS_PER_MS
 /* Above high with nothing to ask, looking every millisecond would help nobody. */
 #define HELPLESS_NS (20 * MS_NS_PER_MS)
@@ -33,8 +31,6 @@
 
 #define REFRESH_NS (500 * MS_NS_PER_MS)
 #define REFRESH_LEAST_NS (50 * MS_NS_PER_MS)
-
-enum { HELLOS_AT_ONCE = 16 };
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -51,14 +47,6 @@ static uint64_t fade(uint64_t worst, uint64_t now)
 static bool is_short_of_memory(const struct ms_super *super)
 {
 	return super->sample.limit.used_bytes >= super->marks.danger_bytes;
-}
-
-static void report_table(struct ms_super *super, uint32_t slot)
-{
-	struct ms_table_reader *reader = &super->targets.at[slot].reader;
-
-	if (super->targets.at[slot].has_table && ms_table_refresh(reader) == 0)
-		ms_report_process(super, MS_EVENT_TARGET, slot);
 }
 
 static void take_changes(struct ms_super *super, uint64_t now_ns)
@@ -80,8 +68,8 @@ static uint64_t scan_interval_ns(const struct ms_super *super, uint64_t now_ns)
 {
 	uint64_t interval = (now_ns - super->started_ns) / 4;
 
-	if (interval < SCAN_LEAST_NS)
-		return SCAN_LEAST_NS;
+	if (interval < MS_SCAN_LEAST_NS)
+		return MS_SCAN_LEAST_NS;
 	return interval < SCAN_NS ? interval : SCAN_NS;
 }
 
@@ -95,40 +83,7 @@ static void scan(struct ms_super *super, uint64_t now_ns)
 	/* A job may be put into another cgroup after its start; the old limits hold until this succeeds. */
 	(void)ms_budget_follow(&super->budget, super->child.pid);
 	take_changes(super, now_ns);
-}
-
-static void greet(struct ms_super *super, const struct ms_hello_packet *packet, uint64_t now_ns)
-{
-	int slot = ms_tree_find(&super->tree, packet->pid);
-
-	if (slot < 0) {
-		super->next_scan_ns = least(super->next_scan_ns, super->scanned_ns + SCAN_LEAST_NS);
-		scan(super, now_ns);
-		slot = ms_tree_find(&super->tree, packet->pid);
-	}
-	if (slot < 0) { /* a stranger, or to be found by the next scan and then by its descriptors */
-		close(packet->table_fd);
-		if (packet->control_fd >= 0)
-			close(packet->control_fd);
-		return;
-	}
-	ms_orders_forget(super, (uint32_t)slot, now_ns);
-	if (ms_targets_adopt(&super->targets, (uint32_t)slot, packet->table_fd, packet->control_fd) == 0)
-		report_table(super, (uint32_t)slot);
-}
-
-static void receive_hellos(struct ms_super *super, uint64_t now_ns)
-{
-	struct ms_hello_packet packet;
-
-	for (unsigned i = 0; i < HELLOS_AT_ONCE; i++) {
-		int n = ms_hello_receive(super->hello_fd, &packet);
-
-		if (n < 0)
-			return;
-		if (n == 1)
-			greet(super, &packet, now_ns);
-	}
+	ms_greet_waiting(super, now_ns);
 }
 
 /* One process per look, so that many of them do not keep the loop from looking. */
@@ -139,7 +94,7 @@ static void look_for_tables(struct ms_super *super, uint64_t now_ns)
 	if (slot < 0 || is_short_of_memory(super))
 		return;
 	if (ms_targets_look(&super->targets, (uint32_t)slot, now_ns) == 1)
-		report_table(super, (uint32_t)slot);
+		ms_greet_report(super, (uint32_t)slot);
 }
 
 static void check_stopped(struct ms_super *super, uint64_t now_ns)
@@ -193,7 +148,7 @@ static void sample(struct ms_super *super, uint64_t now_ns)
 
 	ms_sample_take(&super->tree, &super->budget, now_ns, &super->sample);
 	if (super->tree.scan_soon)
-		super->next_scan_ns = least(super->next_scan_ns, now_ns + SCAN_LEAST_NS);
+		super->next_scan_ns = least(super->next_scan_ns, now_ns + MS_SCAN_LEAST_NS);
 	take_changes(super, now_ns);
 	if (is_same_limit(&before, &super->sample.limit)) {
 		ms_pace_update(&super->pace, super->sample.limit.used_bytes, now_ns);
@@ -383,10 +338,10 @@ static uint64_t sleep_until(struct ms_super *super, uint64_t now_ns, uint64_t un
 
 	super->summary.wakeups++;
 	if (n > 0 && fds[1].revents)
-		receive_hellos(super, woken_ns);
+		ms_greet_receive(super, woken_ns);
 	if (n > 0 && fds[0].revents) {
 		ms_signals_dispatch(&super->signals, &super->child);
-		super->next_scan_ns = least(super->next_scan_ns, woken_ns + SCAN_LEAST_NS);
+		super->next_scan_ns = least(super->next_scan_ns, woken_ns + MS_SCAN_LEAST_NS);
 		super->next_stopped_check_ns = woken_ns; /* SIGCHLD tells of a stop's end as well */
 	}
 	return n == 0 && woken_ns > until_ns ? woken_ns - until_ns : 0;

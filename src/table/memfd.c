@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -65,6 +66,27 @@ static int map(int fd, int flags, size_t bytes, void *at, void **ret_base)
 	return 0;
 }
 
+/* A new memfd is all zeroes, and what stood there before began with a magic number. User-mode Linux (6.1)
+ * leaves mappings marked MADV_DONTFORK in the child, unknown to its own page tables: a new one in their
+ * place shows the parent's pages. */
+static bool shows_old_pages(const void *base)
+{
+	return *(const volatile uint64_t *)base != 0;
+}
+
+static int map_fresh(int fd, size_t bytes, void *at, void **ret_base)
+{
+	int error = map(fd, MAP_SHARED, bytes, at, ret_base);
+
+	if (error < 0 || !at || !shows_old_pages(*ret_base))
+		return error;
+	void *stale = *ret_base;
+
+	error = map(fd, MAP_SHARED, bytes, NULL, ret_base); /* elsewhere, since that place is still taken */
+	munmap(stale, bytes);
+	return error;
+}
+
 int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base)
 {
 	MS_CLEANUP_FD int fd = ms_memfd_make(name, bytes);
@@ -72,7 +94,7 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 
 	if (fd < 0)
 		return fd;
-	int error = map(fd, MAP_SHARED, bytes, at, &base);
+	int error = map_fresh(fd, bytes, at, &base);
 
 	if (error)
 		return error;

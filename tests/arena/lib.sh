@@ -189,7 +189,7 @@ expect_alive() {
 		fail "the output differs"
 		diff "$work/expected" "$work/out" | head -n 5
 	fi
-	[ $failures = 0 ] || { tail -n 20 "$work/err"; tail -n 20 "$work/journal"; }
+	[ $failures = 0 ] || { tail -n 20 "$work/err"; tail -n 300 "$work/journal"; }
 }
 
 # outlives LIMIT CMD...: the main claim, as often as asked; the expected output is known already.
