@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/units.h"
 
 ssize_t ms_text_read(const struct ms_root *root, int fd, char *buffer, size_t size)
 {
@@ -34,19 +35,7 @@ ssize_t ms_text_read_at(const struct ms_root *root, int dirfd, const char *path,
 
 bool ms_text_u64(const char **cursor, uint64_t *ret_value)
 {
-	const char *p = *cursor;
-	uint64_t value = 0;
-
-	if (*p < '0' || *p > '9')
-		return false;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
-			return false;
-	}
-	*cursor = p;
-	*ret_value = value;
-	return true;
+	return ms_units_read_u64(cursor, ret_value) == 0;
 }
 
 bool ms_text_skip(const char **cursor, const char *literal)

@@ -27,10 +27,10 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static int read_whole(const char **text, uint64_t *ret_value)
+int ms_units_read_u64(const char **cursor, uint64_t *ret_value)
 {
 	uint64_t value = 0;
-	const char *p = *text;
+	const char *p = *cursor;
 
 	if (!is_digit(*p))
 		return -EINVAL;
@@ -39,7 +39,7 @@ static int read_whole(const char **text, uint64_t *ret_value)
 		    __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
 			return -ERANGE;
 	}
-	*text = p;
+	*cursor = p;
 	*ret_value = value;
 	return 0;
 }
@@ -47,7 +47,7 @@ static int read_whole(const char **text, uint64_t *ret_value)
 static int read_decimal(const char *text, struct decimal *ret_number)
 {
 	struct decimal number = {.scale = 1};
-	int err = read_whole(&text, &number.whole);
+	int err = ms_units_read_u64(&text, &number.whole);
 
 	if (err)
 		return err;
@@ -83,7 +83,7 @@ static int scale_decimal(const struct decimal *number, uint64_t unit, uint64_t *
 int ms_units_parse_u64(const char *text, uint64_t *ret_value)
 {
 	uint64_t value;
-	int err = read_whole(&text, &value);
+	int err = ms_units_read_u64(&text, &value);
 
 	if (err)
 		return err;

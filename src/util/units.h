@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** ms_units_read_u64 - decimal digits at the cursor, which moves behind them; Return: 0; -EINVAL; -ERANGE */
+int ms_units_read_u64(const char **cursor, uint64_t *ret_value);
+
 /** ms_units_parse_u64 - decimal digits, all of @text; Return: 0; -EINVAL; -ERANGE */
 int ms_units_parse_u64(const char *text, uint64_t *ret_value);
 
