@@ -3,18 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "sample/text.h"
-
-/* struct linux_dirent64, whose name getdents64(2) gives to nobody's header. */
-struct entry {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-} __attribute__((packed));
 
 void ms_listing_start(struct ms_listing *listing, const struct ms_root *root, int fd)
 {
@@ -44,15 +36,16 @@ static int fill(struct ms_listing *listing)
 /* The next name, or NULL when the record does not fit what was read. */
 static const char *take_name(struct ms_listing *listing)
 {
+	const size_t head = offsetof(struct dirent64, d_name);
 	size_t left = listing->length - listing->offset;
-	const struct entry *entry = (const struct entry *)(listing->buffer + listing->offset);
+	const struct dirent64 *entry = (const void *)(listing->buffer + listing->offset);
 
-	if (left < sizeof(*entry) || entry->length <= sizeof(*entry) || entry->length > left)
+	if (left < head || entry->d_reclen <= head || entry->d_reclen > left)
 		return NULL;
-	if (!memchr(entry->name, '\0', entry->length - sizeof(*entry)))
+	if (!memchr(entry->d_name, '\0', entry->d_reclen - head))
 		return NULL;
-	listing->offset += entry->length;
-	return entry->name;
+	listing->offset += entry->d_reclen;
+	return entry->d_name;
 }
 
 static bool parse_number(const char *name, pid_t *ret_number)
