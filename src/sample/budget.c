@@ -88,7 +88,7 @@ int ms_budget_open(struct ms_budget *budget, const struct ms_root *root, pid_t p
 		return r;
 	budget->statm_error_bytes = read_statm_error(root);
 	budget->meminfo_fd = ms_root_open(root, "proc/meminfo");
-	if (budget->meminfo_fd == -EMFILE || budget->meminfo_fd == -ENFILE || budget->meminfo_fd == -ENOMEM) {
+	if (ms_root_is_exhausted(budget->meminfo_fd)) {
 		r = budget->meminfo_fd;
 		ms_budget_close(budget);
 	}

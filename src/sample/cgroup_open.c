@@ -193,11 +193,6 @@ static int *file_fd(struct ms_cgroup_level *level, unsigned i)
 	return (int *)((char *)level + FILES[i].offset);
 }
 
-static bool out_of_resources(int r)
-{
-	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
-}
-
 static void close_level(struct ms_cgroup_level *level)
 {
 	for (unsigned i = 0; i < FILE_COUNT; i++)
@@ -225,7 +220,7 @@ static int open_files(struct ms_cgroup *cgroup, struct ms_cgroup_level *level, i
 		if (!name)
 			continue;
 		*file_fd(level, i) = ops->openat(ops->ctx, dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (out_of_resources(*file_fd(level, i)))
+		if (ms_root_is_exhausted(*file_fd(level, i)))
 			return *file_fd(level, i);
 	}
 	return 0;
@@ -237,7 +232,7 @@ static int open_level(struct ms_cgroup *cgroup, const char *point, const char *b
 	struct ms_cgroup_level *level = &cgroup->levels[cgroup->level_count];
 	MS_CLEANUP_FD int dirfd = ms_root_open(cgroup->root, "./%s%.*s/.", point + 1, (int)length, below);
 
-	if (out_of_resources(dirfd))
+	if (ms_root_is_exhausted(dirfd))
 		return dirfd;
 	if (dirfd < 0) {
 		cgroup->partial = true;
@@ -355,7 +350,7 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 
 	if (r < 0)
 		ms_cgroup_close(cgroup);
-	return out_of_resources(r) || r == -ESRCH ? r : 0;
+	return ms_root_is_exhausted(r) || r == -ESRCH ? r : 0;
 }
 
 void ms_cgroup_close(struct ms_cgroup *cgroup)

@@ -229,7 +229,7 @@ static void meet(struct ms_tree *tree, pid_t pid)
 
 	if (r == 0)
 		tree->newcomer_count++;
-	else if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+	else if (ms_root_is_exhausted(r))
 		tree->incomplete = true;
 }
 

@@ -8,6 +8,7 @@
 #ifndef MS_UTIL_ROOT_H
 #define MS_UTIL_ROOT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -44,6 +45,12 @@ int ms_root_open(const struct ms_root *root, const char *format, ...)
  * process that is gone; -EFBIG when the file is longer than the buffer: what fits is there).
  */
 ssize_t ms_root_pread_text(const struct ms_root *root, int fd, char *buffer, size_t size);
+
+/** ms_root_is_exhausted - an open failed for want of descriptors or memory, whatever the file is */
+static inline bool ms_root_is_exhausted(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
 
 /** ms_root_read_text - open, read as ms_root_pread_text(), close */
 ssize_t ms_root_read_text(const struct ms_root *root, char *buffer, size_t size, const char *format, ...)
