@@ -3,7 +3,7 @@
  * lib/agent.c - from an order to its answer.
  *
  * Runs in the thread that is the agent: a thread of the library's (agent_thread.c) or the host's
- * (agent_fd.c, agent_signal.c), one at a time. Holds no lock while a callback runs, and allocates
+ * (dispatch.c), one at a time. Holds no lock while a callback runs, and allocates
  * nothing. An order becomes a job, in the place of its slot; a job asks one cache or many, one after
  * the other, and is answered when all have answered, or enough was freed, or its time is over.
  *
@@ -97,7 +97,6 @@ uint64_t ms_agent_due(void)
 {
 	uint64_t due = ms_count_due();
 	uint64_t wait_until = atomic_load_explicit(&agent.wait_until_ns, memory_order_relaxed);
-
 	uint64_t sweep = atomic_load_explicit(&agent.sweep_ns, memory_order_relaxed);
 
 	if (wait_until < due)
@@ -192,8 +191,7 @@ static uint64_t callback_deadline(const struct job *job, uint64_t now_ns)
 	return deadline < job->deadline_ns ? deadline : job->deadline_ns;
 }
 
-/* A client's word is not enough to have a callback do what its owner excluded. */
-static bool is_allowed(const struct memshed_cache *cache, const struct ms_order *order)
+bool ms_agent_allows(const struct memshed_cache *cache, const struct ms_order *order)
 {
 	uint32_t flags = cache->options.flags;
 
@@ -202,7 +200,7 @@ static bool is_allowed(const struct memshed_cache *cache, const struct ms_order 
 	return !((flags & MEMSHED_CACHE_MAY_IO) && order->level == MS_ORDER_EMERGENCY);
 }
 
-static bool may_run_here(const struct memshed_cache *cache)
+bool ms_agent_may_run(const struct memshed_cache *cache)
 {
 	return cache->options.thread_class == MEMSHED_THREAD_ANY || cache->owner == ms_thread_id();
 }
@@ -220,7 +218,7 @@ static int ask_claimed(struct job *job, struct memshed_cache *cache)
 	};
 	struct ms_outcome outcome;
 
-	if (!may_run_here(cache)) {
+	if (!ms_agent_may_run(cache)) {
 		if (ms_owner_wish(cache, job->handle.slot, &ask) < 0)
 			fold_status(job, MS_ANSWER_BUSY);
 		else
@@ -261,7 +259,7 @@ static int ask(struct job *job, uint32_t row, uint32_t generation)
 	case MS_CLAIMED:
 		break;
 	}
-	if (!is_allowed(cache, &job->order)) {
+	if (!ms_agent_allows(cache, &job->order)) {
 		fold_status(job, MS_ANSWER_UNSUPPORTED);
 		ms_registry_release(cache);
 		return 0;

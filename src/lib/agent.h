@@ -31,6 +31,10 @@ bool ms_agent_runs(void);
 /* The agent's turn for the host's lock; Return: 0 or what round_begin says */
 int ms_agent_enter(void);
 void ms_agent_leave(void);
+/** ms_agent_allows - a client's word is not enough to have a callback do what its owner excluded */
+bool ms_agent_allows(const struct memshed_cache *cache, const struct ms_order *order);
+/** ms_agent_may_run - false when only the thread of the cache's owner may run its callbacks */
+bool ms_agent_may_run(const struct memshed_cache *cache);
 
 /* ---- count.c ---- */
 
@@ -99,7 +103,7 @@ void ms_worker_warm(const char *name, bool runs_callbacks);
 /** ms_worker_end - the last thing a worker does */
 void *ms_worker_end(void);
 
-/* ---- agent_fd.c, agent_signal.c ---- */
+/* ---- dispatch.c ---- */
 
 int ms_fd_start(void);
 void ms_fd_stop(void);

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "lib/agent.h"
-
 #include "lib/call.h"
 #include "table/order.h"
 #include "util/clock.h"

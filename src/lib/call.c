@@ -26,8 +26,8 @@
 #include <stddef.h>
 
 #include "lib/agent.h"
-#include "util/clock.h"
 #include "table/order.h"
+#include "util/clock.h"
 
 enum { FREE = 0, HELD = 1, CLOSING = 2, STATE_MASK = 3, EPOCH_SHIFT = 2 };
 

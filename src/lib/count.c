@@ -68,7 +68,7 @@ int ms_count_one(uint32_t row, uint32_t generation, uint64_t deadline_ns, bool *
 		ms_registry_release(cache);
 		return 0;
 	}
-	if (cache->options.thread_class == MEMSHED_THREAD_OWNER && cache->owner != ms_thread_id()) {
+	if (!ms_agent_may_run(cache)) {
 		ms_owner_wish(cache, MS_SLOT_COUNT, &ask); /* nobody waits for it */
 		*ret_status = MS_ANSWER_BUSY;
 		ms_registry_release(cache);

@@ -191,7 +191,6 @@ static void handle(int signal, siginfo_t *info, void *context)
 int ms_signal_start(int signal)
 {
 	struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
-
 	struct sigaction before;
 
 	sigemptyset(&action.sa_mask);

@@ -15,9 +15,6 @@
  */
 #include <errno.h>
 #include <stddef.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "lib/agent.h"
 #include "lib/call.h"
@@ -47,11 +44,7 @@ static void parent(void)
 /* Under all locks. Return: whether there is a table that others can see. */
 static bool take_memory(void)
 {
-	uint64_t identity = 0;
-
-	if (getrandom(&identity, sizeof(identity), GRND_NONBLOCK) != sizeof(identity))
-		identity = ms_clock_ns() ^ (uint64_t)getpid() << 32;
-
+	uint64_t identity = ms_lib_new_identity();
 	int table = ms_table_recreate(&ms_lib.table, identity, ms_clock_ns());
 	int control = ms_control_recreate(&ms_lib.control, identity);
 

@@ -126,6 +126,8 @@ static inline uint32_t ms_lib_life(void)
 
 /** ms_lib_ensure - make the table and start the agent unless that was done, or memshed_stop() called */
 int ms_lib_ensure(void);
+/** ms_lib_new_identity - a random number that table and control page share */
+uint64_t ms_lib_new_identity(void);
 /** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: in the atfork handler */
 int ms_lib_start_agent(bool in_child);
 /** ms_lib_finish_stop - MS_LIFE_STOPPING becomes STOPPED, when no callback runs and no worker is left */

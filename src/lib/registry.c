@@ -15,9 +15,8 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "lib/lib.h"
-#include "util/clock.h"
 #include "table/order.h"
+#include "util/clock.h"
 #include "util/rcu.h"
 
 enum ms_busy { IDLE = 0, BUSY, AWAITED };

@@ -80,13 +80,9 @@ static void sort(uint32_t count)
 
 static bool may_be_asked(const struct memshed_cache *cache, const struct ms_order *order)
 {
-	uint32_t flags = cache->options.flags;
-
 	if (order->level == MS_ORDER_COUNT)
 		return cache->options.count;
-	if ((flags & MEMSHED_CACHE_MANUAL) && order->reason != MEMSHED_REASON_USER)
-		return false;
-	return !((flags & MEMSHED_CACHE_MAY_IO) && order->level == MS_ORDER_EMERGENCY);
+	return ms_agent_allows(cache, order);
 }
 
 static void describe(const struct memshed_cache *cache, struct ms_candidate *candidate)

@@ -52,15 +52,22 @@ __attribute__((constructor)) static void load(void)
 
 /* ---- start ---- */
 
-static int make_tables(void)
+uint64_t ms_lib_new_identity(void)
 {
 	uint64_t identity = 0;
+
+	if (getrandom(&identity, sizeof(identity), GRND_NONBLOCK) != sizeof(identity))
+		identity = ms_clock_ns() ^ (uint64_t)getpid() << 32;
+	return identity;
+}
+
+static int make_tables(void)
+{
+	uint64_t identity = ms_lib_new_identity();
 	int error;
 
 	/* Where the kernel's pages are larger, or it is too old, raw clones are not noticed. */
 	madvise(&ms_guard, sizeof(ms_guard), MADV_WIPEONFORK);
-	if (getrandom(&identity, sizeof(identity), GRND_NONBLOCK) != sizeof(identity))
-		identity = ms_clock_ns() ^ (uint64_t)getpid() << 32;
 	error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
 	if (error)
 		return error;
