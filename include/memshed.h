@@ -278,8 +278,9 @@ void memshed_evict(struct memshed_cache *cache, uint64_t n);
  *
  * For MEMSHED_AGENT_FD. Poll it for POLLIN, then call memshed_dispatch(). Owned by the library; it
  * changes in a forked child. It is made readable by a thread of the library's that runs no callback.
+ * A host that closed it, with all others for instance, gets another one by calling this again.
  *
- * Return: a descriptor; -ENOENT in the other modes or before memshed_start().
+ * Return: a descriptor; -ENOENT in the other modes or before memshed_start(); -EMFILE and the like.
  */
 int memshed_fd(void);
 

@@ -10,10 +10,12 @@
  *   poll word  [O2] the mode's bit is released when all that memshed_poll() looks at is set, and acquired
  *              by memshed_poll(); its count of wishes needs no order (owner.c)
  *   inside     writer: any thread, by exchange [D1] (acquire); cleared by the same (release)
- *   event_fd   [D2] released when it is made, acquired by whoever hands it out
+ *   event_fd   [D2] released when it is made, acquired by whoever hands it out. The host may close it, and
+ *              then have a file of its own by that number: looked at before each use.
  *   notified   the relay has made the descriptor readable and waits for memshed_dispatch() to clear it
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -25,9 +27,14 @@
 #include "lib/call.h"
 #include "table/order.h"
 #include "util/clock.h"
+#include "util/held.h"
+
+/* All eventfds are one inode. Ours carries a mark: the signal it would send if it were asked to. */
+enum { EVENT_MARK = SIGURG };
 
 static _Atomic uint32_t inside;
-static _Atomic int event_fd = -1; /* writer: start, stop and fork, under [K1] */
+static _Atomic int event_fd = -1; /* writer: start, stop, fork and memshed_fd(), under [K1] */
+static struct ms_held event_held; /* written before the first relay; the same for all that come */
 static _Atomic uint32_t notified;
 static uint32_t seen_doorbell; /* writer: who is inside */
 static volatile sig_atomic_t signalled;
@@ -59,13 +66,16 @@ void ms_dispatch_after_fork(void)
 	/* A host that forks inside its own dispatch goes on being inside. */
 	if (!ms_calling)
 		atomic_store_explicit(&inside, 0, memory_order_relaxed);
+	ms_fd_stop(); /* the parent's */
 	atomic_store_explicit(&notified, 0, memory_order_relaxed);
 }
 
-/* By who is inside. */
-static int serve(void)
+/* By who is inside. Another thread may have stopped the agent and started another mode meanwhile; as long
+ * as we are inside, none of that can happen again. */
+static int serve(enum memshed_agent_mode mode)
 {
-	if (atomic_load_explicit(&ms_lib.life, memory_order_seq_cst) != MS_LIFE_RUNNING) /* [D1] */
+	if (atomic_load_explicit(&ms_lib.life, memory_order_seq_cst) != MS_LIFE_RUNNING || /* [D1] */
+	    ms_lib.agent_options.mode != mode)
 		return 0;
 	seen_doorbell = ms_control_doorbell(&ms_lib.control);
 
@@ -79,13 +89,23 @@ static int serve(void)
 
 /* ---- fd mode ---- */
 
-static void notify(void)
+static bool is_ours(int fd)
+{
+	return ms_held_is(fd, &event_held) && fcntl(fd, F_GETSIG) == EVENT_MARK;
+}
+
+static void make_readable(int fd)
 {
 	uint64_t one = 1;
 
-	atomic_store_explicit(&notified, 1, memory_order_relaxed);
-	if (write(atomic_load_explicit(&event_fd, memory_order_relaxed), &one, sizeof(one)) < 0)
+	if (is_ours(fd) && write(fd, &one, sizeof(one)) < 0)
 		return; /* full: it is readable */
+}
+
+static void notify(void)
+{
+	atomic_store_explicit(&notified, 1, memory_order_relaxed);
+	make_readable(atomic_load_explicit(&event_fd, memory_order_relaxed));
 }
 
 static void *relay(void *argument)
@@ -115,13 +135,31 @@ static void *relay(void *argument)
 	return ms_worker_end();
 }
 
-int ms_fd_start(void)
+/* Return: a descriptor, which is event_fd now; a negative errno. */
+static int make_event(void)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
+	if (!event_held.inode)
+		event_held = ms_held(fd);
+	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
 	atomic_store_explicit(&event_fd, fd, memory_order_release); /* [D2] */
+	return fd;
+}
+
+int ms_fd_start(void)
+{
+	int fd = make_event();
+
+	if (fd < 0)
+		return fd;
 	atomic_store_explicit(&notified, 0, memory_order_relaxed);
 	ms_agent_state(MS_AGENT_IDLE);
 
@@ -136,8 +174,30 @@ void ms_fd_stop(void)
 {
 	int fd = atomic_exchange_explicit(&event_fd, -1, memory_order_acq_rel); /* [D2] */
 
-	if (fd >= 0)
+	if (is_ours(fd))
 		close(fd);
+}
+
+static bool is_mode(enum memshed_agent_mode mode)
+{
+	return ms_lib_life() == MS_LIFE_RUNNING && ms_lib.agent_options.mode == mode;
+}
+
+/* The host has closed it: another one, readable, for what the first one was told. */
+static int make_again(void)
+{
+	int fd;
+
+	pthread_mutex_lock(&ms_lib.lock);
+	fd = atomic_load_explicit(&event_fd, memory_order_relaxed);
+	if (!is_mode(MEMSHED_AGENT_FD)) {
+		fd = -ENOENT;
+	} else if (!is_ours(fd)) {
+		fd = make_event();
+		make_readable(fd);
+	}
+	pthread_mutex_unlock(&ms_lib.lock);
+	return fd;
 }
 
 MS_PUBLIC int memshed_fd(void)
@@ -148,29 +208,32 @@ MS_PUBLIC int memshed_fd(void)
 		return -ENOENT;
 	int fd = atomic_load_explicit(&event_fd, memory_order_acquire); /* [D2] */
 
-	return fd < 0 ? -ENOENT : fd;
+	if (fd < 0)
+		return -ENOENT;
+	return is_ours(fd) ? fd : make_again();
 }
 
-static bool is_mode(enum memshed_agent_mode mode)
+static void clear_event(int fd)
 {
-	return ms_lib_life() == MS_LIFE_RUNNING && ms_lib.agent_options.mode == mode;
+	uint64_t count;
+
+	if (is_ours(fd) && read(fd, &count, sizeof(count)) < 0)
+		return; /* called without need: fine */
 }
 
 MS_PUBLIC int memshed_dispatch(void)
 {
 	MS_KEEP_ERRNO;
-	uint64_t count;
 
 	if (ms_fork_recover() < 0 || !is_mode(MEMSHED_AGENT_FD))
 		return -ENOENT;
 	if (!ms_dispatch_enter())
 		return -EBUSY;
-	if (read(atomic_load_explicit(&event_fd, memory_order_relaxed), &count, sizeof(count)) < 0)
-		count = 0; /* called without need: fine */
+	clear_event(atomic_load_explicit(&event_fd, memory_order_relaxed));
 	/* Before the look for orders: one that comes later rings again. */
 	atomic_store_explicit(&notified, 0, memory_order_relaxed);
 
-	int answered = serve();
+	int answered = serve(MEMSHED_AGENT_FD);
 
 	ms_control_wake(&ms_lib.control); /* the relay sleeps until the next time something is due */
 	ms_dispatch_leave();
@@ -250,7 +313,7 @@ static int poll_signal(void)
 		return 0;
 	signalled = 0;
 	say_hello();
-	answered = serve();
+	answered = serve(MEMSHED_AGENT_SIGNAL);
 	ms_dispatch_leave();
 	return answered;
 }

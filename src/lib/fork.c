@@ -31,10 +31,12 @@ static void prepare(void)
 	holds_rcu = ms_lib_life() != MS_LIFE_NEVER;
 	if (holds_rcu)
 		ms_rcu_before_fork();
+	ms_table_before_fork(&ms_lib.table);
 }
 
 static void parent(void)
 {
+	ms_table_after_fork(&ms_lib.table);
 	if (holds_rcu)
 		ms_rcu_after_fork_parent();
 	pthread_mutex_unlock(&ms_lib.result_lock);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "table/layout.h"
+#include "util/held.h"
 
 struct ms_order {
 	uint64_t seq;
@@ -80,7 +81,8 @@ void ms_control_abandon(struct ms_control_client *client, const struct ms_order_
 /* ---- server: the agent's thread only ---- */
 
 struct ms_control_server {
-	int fd;
+	int fd;              /* the host may close it */
+	struct ms_held held; /* which file it is */
 	struct ms_control_abi *page; /* MADV_DONTFORK */
 	uint64_t identity;
 	/* What the agent saw itself, so that dead clients' slots are freed on its own clock. */

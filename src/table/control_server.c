@@ -62,7 +62,7 @@ static int make(void *at, int *ret_fd, void **ret_page)
 
 static void start(struct ms_control_server *server, int fd, void *page, uint64_t identity)
 {
-	*server = (struct ms_control_server){.fd = fd, .page = page, .identity = identity};
+	*server = (struct ms_control_server){.fd = fd, .held = ms_held(fd), .page = page, .identity = identity};
 	write_header(page, identity);
 }
 
@@ -80,6 +80,7 @@ int ms_control_create(struct ms_control_server *server, uint64_t identity)
 int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
 {
 	void *was = server->page, *page = NULL;
+	struct ms_held old_held = server->held;
 	int old_fd = server->fd, fd = -1;
 
 	if (!was)
@@ -90,8 +91,7 @@ int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
 		*server = (struct ms_control_server){.fd = -1};
 	else
 		start(server, fd, page, identity);
-	if (old_fd >= 0)
-		close(old_fd);
+	ms_held_close(old_fd, &old_held);
 	return error ? error : page != was;
 }
 
@@ -99,8 +99,7 @@ void ms_control_destroy(struct ms_control_server *server)
 {
 	if (server->page)
 		munmap(server->page, MS_CONTROL_BYTES);
-	if (server->fd >= 0)
-		close(server->fd);
+	ms_held_close(server->fd, &server->held);
 	*server = (struct ms_control_server){.fd = -1};
 }
 

@@ -117,9 +117,13 @@ void ms_table_place(struct ms_table *table, void *base)
 
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base)
 {
-	return ms_memfd_make_mapped(MS_TABLE_MEMFD_NAME, table->bytes,
-				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, at, ret_fd,
-				    ret_base);
+	int error = ms_memfd_make_mapped(MS_TABLE_MEMFD_NAME, table->bytes,
+					 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, at, ret_fd,
+					 ret_base);
+
+	if (!error)
+		table->held = ms_held(*ret_fd);
+	return error;
 }
 
 int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
@@ -148,8 +152,7 @@ void ms_table_destroy(struct ms_table *table)
 {
 	if (table->base)
 		munmap(table->base, table->bytes);
-	if (table->fd >= 0)
-		close(table->fd);
+	ms_held_close(table->fd, &table->held);
 	ms_table_place(table, NULL);
 	table->fd = -1;
 }

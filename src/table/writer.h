@@ -12,12 +12,15 @@
 #include <stdint.h>
 
 #include "table/layout.h"
+#include "util/held.h"
 
 /* Large (768 KiB, touched only as far as rows are used): static or zeroed by mmap, not on a stack.
  * The private part is what a forked child still knows when the parent's table has moved on; guarded
  * by the caller's registry lock. */
 struct ms_table {
-	int fd;              /* -1: the mapping is blind, see ms_table_recreate() */
+	int fd;              /* -1: the mapping is blind, see ms_table_recreate(); the host may close it */
+	struct ms_held held; /* which file it is */
+	bool handed_on;      /* during a fork: the child inherits the mapping */
 	unsigned char *base; /* MADV_DONTFORK; NULL: no table, every call below then does nothing */
 	size_t bytes;
 	struct ms_table_header *header;
@@ -48,6 +51,15 @@ struct ms_row_identity {
  * mlockall(MCL_FUTURE) nothing is filled, but -EAGAIN comes where RLIMIT_MEMLOCK is below @table->bytes.
  */
 int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns);
+
+/**
+ * ms_table_before_fork, ms_table_after_fork - around a fork, in the parent; under the registry lock
+ *
+ * Where the host has closed the descriptor that a child would copy the rows from, it inherits the
+ * mapping until it has copied them.
+ */
+void ms_table_before_fork(struct ms_table *table);
+void ms_table_after_fork(struct ms_table *table);
 
 /**
  * ms_table_recreate - in a forked child: a new memfd with the same rows, mapped at the same address

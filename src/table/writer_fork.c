@@ -6,10 +6,14 @@
  * malloc, no locks. The parent's mapping was not inherited (MADV_DONTFORK) but its descriptor was, and
  * the parent goes on writing its table: what was live at the fork is known from this process's own
  * memory (struct ms_table), the rest is copied as it stands.
+ *
+ * A host may have closed the descriptor. Then, and where there never was one, the mapping is inherited
+ * after all, for as long as it takes to copy from it; nothing is written there.
  */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "table/fence.h"
@@ -18,32 +22,45 @@
 #include "table/words.h"
 #include "table/writer_internal.h"
 
-static int copy_at(int fd, uint64_t offset, void *to, size_t bytes)
+/* The parent's table: its memfd, or its mapping; neither in a raw clone without the descriptor. */
+struct old_table {
+	int fd;
+	const unsigned char *base;
+};
+
+static int copy_at(const struct old_table *old, uint64_t offset, void *to, size_t bytes)
 {
-	return pread(fd, to, bytes, (off_t)offset) == (ssize_t)bytes ? 0 : -EIO;
+	if (old->fd >= 0)
+		return pread(old->fd, to, bytes, (off_t)offset) == (ssize_t)bytes ? 0 : -EIO;
+	if (!old->base)
+		return -EIO;
+	ms_words_get(to, old->base + offset, bytes);
+	return 0;
 }
 
 /* The parent's agent may be writing a result just now; then the row starts without one. */
-static void drop_torn_result(int fd, uint64_t offset, struct ms_row_abi *row)
+static void drop_torn_result(const struct old_table *old, uint64_t offset, struct ms_row_abi *row)
 {
-	uint32_t again = 0;
+	uint32_t again[2] = {0}; /* a whole word */
 
 	ms_fence_acquire(); /* the row's copy before the second look; pairs with [W5] in writer.c */
-	copy_at(fd, offset + offsetof(struct ms_row_abi, result_seq), &again, sizeof(again));
-	if (!(again & 1) && again == row->result_seq)
+	copy_at(old, offset + offsetof(struct ms_row_abi, result_seq), again, sizeof(again));
+	if (!(again[0] & 1) && again[0] == row->result_seq)
 		return;
 	memset(&row->pulled, 0, sizeof(row->pulled));
 	memset(&row->last, 0, sizeof(row->last));
 }
 
-static void copy_row(struct ms_table *table, int old_fd, uint32_t index)
+_Static_assert(offsetof(struct ms_row_abi, result_seq) % sizeof(uint64_t) == 0, "read as a word");
+
+static void copy_row(struct ms_table *table, const struct old_table *old, uint32_t index)
 {
 	uint64_t offset = MS_HEADER_BYTES + (uint64_t)index * MS_ROW_BYTES;
 	struct ms_row_abi row;
 
-	if (copy_at(old_fd, offset, &row, sizeof(row)) < 0)
+	if (copy_at(old, offset, &row, sizeof(row)) < 0)
 		memset(&row, 0, sizeof(row));
-	drop_torn_result(old_fd, offset, &row);
+	drop_torn_result(old, offset, &row);
 	atomic_store_explicit(&row.seq, 2, memory_order_relaxed);
 	atomic_store_explicit(&row.state, MS_ROW_LIVE, memory_order_relaxed);
 	atomic_store_explicit(&row.generation, table->generation[index], memory_order_relaxed);
@@ -52,7 +69,7 @@ static void copy_row(struct ms_table *table, int old_fd, uint32_t index)
 	ms_words_put(&table->rows[index], &row, sizeof(row));
 }
 
-static uint32_t copy_rows(struct ms_table *table, int old_fd, struct ms_lanes_source *old)
+static uint32_t copy_rows(struct ms_table *table, const struct old_table *old, struct ms_lanes_source *lanes)
 {
 	struct ms_lane_row sums[MS_LANES_BATCH];
 	uint32_t live = 0;
@@ -61,7 +78,7 @@ static uint32_t copy_rows(struct ms_table *table, int old_fd, struct ms_lanes_so
 	for (uint32_t first = 0; first < high; first += MS_LANES_BATCH) {
 		uint32_t count = high - first < MS_LANES_BATCH ? high - first : MS_LANES_BATCH;
 
-		ms_lanes_sum(old, first, count, sums);
+		ms_lanes_sum(lanes, first, count, sums);
 		for (uint32_t i = 0; i < count; i++) {
 			uint32_t row = first + i;
 
@@ -69,7 +86,7 @@ static uint32_t copy_rows(struct ms_table *table, int old_fd, struct ms_lanes_so
 			if (!table->generation[row])
 				continue;
 			live++;
-			copy_row(table, old_fd, row);
+			copy_row(table, old, row);
 			ms_words_put(ms_lane_row_at(table->lanes, row), &sums[i], sizeof(sums[i]));
 		}
 	}
@@ -92,41 +109,80 @@ static void copy_header(struct ms_table *table, const struct ms_table_header *ol
 	atomic_store_explicit(&header->generation, old->generation, memory_order_relaxed);
 }
 
-static void fill(struct ms_table *table, int old_fd, uint64_t identity, uint64_t now_ns)
+static void fill(struct ms_table *table, const struct old_table *old, uint64_t identity, uint64_t now_ns)
 {
-	struct ms_table_header old = {0};
+	struct ms_table_header header = {0}, none = {0};
+	uint64_t lanes_offset = (uint64_t)(table->lanes - table->base);
 
-	copy_at(old_fd, 0, &old, sizeof(old));
+	copy_at(old, 0, &header, sizeof(header));
 	ms_table_write_header(table, identity, now_ns);
-	copy_header(table, &old);
+	copy_header(table, &header);
 
 	struct ms_lanes_source source = {
-		.fd = old_fd,
-		.offset = (uint64_t)(table->lanes - table->base),
+		.fd = old->fd,
+		.header = old->base ? (const void *)old->base : &none,
+		.lanes = old->base ? old->base + lanes_offset : NULL,
+		.offset = lanes_offset,
 		.lane_count = table->lane_count,
 	};
-	uint32_t live = copy_rows(table, old_fd, &source);
+
+	if (old->fd >= 0)
+		source.header = NULL;
+
+	uint32_t live = copy_rows(table, old, &source);
 
 	atomic_store_explicit(&table->header->live_rows, live, memory_order_relaxed);
 	ms_table_publish(table);
 }
 
+/* Put the new mapping, if there is one, where the inherited one stands. Return: where it is now. */
+static void *take_its_place(void *base, void *was, size_t bytes)
+{
+	void *moved = base ? mremap(base, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, was) : MAP_FAILED;
+
+	if (moved != MAP_FAILED)
+		return moved;
+	munmap(was, bytes);
+	return base;
+}
+
+void ms_table_before_fork(struct ms_table *table)
+{
+	table->handed_on = table->base && !ms_held_is(table->fd, &table->held) &&
+			   madvise(table->base, table->bytes, MADV_DOFORK) == 0;
+}
+
+void ms_table_after_fork(struct ms_table *table)
+{
+	if (table->handed_on)
+		madvise(table->base, table->bytes, MADV_DONTFORK);
+	table->handed_on = false;
+}
+
 int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 {
 	void *was = table->base, *base = NULL;
+	void *at = table->handed_on ? NULL : was;
+	struct ms_held old_held = table->held;
 	int old_fd = table->fd, fd = -1;
+	struct old_table old = {
+		.fd = ms_held_is(old_fd, &old_held) ? old_fd : -1,
+		.base = table->handed_on ? was : NULL,
+	};
 
 	if (!was)
 		return -ENOENT;
-	int error = ms_table_map_new(table, was, &fd, &base);
+	int error = ms_table_map_new(table, at, &fd, &base);
 
-	if (error && ms_memfd_map_blind(table->bytes, was, &base) < 0)
+	if (error && ms_memfd_map_blind(table->bytes, at, &base) < 0)
 		base = NULL;
 	ms_table_place(table, base);
 	table->fd = fd;
 	if (base)
-		fill(table, old_fd, identity, now_ns);
-	if (old_fd >= 0)
-		close(old_fd);
-	return error ? error : base != was;
+		fill(table, &old, identity, now_ns);
+	if (table->handed_on)
+		ms_table_place(table, take_its_place(base, was, table->bytes));
+	table->handed_on = false;
+	ms_held_close(old_fd, &old_held);
+	return error ? error : table->base != was;
 }

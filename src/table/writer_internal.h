@@ -15,7 +15,7 @@ void ms_table_place(struct ms_table *table, void *base);
 void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 void ms_table_publish(struct ms_table *table);
 
-/* Where lanes are copied from: a memfd, or a blind mapping when fd is -1. */
+/* Where lanes are copied from: a memfd, or a mapping when fd is -1. */
 struct ms_lanes_source {
 	int fd;
 	const struct ms_table_header *header; /* NULL: the parent's, which is read through fd */

@@ -3,7 +3,8 @@
  * table/writer_sum.c - the target sums its own lanes.
  *
  * Reads through the descriptor, as other processes do: reading a hole through the mapping would make a
- * page of it. Any thread; no locks, no malloc.
+ * page of it. Only where the host has closed the descriptor, the mapping has to do. Any thread; no
+ * locks, no malloc.
  */
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 struct ms_lanes_source ms_table_lanes_source(const struct ms_table *table)
 {
 	return (struct ms_lanes_source){
-		.fd = table->fd,
+		.fd = ms_held_is(table->fd, &table->held) ? table->fd : -1,
 		.header = table->header,
 		.lanes = table->lanes,
 		.offset = (uint64_t)(table->lanes - table->base),
