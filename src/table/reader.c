@@ -22,6 +22,9 @@
  * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
  * the end taken as it stands: words old and new, because a target that was stopped half-way through
  * writing one must still be readable. An identity in change is never shown.
+ *
+ * Alone a row costs two system calls for each lane, and a hostile table may have all its rows in change
+ * for ever. So only so many rows of a table are given a second chance at one reading.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -33,7 +36,7 @@
 #include "table/sum.h"
 #include "util/saturate.h"
 
-enum { RETRIES = 4 };
+enum { RETRIES = 4, SECOND_CHANCES = 64 };
 
 #define KNOWN_FLAGS                                                                                          \
 	((uint32_t)MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MS_ROW_PULLED |       \
@@ -210,6 +213,7 @@ static void decode_row(const struct batch *batch, uint32_t i, struct ms_row *ret
 /* Where there are more live rows than room, the kept ones form a heap with the fewest bytes on top; the
  * allocator's row stays at the front, outside the heap. */
 struct kept {
+	unsigned chances; /* rows that may still be copied again */
 	struct ms_row *rows;
 	unsigned capacity, count;
 	unsigned front; /* 1 when rows[0] is the allocator's */
@@ -314,11 +318,14 @@ static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t c
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < count; i++) {
-		if (batch.whole[i] && batch.quiet[i]) {
+		bool again = !batch.whole[i] || !batch.quiet[i];
+
+		if (again && kept->chances && batch.heads[i].state == MS_ROW_LIVE) {
+			unsettled |= UINT64_C(1) << i;
+			kept->chances--;
+		} else if (batch.whole[i]) {
 			decode_row(&batch, i, &row);
 			keep(kept, &row);
-		} else if (batch.heads[i].state == MS_ROW_LIVE) {
-			unsettled |= UINT64_C(1) << i;
 		}
 	}
 	for (uint32_t i = 0; unsettled; i++, unsettled >>= 1) {
@@ -335,7 +342,7 @@ static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t c
 
 int ms_table_read_rows(struct ms_table_reader *reader, struct ms_row *rows, unsigned capacity)
 {
-	struct kept kept = {.rows = rows, .capacity = capacity};
+	struct kept kept = {.chances = SECOND_CHANCES, .rows = rows, .capacity = capacity};
 	int error = ms_table_refresh(reader);
 
 	for (uint32_t first = 0; !error && first < reader->info.row_high; first += MS_SCRATCH_ROWS) {
