@@ -43,7 +43,4 @@ void ms_check_say(struct ms_check *check, enum ms_check_state state, const char 
 /** ms_check_read - one file as a line of text without its newline; Return: its length; a negative errno */
 ssize_t ms_check_read(const struct ms_root *root, const char *path, char *text, size_t size);
 
-/** ms_check_statm_doubtful - kernels from 6.2 to 6.15 keep RSS in counters per CPU */
-int ms_check_statm_doubtful(const char *release);
-
 #endif

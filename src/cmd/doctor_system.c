@@ -11,22 +11,10 @@
 #include "sample/budget.h"
 #include "util/units.h"
 
-int ms_check_statm_doubtful(const char *release)
-{
-	unsigned major = 0, minor = 0;
-
-	if (sscanf(release, "%u.%u", &major, &minor) != 2)
-		return 0;
-	return major == 6 && minor >= 2 && minor <= 15;
-}
-
 void ms_check_kernel(const struct ms_root *root, struct ms_check *ret_check)
 {
 	char release[128], size[MS_UNITS_TEXT];
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	/* A per-CPU counter holds back max(32, 2 x CPUs) pages on each CPU: lib/percpu_counter.c. */
-	uint64_t batch = cpus > 16 ? 2 * (uint64_t)cpus : 32;
-	uint64_t error_bytes = batch * (uint64_t)cpus * (uint64_t)sysconf(_SC_PAGESIZE);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (ms_check_read(root, "proc/sys/kernel/osrelease", release, sizeof(release)) < 0) {
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "version not known", "/proc/sys may not be read");
@@ -34,10 +22,12 @@ void ms_check_kernel(const struct ms_root *root, struct ms_check *ret_check)
 	}
 	char found[192];
 	snprintf(found, sizeof(found), "Linux %s, %ld CPUs", release, cpus);
-	if (ms_check_statm_doubtful(release) && cpus > 1)
+	uint64_t error_bytes = ms_budget_statm_error_bytes(release, (unsigned)cpus);
+
+	if (error_bytes > 0 && cpus > 1)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, found,
 			     "from 6.2 to 6.15 the RSS of a process can be off by up to about %s on so "
-			     "many CPUs; keep high that far from max",
+			     "many CPUs; `memshed run` keeps high at least that far from max",
 			     ms_units_format_bytes(size, error_bytes));
 	else
 		ms_check_say(ret_check, MS_CHECK_OK, found, "RSS as read from /proc is exact enough");

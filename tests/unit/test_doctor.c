@@ -60,17 +60,6 @@ static void expect(ms_check_fn *check, const char *path, const char *text, enum 
 	assert_int_equal(run(check, path, text, 0).state, state);
 }
 
-static void test_statm_is_doubtful_from_6_2_to_6_15(void **state)
-{
-	(void)state;
-	assert_false(ms_check_statm_doubtful("6.1.0-18-amd64"));
-	assert_true(ms_check_statm_doubtful("6.2.0"));
-	assert_true(ms_check_statm_doubtful("6.15.11-arch1"));
-	assert_false(ms_check_statm_doubtful("6.16.0"));
-	assert_false(ms_check_statm_doubtful("5.10.0"));
-	assert_false(ms_check_statm_doubtful("nonsense"));
-}
-
 static void test_huge_pages(void **state)
 {
 	const char *path = "sys/kernel/mm/transparent_hugepage/enabled";
@@ -159,7 +148,6 @@ static void test_what_is_tried_leaves_this_process_as_it_was(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_statm_is_doubtful_from_6_2_to_6_15),
 		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_overcommit),
 		cmocka_unit_test(test_pressure),

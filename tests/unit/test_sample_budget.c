@@ -343,11 +343,13 @@ static void statm_is_off_on_some_kernels(void **state)
 	assert_int_equal(ms_budget_statm_error_bytes("6.2.0\n", 2), 3 * 32 * 2 * page);
 	assert_int_equal(ms_budget_statm_error_bytes("6.12.5\n", 64), 3 * 128 * 64 * page);
 	assert_int_equal(ms_budget_statm_error_bytes("6.15\n", 1), 3 * 32 * page);
+	assert_int_equal(ms_budget_statm_error_bytes("6.15.11-arch1", 1), 3 * 32 * page);
 	assert_int_equal(ms_budget_statm_error_bytes("6.16.1\n", 64), 0);
 	assert_int_equal(ms_budget_statm_error_bytes("5.10.0\n", 64), 0);
 	assert_int_equal(ms_budget_statm_error_bytes("7.2\n", 64), 0);
 	assert_int_equal(ms_budget_statm_error_bytes("", 64), 0);
 	assert_int_equal(ms_budget_statm_error_bytes("six\n", 64), 0);
+	assert_int_equal(ms_budget_statm_error_bytes("nonsense", 64), 0);
 	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_write(&fixture, "6.8.0-41-generic\n", "proc/sys/kernel/osrelease");
