@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/rows.h"
 #include "table/names.h"
 #include "util/clock.h"
 #include "util/units.h"
@@ -65,8 +66,7 @@ void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows
 	agent.since_known = ms_age_us(info->current_since_ns, now_ns, &agent.since_us);
 	if (agent.state == MS_AGENT_RUNNING && row && info->current_since_ns != 0) {
 		agent.in_callback = true;
-		snprintf(agent.callback, sizeof(agent.callback), "%s",
-			 row->row == MS_ALLOCATOR_ROW ? "allocator" : row->name);
+		snprintf(agent.callback, sizeof(agent.callback), "%s", ms_row_label(row));
 	}
 	for (unsigned i = 0; i < count; i++)
 		agent.stuck += !!(rows[i].flags & MS_ROW_STUCK);

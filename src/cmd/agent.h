@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "util/escape.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
 #include "table/reader.h"
+#include "util/escape.h"
 
 struct ms_agent {
 	uint32_t mode, state; /* enum memshed_agent_mode, enum ms_agent_state */

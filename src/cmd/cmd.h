@@ -9,6 +9,7 @@
 #define MS_CMD_CMD_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 /* Documented in memshed(1). `run` returns its child's status, so its own failures stand apart, as in
  * env(1), timeout(1) and the shell: 125 to 127. */
@@ -43,6 +44,13 @@ int ms_cmd_doctor(int argc, char **argv);
 
 /** ms_cmd_python_dir - the Python adapter's folder, put into @path; NULL when there is none */
 const char *ms_cmd_python_dir(char path[PATH_MAX]);
+
+/**
+ * ms_cmd_take_json - the options of a verb that has --json and --help alone, and takes no argument
+ * @instead: what an argument was meant for, behind the message; or ""
+ * Return: -1 and *ret_json to go on with; else the exit code: help was shown, or what is wrong was said.
+ */
+int ms_cmd_take_json(const char *verb, const char *help, const char *instead, int argc, char **argv, bool *ret_json);
 
 /** ms_cmd_error - one line to stderr: "memshed VERB: ..." */
 void ms_cmd_error(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -4,7 +4,6 @@
  */
 #include "cmd/doctor.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -144,25 +143,11 @@ static int examine(bool json)
 
 int ms_cmd_doctor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{.name = "json", .has_arg = no_argument, .val = 'j'},
-		{.name = "help", .has_arg = no_argument, .val = 'h'},
-		{0},
-	};
-	bool json = false;
-	int option;
+	bool json;
+	int code = ms_cmd_take_json("doctor", help, "", argc, argv, &json);
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h')
-			return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
-		if (option != 'j')
-			return MS_EXIT_USAGE;
-		json = true;
-	}
-	if (optind < argc) {
-		ms_cmd_error("doctor", "%s: doctor takes no argument", argv[optind]);
-		return MS_EXIT_USAGE;
-	}
+	if (code >= 0)
+		return code;
 	ms_json_start();
 	return examine(json);
 }

@@ -59,14 +59,29 @@ bool ms_target_gone(const struct ms_target *target)
 	return poll(&wait, 1, 0) == 1 && (wait.revents & POLLIN);
 }
 
+static bool is_dead(const struct ms_pid_facts *facts)
+{
+	return facts->state == 'Z' || facts->state == 'X';
+}
+
+int ms_target_facts(const struct ms_target *target, struct ms_pid_facts *ret_facts)
+{
+	struct ms_pid_facts now;
+	int error = ms_pids_facts(target->facts.pid, &now);
+
+	if (error < 0)
+		return error;
+	if (now.start_ticks != target->facts.start_ticks || is_dead(&now))
+		return -ESRCH;
+	*ret_facts = now;
+	return 0;
+}
+
 char ms_target_state(const struct ms_target *target)
 {
 	struct ms_pid_facts now;
 
-	if (ms_pids_facts(target->facts.pid, &now) < 0 || now.start_ticks != target->facts.start_ticks ||
-	    now.state == 'Z' || now.state == 'X')
-		return 0;
-	return now.state;
+	return ms_target_facts(target, &now) < 0 ? 0 : now.state;
 }
 
 int ms_target_rows(struct ms_target *target, struct ms_row **ret_rows)
@@ -158,7 +173,7 @@ static enum ms_exit find_by_pid(const char *verb, const char *wanted, uint64_t p
 		ms_cmd_error(verb, "%s: %s", wanted, strerror(-error));
 		return MS_EXIT_FAILURE;
 	}
-	if (facts.state == 'Z' || facts.state == 'X') {
+	if (is_dead(&facts)) {
 		ms_cmd_error(verb, "%s: the process has ended (a zombie)", wanted);
 		return MS_EXIT_NO_PROCESS;
 	}
@@ -193,13 +208,6 @@ static void keep_tables(struct matches *matches)
 	matches->count = kept;
 }
 
-static bool is_called(const char *path, const char *wanted)
-{
-	const char *slash = strrchr(path, '/');
-
-	return strcmp(slash ? slash + 1 : path, wanted) == 0;
-}
-
 /* Whether the program, or the first words after it, have this file name. Reads the target's own memory,
  * so it is done only for processes with a table, and only when the name found nobody. */
 static bool runs_program(pid_t pid, const char *wanted)
@@ -215,7 +223,7 @@ static bool runs_program(pid_t pid, const char *wanted)
 	text[length] = '\0';
 	const char *word = text;
 	for (unsigned i = 0; i < WORDS && word < text + length; i++, word += strlen(word) + 1)
-		if (is_called(word, wanted))
+		if (strcmp(basename(word), wanted) == 0)
 			return true;
 	return false;
 }

@@ -14,9 +14,9 @@
 #include <sys/types.h>
 
 #include "cmd/cmd.h"
-#include "util/escape.h"
 #include "sample/pids.h"
 #include "table/reader.h"
+#include "util/escape.h"
 
 struct ms_target {
 	struct ms_pid_facts facts; /* as of when it was found */
@@ -42,6 +42,9 @@ void ms_target_free(struct ms_target *target);
 
 /** ms_target_gone - the process has ended since it was found */
 bool ms_target_gone(const struct ms_target *target);
+
+/** ms_target_facts - as of now; Return: 0; -ESRCH when it has ended; another negative errno */
+int ms_target_facts(const struct ms_target *target, struct ms_pid_facts *ret_facts);
 
 /** ms_target_state - the state letter now ('T' when stopped), 0 when it is gone */
 char ms_target_state(const struct ms_target *target);

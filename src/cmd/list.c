@@ -3,14 +3,12 @@
  * cmd/list.c - memshed list: every process with a table that may be read.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/agent.h"
 #include "cmd/cmd.h"
-#include "util/escape.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
 #include "cmd/render.h"
@@ -19,6 +17,7 @@
 #include "sample/pids.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/escape.h"
 
 static const char help[] =
 	"Usage: memshed list [--json]\n"
@@ -187,26 +186,11 @@ static int list_processes(bool json)
 
 int ms_cmd_list(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{.name = "json", .has_arg = no_argument, .val = 'j'},
-		{.name = "help", .has_arg = no_argument, .val = 'h'},
-		{0},
-	};
-	bool json = false;
-	int option;
+	bool json;
+	int code = ms_cmd_take_json("list", help, "; `memshed show` is for one process", argc, argv, &json);
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h')
-			return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
-		if (option != 'j')
-			return MS_EXIT_USAGE;
-		json = true;
-	}
-	if (optind < argc) {
-		ms_cmd_error("list", "%s: list takes no argument; `memshed show` is for one process",
-			     argv[optind]);
-		return MS_EXIT_USAGE;
-	}
+	if (code >= 0)
+		return code;
 	ms_json_start();
 	return list_processes(json);
 }

@@ -128,14 +128,6 @@ static int take_arguments(int argc, char **argv, struct options *options)
 
 static int parse(int argc, char **argv, struct options *options)
 {
-	static const struct option clear_options[] = {
-		{.name = "timeout", .has_arg = required_argument, .val = 't'},
-		{.name = "dry-run", .has_arg = no_argument, .val = 'n'},
-		{.name = "all", .has_arg = no_argument, .val = 'a'},
-		{.name = "json", .has_arg = no_argument, .val = 'j'},
-		{.name = "help", .has_arg = no_argument, .val = 'h'},
-		{0},
-	};
 	static const struct option shrink_options[] = {
 		{.name = "bytes", .has_arg = required_argument, .val = 'b'},
 		{.name = "timeout", .has_arg = required_argument, .val = 't'},
@@ -145,6 +137,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{.name = "help", .has_arg = no_argument, .val = 'h'},
 		{0},
 	};
+	const struct option *clear_options = shrink_options + 1; /* without --bytes */
 	int option, code = 0;
 
 	while (code == 0 &&
@@ -242,8 +235,7 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 {
 	struct ms_pid_facts facts;
 
-	if (ms_pids_facts(target->facts.pid, &facts) < 0 || facts.start_ticks != target->facts.start_ticks ||
-	    facts.state == 'Z' || facts.state == 'X')
+	if (ms_target_facts(target, &facts) < 0)
 		return false;
 	*ret_bytes = facts.rss_bytes;
 	return true;

@@ -163,9 +163,7 @@ static const char *last_text(const struct ms_show *show, const struct ms_row *ro
 /* "target.c:144": the folders are in the JSON. */
 static const char *short_source(const char *source)
 {
-	const char *slash = strrchr(source, '/');
-
-	return source[0] == '\0' ? "-" : slash ? slash + 1 : source;
+	return source[0] == '\0' ? "-" : basename(source);
 }
 
 static void add_cache(struct libscols_table *table, const struct ms_show *show, const struct ms_row *row,

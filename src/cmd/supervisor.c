@@ -55,19 +55,12 @@ static void take_word(const char *word, struct words *words, struct ms_superviso
 		option_value(word, "--journal", words);
 }
 
-static bool is_memshed(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return strcmp(slash ? slash + 1 : path, "memshed") == 0;
-}
-
 int ms_supervisor_parse(const char *cmdline, size_t length, struct ms_supervisor *ret_supervisor)
 {
 	struct words words = {.next = cmdline, .end = cmdline + length};
 	const char *program = next_word(&words), *verb = next_word(&words), *word;
 
-	if (!program || !verb || !is_memshed(program) || strcmp(verb, "run") != 0)
+	if (!program || !verb || strcmp(basename(program), "memshed") != 0 || strcmp(verb, "run") != 0)
 		return -ENOENT;
 	*ret_supervisor = (struct ms_supervisor){0};
 	while ((word = next_word(&words)) && word[0] == '-' && strcmp(word, "--") != 0)

@@ -38,13 +38,6 @@ static int drop_inherited(const struct ms_child *child)
 	return 0;
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Untouched pages cost nothing in the child, which is forked with this mapped. */
 static struct ms_super *allocate(const struct ms_super_options *options)
 {
@@ -57,7 +50,7 @@ static struct ms_super *allocate(const struct ms_super_options *options)
 	super->hello_fd = -1;
 	super->journal.fd = -1;
 	super->root.dirfd = -1;
-	snprintf(super->comm, sizeof(super->comm), "%s", last_part(options->argv[0]));
+	snprintf(super->comm, sizeof(super->comm), "%s", basename(options->argv[0]));
 	super->config = ms_policy_defaults();
 	super->config.high = options->high;
 	super->config.low = options->low;
