@@ -259,23 +259,61 @@ static void test_exec_leaks_nothing(void **state)
 /* Neither do forks and restarts. */
 static void test_fds_stay_the_same(void **state)
 {
-	unsigned before;
-
 	(void)state;
-	memshed_stop();
-	assert_int_equal(memshed_start(NULL), 0);
-	before = count_fds();
+	for (int mode = MEMSHED_AGENT_THREAD; mode <= MEMSHED_AGENT_SIGNAL; mode++) {
+		struct memshed_agent_options options = {.size = sizeof(options), .mode = (enum memshed_agent_mode)mode};
+
+		memshed_stop();
+		assert_int_equal(memshed_start(&options), 0);
+
+		unsigned before = count_fds();
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(count_fds() == before ? 0 : 1);
+		bed_expect_child(child, 0);
+		for (int i = 0; i < 10; i++) {
+			assert_int_equal(memshed_stop(), 0);
+			assert_int_equal(memshed_start(&options), 0);
+		}
+		assert_int_equal(count_fds(), before);
+	}
+}
+
+/* A daemon closes all descriptors, and its own files get their numbers: those are left alone. */
+static void test_closed_descriptors(void **state)
+{
+	(void)state;
+	cache = add("inherited");
 
 	pid_t child = fork();
 
-	if (child == 0)
-		_exit(count_fds() == before ? 0 : 1);
-	bed_expect_child(child, 0);
-	for (int i = 0; i < 10; i++) {
-		assert_int_equal(memshed_stop(), 0);
-		assert_int_equal(memshed_start(NULL), 0);
+	if (child == 0) {
+		int files[8];
+
+		closefrom(3);
+		for (int i = 0; i < 8; i++)
+			files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		pid_t grandchild = fork();
+		int status;
+
+		if (grandchild == 0) {
+			for (int i = 0; i < 8; i++)
+				CHECK(fcntl(files[i], F_GETFD) >= 0);
+			memshed_charge(cache, 1, 1);
+			memshed_unregister(add("daemon"));
+			memshed_unregister(cache);
+			CHECK(memshed_stop() == 0);
+			for (int i = 0; i < 8; i++)
+				CHECK(fcntl(files[i], F_GETFD) >= 0);
+			_exit(0);
+		}
+		CHECK(waitpid(grandchild, &status, 0) == grandchild);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 	}
-	assert_int_equal(count_fds(), before);
+	bed_expect_child(child, 0);
+	memshed_unregister(cache);
 }
 
 /* ---- exit ---- */
@@ -320,6 +358,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_raw_clone),
 	cmocka_unit_test(test_exec_leaks_nothing),
 	cmocka_unit_test(test_fds_stay_the_same),
+	cmocka_unit_test(test_closed_descriptors),
 	cmocka_unit_test(test_exit_with_orders_in_flight),
 };
 enum { TESTS = sizeof(tests) / sizeof(tests[0]) };
