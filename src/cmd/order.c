@@ -22,29 +22,29 @@
 #include "util/units.h"
 
 static const char clear_help[] =
-	"Usage: memshed clear PID|NAME [CACHE...] [--timeout T] [--dry-run] [--json]\n"
+	"Usage: memshed clear PID|NAME [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
 	"Have a process drop everything that these caches hold; without a CACHE, all of them, and then\n"
 	"have its allocator give back what it holds free.\n\n"
-	"  CACHE          a cache's name; prefix* for all that begin so; allocator for the allocator\n"
+	"  CACHE            a cache's name; prefix* for all that begin so; allocator for the allocator\n"
 	"      --timeout T  how long one cache may take (default 10s; 500ms, 2m)\n"
-	"  -n, --dry-run  say what would be asked, ask nothing\n"
-	"  -a, --all      a line for every cache, not only the first 40\n"
-	"      --json     for scripts\n"
-	"  -h, --help     this text\n\n"
+	"  -n, --dry-run    say what would be asked, ask nothing\n"
+	"  -a, --all        a line for every cache, not only the first 40\n"
+	"      --json       for scripts\n"
+	"  -h, --help       this text\n\n"
 	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
 	"memshed-clear(1).\n";
 
 static const char shrink_help[] =
-	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--json]\n"
+	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
 	"Have a process free SIZE from these caches, the cheapest first, and no more than needed; without a\n"
 	"CACHE, from all of them, and then have its allocator give back what it holds free.\n\n"
 	"  -b, --bytes SIZE  how much: 1.5G, 800M, 1048576\n"
-	"  CACHE          a cache's name; prefix* for all that begin so; allocator for the allocator\n"
-	"      --timeout T  how long one cache may take (default 10s; 500ms, 2m)\n"
-	"  -n, --dry-run  say what would be asked, ask nothing\n"
-	"  -a, --all      a line for every cache, not only the first 40\n"
-	"      --json     for scripts\n"
-	"  -h, --help     this text\n\n"
+	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"
+	"      --timeout T   how long one cache may take (default 10s; 500ms, 2m)\n"
+	"  -n, --dry-run     say what would be asked, ask nothing\n"
+	"  -a, --all         a line for every cache, not only the first 40\n"
+	"      --json        for scripts\n"
+	"  -h, --help        this text\n\n"
 	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
 	"memshed-shrink(1).\n";
 
