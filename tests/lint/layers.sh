@@ -17,8 +17,8 @@ cmd     cmd super sample policy table util
 # the target's side of the table is what lib gets, and the other side what the tool gets.
 denied="
 policy  sample/(process|tree|cgroup|budget|pace|pids)\\.h  take the numbers from struct ms_sample
-policy  table/(writer|control)\\.h                         take the rows from struct ms_row
-policy  util/(root|log)\\.h                                the policy does no I/O
+policy  table/(writer|control|memfd|proc)\\.h              take the rows from struct ms_row
+policy  util/root\\.h                                      the policy does no I/O
 lib     table/reader\\.h                                   the target writes its table, it does not read it
 super   table/writer\\.h                                   only the target writes its table
 cmd     table/writer\\.h                                   only the target writes its table
