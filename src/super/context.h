@@ -14,6 +14,7 @@
 #include "sample/pace.h"
 #include "sample/tree.h"
 #include "super/child.h"
+#include "super/digest.h"
 #include "super/event.h"
 #include "super/hello.h"
 #include "super/journal.h"
@@ -46,6 +47,7 @@ struct ms_flight {
 	uint64_t posted_ns, timeout_ns;
 	char name[MS_NAME_BYTES];
 	uint64_t cache_bytes;
+	bool estimated;
 };
 
 /* The orders of one plan and what came of them. */
@@ -73,6 +75,7 @@ struct ms_super {
 
 	struct ms_out lines;   /* stderr */
 	struct ms_out journal; /* fd -1: none */
+	struct ms_digest digest; /* of what goes to stderr */
 	bool said_start;       /* on stderr: only when there is something else to say */
 	bool said_margin;
 	struct ms_limit said_limit;
@@ -115,6 +118,12 @@ struct ms_super {
 
 /** ms_report - say it: to the journal if there is one, else to stderr; END goes to both */
 void ms_report(struct ms_super *super, struct ms_event *event);
+
+/** ms_report_prepare - before anything else of report.c */
+void ms_report_prepare(struct ms_super *super);
+
+/** ms_report_turn - all of a look was reported */
+void ms_report_turn(struct ms_super *super);
 
 /** ms_report_process - an event about the process in a slot */
 void ms_report_process(struct ms_super *super, enum ms_event_kind kind, uint32_t slot);

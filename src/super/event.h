@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * super/event.h - what the supervisor did or saw, as a plain value. Rendered for people by explain.c
- * and for scripts by journal.c; nothing is said anywhere else.
+ * super/event.h - what the supervisor did or saw, as a plain value. Rendered for people by digest.c
+ * and explain.c, for scripts by journal.c; nothing is said anywhere else.
  *
  * Strings point into the context and are valid during the call; names are as the target wrote them.
  */
@@ -48,6 +48,7 @@ struct ms_summary {
 	uint64_t orders;
 	uint64_t claimed_bytes;
 	uint64_t returned_bytes;
+	bool claimed_estimated;
 	uint64_t shrink_ns; /* from the first order of a round to its last answer */
 	uint64_t worst_delay_ns; /* a look that came later than planned */
 	uint64_t worst_growth_bytes; /* between two looks */
@@ -75,7 +76,9 @@ struct ms_event {
 	/* ORDER, ANSWER, WAIT, WARN */
 	enum ms_why why;
 	uint32_t level;
+	uint32_t orders_left; /* ORDER: of the same plan, to be told after this one */
 	uint64_t target_bytes, cache_bytes;
+	bool estimated;  /* cache_bytes, claimed_bytes */
 	uint32_t status; /* enum ms_answer_status */
 	int32_t error;
 	uint64_t claimed_bytes, claimed_entries;

@@ -8,7 +8,11 @@
 #include "super/event.h"
 #include "super/text.h"
 
-/** ms_explain_event - the line without its end; nothing for events that only a journal wants */
+/**
+ * ms_explain_event - the line without its end
+ *
+ * Nothing for events that only a journal wants, and for those of which a digest makes a line.
+ */
 void ms_explain_event(const struct ms_event *event, struct ms_text *line);
 
 #endif

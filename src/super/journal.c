@@ -111,6 +111,7 @@ static void add_order(struct ms_text *line, const struct ms_event *event)
 	string(line, "level", ms_order_level_name(event->level));
 	number(line, "target_bytes", event->target_bytes);
 	number(line, "cache_bytes", event->cache_bytes);
+	boolean(line, "estimated", event->estimated);
 }
 
 static void add_answer(struct ms_text *line, const struct ms_event *event)
@@ -120,6 +121,7 @@ static void add_answer(struct ms_text *line, const struct ms_event *event)
 	ms_text_add(line, ",\"error\":%d", (int)event->error);
 	number(line, "claimed_bytes", event->claimed_bytes);
 	number(line, "claimed_entries", event->claimed_entries);
+	boolean(line, "estimated", event->estimated);
 	number(line, "duration_us", event->duration_ns / MS_NS_PER_US);
 }
 

@@ -214,6 +214,8 @@ static void say_wait(struct ms_super *super, uint64_t now_ns)
 	super->said_why = super->plan.why;
 	if (super->plan.not_before_ns > now_ns)
 		event.pause_ns = super->plan.not_before_ns - now_ns;
+	else if (event.why != MS_WHY_NO_CACHES && super->policy.pause_until_ns > now_ns)
+		event.pause_ns = super->policy.pause_until_ns - now_ns;
 	ms_report(super, &event);
 }
 
@@ -289,6 +291,7 @@ static void look(struct ms_super *super, uint64_t now_ns)
 	decide(super, now_ns);
 	count_ahead(super, now_ns);
 	look_for_tables(super, now_ns);
+	ms_report_turn(super);
 }
 
 /* Above high with nobody to ask: as often as the worst growth seen makes it worth, lest it is met asleep
@@ -412,6 +415,7 @@ int ms_loop_prepare(struct ms_super *super)
 	error = ms_budget_open(&super->budget, &super->root, super->child.pid, super->options->max_bytes);
 	if (error < 0)
 		return error;
+	ms_report_prepare(super);
 	ms_targets_init(&super->targets, &super->root);
 	ms_pace_init(&super->pace, ms_budget_writer_bytes_per_s(&super->root));
 	super->started_ns = now_ns;

@@ -56,6 +56,7 @@ static struct ms_event about(const struct ms_super *super, enum ms_event_kind ki
 		.level = flight->action.level,
 		.target_bytes = flight->action.target_bytes,
 		.cache_bytes = flight->cache_bytes,
+		.estimated = flight->estimated,
 	};
 }
 
@@ -101,6 +102,7 @@ static int post_one(struct ms_super *super, const struct ms_action *action, uint
 	flight->posted_ns = now_ns;
 	flight->timeout_ns = timeout_ns;
 	flight->cache_bytes = row ? row->row.bytes : 0;
+	flight->estimated = row && (row->row.flags & MEMSHED_CACHE_ESTIMATED);
 	memcpy(flight->name, row ? row->row.name : "", row ? sizeof(flight->name) : 1);
 	target->in_flight++;
 	super->flight_count++;
@@ -136,14 +138,25 @@ uint32_t ms_orders_post(struct ms_super *super, uint64_t now_ns)
 	return count;
 }
 
+static bool is_posted_at(const struct ms_flight *flight, uint64_t now_ns)
+{
+	return flight->used && flight->posted_ns == now_ns;
+}
+
 void ms_orders_announce(struct ms_super *super, uint64_t now_ns)
 {
+	uint32_t left = 0;
+
 	begin_round(super, now_ns);
+	for (uint32_t i = 0; i < MS_FLIGHTS; i++)
+		left += is_posted_at(&super->flights[i], now_ns);
 	for (uint32_t i = 0; i < MS_FLIGHTS; i++) {
 		struct ms_event event = about(super, MS_EVENT_ORDER, &super->flights[i]);
 
-		if (super->flights[i].used && super->flights[i].posted_ns == now_ns)
-			ms_report(super, &event);
+		if (!is_posted_at(&super->flights[i], now_ns))
+			continue;
+		event.orders_left = --left;
+		ms_report(super, &event);
 	}
 }
 
@@ -209,6 +222,7 @@ static void finish(struct ms_super *super, struct ms_flight *flight, const struc
 	flight->used = false;
 	super->round.claimed_bytes += answer->claimed_bytes;
 	super->summary.claimed_bytes += answer->claimed_bytes;
+	super->summary.claimed_estimated |= flight->estimated && answer->claimed_bytes;
 	if (super->flight_count == 0 && super->round.open) {
 		super->round.answered_ns = now_ns;
 		super->summary.shrink_ns += now_ns - super->round.began_ns;

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "super/context.h"
-#include "super/explain.h"
 
 static uint64_t unix_ms(void)
 {
@@ -39,16 +38,12 @@ static void end_line(struct ms_text *line)
 	line->at[line->length] = '\0';
 }
 
-static void write_line(struct ms_super *super, const struct ms_event *event)
+static void write_line(void *arg, struct ms_text *line)
 {
-	struct ms_text line;
+	struct ms_super *super = arg;
 
-	ms_text_init(&line, super->line, sizeof(super->line));
-	ms_explain_event(event, &line);
-	if (line.length == 0)
-		return;
-	end_line(&line);
-	ms_out_write(&super->lines, line.at, line.length);
+	end_line(line);
+	ms_out_write(&super->lines, line->at, line->length);
 }
 
 static void write_journal(struct ms_super *super, const struct ms_event *event)
@@ -75,7 +70,7 @@ static void write_start_once(struct ms_super *super)
 		return;
 	super->said_start = true;
 	complete(super, &start);
-	write_line(super, &start);
+	ms_digest_take(&super->digest, &start);
 }
 
 static void say_on_stderr(struct ms_super *super, const struct ms_event *event)
@@ -88,12 +83,14 @@ static void say_on_stderr(struct ms_super *super, const struct ms_event *event)
 			write_start_once(super);
 		return;
 	case MS_EVENT_END:
-		if (!super->options->quiet)
-			write_line(super, event);
+		if (super->options->quiet)
+			ms_digest_flush(&super->digest, event);
+		else
+			ms_digest_take(&super->digest, event);
 		return;
 	default:
 		write_start_once(super);
-		write_line(super, event);
+		ms_digest_take(&super->digest, event);
 		return;
 	}
 }
@@ -108,6 +105,21 @@ void ms_report(struct ms_super *super, struct ms_event *event)
 	write_journal(super, event);
 	if (event->kind == MS_EVENT_END || event->kind == MS_EVENT_START)
 		say_on_stderr(super, event);
+}
+
+void ms_report_prepare(struct ms_super *super)
+{
+	ms_digest_init(&super->digest, write_line, super, super->line, sizeof(super->line));
+}
+
+void ms_report_turn(struct ms_super *super)
+{
+	struct ms_event now = {0};
+
+	if (!ms_digest_wants_turn(&super->digest))
+		return;
+	complete(super, &now);
+	ms_digest_turn(&super->digest, &now);
 }
 
 void ms_report_process(struct ms_super *super, enum ms_event_kind kind, uint32_t slot)

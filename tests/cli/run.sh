@@ -36,12 +36,12 @@ out_has '^Usage: memshed run'
 # One line for a job that was never short of memory, none with --quiet.
 expect 0 "$memshed" run --max 1G -- true
 [ "$(wc -l <"$work/err")" = 1 ] || fail "more than one line for a quiet job"
-err_has '^memshed: .* ended: peak RSS .* of 1G \(--max\), never above high'
+err_has '^memshed: .* ended after .*: peak RSS .* of 1G \(--max\), never above high'
 expect 0 "$memshed" run --quiet --max 1G -- true
 err_empty
 # Nearer than --max is what the machine has: that is said at once.
 expect 0 "$memshed" run --max 1P -- true
-err_has 'watching pid .* \(true\): max .*, nearer than --max 1P'
+err_has 'watching true \(pid [0-9]+\): max .*, nearer than --max 1P'
 
 # stdin, stdout, arguments, directory, umask, ignored signals, limits and priority are the caller's.
 printf 'through\n' | "$memshed" run --quiet -- cat >"$work/out" || fail "cat failed"

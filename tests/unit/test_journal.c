@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines and journal objects: hostile names, every kind of event, and buffers that are too small. */
+/* Journal objects, and the events that are a line of their own: hostile names, all kinds, small buffers. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 #include "super/explain.h"
 #include "super/journal.h"
 #include "table/layout.h"
+#include "util/clock.h"
 
 static struct ms_sample sample;
 static struct ms_marks marks;
@@ -33,7 +34,8 @@ static int set_up(void **state)
 				  .high_bytes = 180 << 20,
 				  .low_bytes = 160 << 20,
 				  .danger_bytes = 190 << 20};
-	summary = (struct ms_summary){.peak_rss_bytes = 199 << 20, .oom_kills = UINT64_MAX};
+	summary = (struct ms_summary){
+		.run_ns = UINT64_C(12345678901), .peak_rss_bytes = 199 << 20, .oom_kills = UINT64_MAX};
 	live = (struct ms_live){.fifo = true};
 	return 0;
 }
@@ -90,22 +92,33 @@ static json_t *object_of(const struct ms_event *event)
 
 static void lines_say_it(void **state)
 {
-	struct ms_event event = event_of(MS_EVENT_ORDER);
+	struct ms_event event = event_of(MS_EVENT_END);
 
 	(void)state;
-	assert_string_equal(line_of(&event), "memshed: +12.345s 190M of 200M, above high 180M: asked blocks of pid 42"
-					     " (job) to free 30M (it holds 90M)");
-	event.row = MS_ALLOCATOR_ROW;
-	assert_string_equal(line_of(&event), "memshed: +12.345s 190M of 200M, above high 180M: asked the allocator of"
-					     " pid 42 (job) to give back what is free");
-	event = event_of(MS_EVENT_ANSWER);
-	assert_string_equal(line_of(&event), "memshed: +12.345s blocks of pid 42 (job): done, claims 31M in 12 entries,"
-					     " after 4.2ms");
-	event = event_of(MS_EVENT_RETURNED);
-	assert_string_equal(line_of(&event), "memshed: +12.345s 29M came back of 31M claimed; now 190M of 200M");
-	event = event_of(MS_EVENT_END);
-	assert_string_equal(line_of(&event), "memshed: +12.345s ended: peak RSS 199M of 200M (--max), never above high;"
-					     " worst sampling delay 0us");
+	assert_string_equal(line_of(&event), "memshed: +12.345s ended after 12.3s: peak RSS 199M of 200M (--max), never"
+					     " above high");
+	summary.shortages = 1;
+	assert_non_null(strstr(line_of(&event), "(--max), above high 1 time, shrunk 0 times"));
+	summary.rounds = 3;
+	summary.shrink_ns = 4200000;
+	summary.claimed_bytes = 31 << 20;
+	summary.claimed_estimated = true;
+	summary.returned_bytes = 29 << 20;
+	summary.worst_delay_ns = 2 * MS_NS_PER_S;
+	summary.oom_kills = 1;
+	summary.lost_lines = 2;
+	event.exit_code = 137;
+	assert_string_equal(line_of(&event),
+			    "memshed: +12.345s ended after 12.3s with exit status 137: peak RSS 199M of 200M (--max),"
+			    " above high 1 time, shrunk 3 times in 4.2ms: claimed ~31M, 29M came back; looked up to 2s"
+			    " late; the kernel's OOM killer ended 1 process of its cgroup; 2 lines could not be written");
+	event = event_of(MS_EVENT_RECOVERED);
+	assert_string_equal(line_of(&event), "memshed: +12.345s 190M of 200M, the shortage is over after 4.2ms");
+	event = event_of(MS_EVENT_STOPPED);
+	assert_string_equal(line_of(&event), "memshed: +12.345s job (pid 42) is stopped: its orders were taken back"
+					     " until it goes on");
+	event = event_of(MS_EVENT_ORDER);
+	assert_string_equal(line_of(&event), ""); /* a digest makes lines of it */
 }
 
 static void the_nearer_limit_is_named(void **state)
@@ -187,7 +200,7 @@ static void the_longest_line_fits(void **state)
 
 static void a_small_buffer_is_cut(void **state)
 {
-	struct ms_event event = event_of(MS_EVENT_ORDER);
+	struct ms_event event = event_of(MS_EVENT_START);
 	char buffer[64];
 	struct ms_text line;
 
