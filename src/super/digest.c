@@ -93,7 +93,7 @@ static bool may_write(struct ms_digest *digest, const struct ms_event *event)
 		return true;
 	line = begin_line(digest);
 	ms_words_when(&line, event);
-	ms_text_add(&line, "so many lines that from here on there is one a minute; --journal keeps every decision");
+	ms_text_add(&line, "so many lines: from here on one a minute; --journal keeps every decision");
 	end_line(digest, event, &line);
 	begin_fold(digest, event);
 	return false;
