@@ -68,10 +68,7 @@ row() {
 
 run_alone() {
 	echo "1/3 alone, without a limit ..."
-	run alone "$python" -c 'import resource, subprocess, sys
-status = subprocess.call(sys.argv[2:])
-open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024))
-sys.exit(status)' "$out/peak" "$python" "$job" --limit-files "$files"
+	run alone limit_without "$out/peak" "$python" "$job" --limit-files "$files"
 	[ $status = 0 ] || die "the job fails even alone ($status): $(tail -n 3 "$out/alone.err")"
 	peak=$(cat "$out/peak")
 	limit=$((peak / 3))

@@ -4,6 +4,8 @@
 #
 #   limit_make BYTES    make it; on failure limit_why says what is missing
 #   limit_run CMD...    run a command inside
+#   limit_without FILE CMD...
+#                       run a command outside; its peak RSS in bytes goes to FILE
 #   limit_kills         how many processes the OOM killer ended in it
 #   limit_peak          the most that was ever charged to it, as the kernel counts
 #   limit_usage         what is charged to it now
@@ -83,6 +85,14 @@ limit_run() {
 	sh -c 'dir=$1 as_root=$2; shift 2
 		$as_root sh -c "echo $$ > \"$dir/cgroup.procs\"" || exit 125
 		exec "$@"' sh "$limit_dir" "$limit_as_root" "$@"
+}
+
+limit_without() {
+	/usr/bin/python3 -c 'import resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+open(sys.argv[1], "w").write(str(peak))
+sys.exit(status)' "$@"
 }
 
 limit_kills() {

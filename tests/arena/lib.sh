@@ -47,7 +47,7 @@ expect() {
 	test "$@" && echo "ok: $what" || fail "$what (test $*)"
 }
 
-# until SECONDS CMD...: wait for a condition. The time only bounds how long a broken run takes.
+# until_true SECONDS CMD...: wait for a condition. The time only bounds how long a broken run takes.
 until_true() {
 	until_deadline=$(($(date +%s) + $1))
 	shift
@@ -87,11 +87,7 @@ reference() {
 
 # The same, and its peak RSS in reference_peak.
 reference_with_peak() {
-	reference /usr/bin/python3 -c 'import resource, subprocess, sys
-status = subprocess.call(sys.argv[2:])
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-open(sys.argv[1], "w").write(str(peak))
-sys.exit(status)' "$work/peak" "$@"
+	reference limit_without "$work/peak" "$@"
 	reference_peak=$(cat "$work/peak")
 	echo "reference: peak RSS $((reference_peak / mib)) MiB"
 }
