@@ -137,7 +137,10 @@ int ms_thread_start(bool in_child)
 
 	int error = ms_worker_spawn(work_as_agent, NULL);
 
-	return error ? error : ms_worker_spawn(work_as_standby, NULL); /* the caller stops one that runs */
+	/* At the limit of threads: nobody takes over from a stuck callback, but orders are served. */
+	if (!error && ms_worker_spawn(work_as_standby, NULL) < 0)
+		atomic_fetch_add_explicit(&warm, 1, memory_order_release); /* [H3] */
+	return error;
 }
 
 void ms_thread_wait_warm(void)

@@ -117,14 +117,9 @@ int ms_lib_start_agent(bool in_child)
 
 	int error = start_mode(in_child);
 
-	if (error) {
-		/* A thread that did start ends by itself; until then this counts as stopping. [L1] */
-		bool alone = !atomic_load_explicit(&ms_lib.workers, memory_order_seq_cst);
-
-		/* [L1] */
-		atomic_store_explicit(&ms_lib.life, alone ? before : (uint32_t)MS_LIFE_STOPPING, memory_order_seq_cst);
+	if (error) { /* nothing runs that could have seen it */
+		atomic_store_explicit(&ms_lib.life, before, memory_order_seq_cst); /* [L1] */
 		ms_agent_state(MS_AGENT_NONE);
-		ring_all();
 	}
 	return error;
 }
