@@ -151,7 +151,7 @@ PyObject *ms_py_cache_register(PyObject *module, PyObject *args);
 
 void ms_py_builtin_adopt(void);
 
-/* ---- small helpers (module.c) ---- */
+/* ---- small helpers (_memshedmodule.c) ---- */
 
 /* @text as UTF-8 bytes object, whatever it holds; NULL without an exception if that fails. */
 PyObject *ms_py_utf8(PyObject *text);

@@ -144,7 +144,7 @@ static int get_anchored(PyObject *reference, PyObject **ret_target)
 	return 1;
 }
 
-int ms_py_weak_get(PyObject *reference, PyObject **ret_wrapper)
+int ms_py_weak_get(PyObject *reference, PyObject **ret_object)
 {
 	PyObject *object;
 	int there = 1;
@@ -160,7 +160,7 @@ int ms_py_weak_get(PyObject *reference, PyObject **ret_wrapper)
 		return 0;
 	}
 	Py_INCREF(object);
-	*ret_wrapper = object;
+	*ret_object = object;
 	return 1;
 }
 

@@ -120,8 +120,8 @@ static PyObject *find_spec(PyObject *self, PyObject *args)
 	loader = ms_py_attribute(spec, "loader");
 	exec = loader ? ms_py_attribute(loader, "exec_module") : NULL;
 	wrapped = exec ? wrap_loader(loader) : NULL;
-	if (wrapped && PyObject_SetAttrString(spec, "loader", wrapped) < 0)
-		wrapped = NULL;
+	if (wrapped)
+		PyObject_SetAttrString(spec, "loader", wrapped);
 	PyErr_Clear();
 	return spec;
 }
