@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/agent.c - see agent.h. */
 #include "cmd/agent.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/error.c - how a message is said: ms_cmd_error() in cmd.h. */
 #include <stdarg.h>
 #include <stdio.h>
 

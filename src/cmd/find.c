@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/find.c - see find.h. */
 #include "cmd/find.h"
 
 #include <errno.h>

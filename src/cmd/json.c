@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/json.c - see json.h. */
 #include "cmd/json.h"
 
 #include <stdio.h>

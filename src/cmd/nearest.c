@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/nearest.c - see nearest.h. */
 #include "cmd/nearest.h"
 
 #include <limits.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/post.c - see post.h. */
 #include "cmd/post.h"
 
 #include <errno.h>

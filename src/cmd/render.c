@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/render.c - see render.h. */
 #include "cmd/render.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/rows.c - see rows.h. */
 #include "cmd/rows.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* cmd/supervisor.c - see supervisor.h. */
 #include "cmd/supervisor.h"
 
 #include <errno.h>

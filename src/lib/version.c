@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* lib/version.c - apart, so that a new version compiles nothing else anew. */
 #include "config.h"
 #include "memshed.h"
 

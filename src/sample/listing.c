@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* sample/listing.c - see listing.h. */
 #include "sample/listing.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* sample/text.c - see text.h. */
 #include "sample/text.h"
 
 #include <errno.h>

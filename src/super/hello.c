@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* super/hello.c - see hello.h. */
 #include "super/hello.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* super/out.c - see out.h. */
 #include "super/out.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* super/targets.c - see targets.h. */
 #include "super/targets.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* super/text.c - see text.h. */
 #include "super/text.h"
 
 #include <stdarg.h>

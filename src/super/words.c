@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* super/words.c - see words.h. */
 #include "super/words.h"
 
 #include "util/clock.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* util/escape.c - see escape.h. */
 #include "util/escape.h"
 
 #include <langinfo.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* util/root.c - see root.h. */
 #include "util/root.h"
 
 #include <dirent.h>

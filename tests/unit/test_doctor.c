@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The checks of memshed doctor, on trees written for the purpose. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

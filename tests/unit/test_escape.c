@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What other processes wrote never reaches a terminal or a JSON parser as it is. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

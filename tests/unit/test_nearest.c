@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Which names are near one that was mistyped. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Cells and columns, as people get to see them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Sums, orders and names of rows. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Which limit binds: captured trees, and trees written for the purpose. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Finding a process's cgroup and its ancestors, however they are mounted. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

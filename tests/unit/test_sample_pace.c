@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Growth, sleep and margin from made-up readings. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

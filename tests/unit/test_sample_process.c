@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* stat, statm and limits of one process: captured, made up, and live. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

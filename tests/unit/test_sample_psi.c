@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Pressure files, captured and made up. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Who belongs to a target, while processes come and go. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The command line of a `memshed run`, read from outside. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
