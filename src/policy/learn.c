@@ -20,7 +20,8 @@ enum {
 	BUSY_DOUBLINGS = 8,
 	EMPTY_FIRST_S = 30,   /* doubles up to 8 min */
 	EMPTY_DOUBLINGS = 4,
-	STUCK_S = 15,          /* while its callback runs its row says so; then it may only have been slow */
+	STUCK_FIRST_S = 3,    /* doubles up to 3 min; while the callback runs its row says so */
+	STUCK_DOUBLINGS = 6,
 	REFUSED_S = 3600,
 	GROWN_DIVISOR = 8,
 };
@@ -114,7 +115,7 @@ static void learn_freed(struct ms_policy_record *record, const struct ms_action 
 		learn_empty(record, action, bytes_after, now_ns);
 		return;
 	}
-	record->empty = 0;
+	record->empty = record->late = 0;
 }
 
 static void learn_refused(struct ms_policy_record *record, uint32_t level, uint64_t now_ns)
@@ -145,8 +146,8 @@ static void learn_status(struct ms_policy_record *record, const struct ms_action
 		learn_refused(record, action->level, now_ns);
 		break;
 	case MS_ANSWER_STUCK:
-		record->late++;
-		record->not_before_ns = now_ns + STUCK_S * MS_NS_PER_S;
+		record->not_before_ns =
+			now_ns + doubled(STUCK_FIRST_S, record->late++, STUCK_DOUBLINGS) * MS_NS_PER_S;
 		break;
 	default: /* it makes no sense to the agent: asking again soon will not either */
 		record->not_before_ns = now_ns + EMPTY_FIRST_S * MS_NS_PER_S;

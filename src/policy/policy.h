@@ -91,7 +91,7 @@ struct ms_policy_record {
 	uint32_t asked;
 	uint32_t empty;            /* answers in a row that freed nothing */
 	uint32_t busy;             /* in a row */
-	uint32_t late;             /* past the deadline, or stuck */
+	uint32_t late;             /* in a row past the deadline, or stuck */
 	uint32_t unreturned;       /* plans in a row that it took part in and that did not help */
 	uint32_t min_level;        /* below it the cache says UNSUPPORTED, or frees nothing */
 	uint32_t last_level;

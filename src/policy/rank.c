@@ -204,7 +204,7 @@ static bool must_not_ask(const struct ms_policy_round *round, const struct ms_po
 	}
 	if (!record || round->now_ns >= record->not_before_ns)
 		return false;
-	if (record->busy && round->danger)
+	if ((record->busy || record->late) && round->danger)
 		return false;
 	if (record->empty && ms_policy_grown(round->marks, record, row->bytes))
 		return false;

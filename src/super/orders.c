@@ -20,7 +20,7 @@
 #include "util/clock.h"
 
 #define ORDER_TIMEOUT_NS (10 * MS_NS_PER_S)
-#define ORDER_LEAST_NS (250 * MS_NS_PER_MS)
+#define ORDER_LEAST_NS (500 * MS_NS_PER_MS)
 /* What the agent needs to say "stuck" by itself after the same time. */
 #define ORDER_GRACE_NS (500 * MS_NS_PER_MS)
 #define SILENT_NS (500 * MS_NS_PER_MS)
