@@ -2,7 +2,7 @@
 /*
  * cmd/cmd.h - what the verbs share: the table of verbs, exit codes, and how errors are said.
  *
- * A verb gets argv with "memshed VERB" at [0], so that getopt_long() names it, and returns an exit code.
+ * A verb gets argv from its own name on, and returns an exit code.
  * Errors go to stderr once, as "memshed VERB: what: why; what to do".
  */
 #ifndef MS_CMD_CMD_H
@@ -44,6 +44,15 @@ int ms_cmd_doctor(int argc, char **argv);
 
 /** ms_cmd_python_dir - the Python adapter's folder, put into @path; NULL when there is none */
 const char *ms_cmd_python_dir(char path[PATH_MAX]);
+
+struct option;
+
+/**
+ * ms_cmd_next_option - getopt_long(), but says what is wrong as everything else is said
+ * @letters: begins with ":" or "+:"
+ * Return: as getopt_long(); '?' after the message.
+ */
+int ms_cmd_next_option(const char *verb, const char *letters, const struct option *options, int argc, char **argv);
 
 /**
  * ms_cmd_take_json - the options of a verb that has --json and --help alone, and takes no argument

@@ -63,22 +63,19 @@ static int say_unknown(const char *name)
 		ms_nearest_add(&nearest, verbs[i].name);
 	if (nearest.count > 0)
 		ms_cmd_error(NULL, "unknown verb '%s': did you mean '%s'?", name, nearest.names[0]);
+	else if (name[0] == '-')
+		ms_cmd_error(NULL, "unknown option '%s': here are --help and --version, others behind a verb",
+			     name);
 	else
 		ms_cmd_error(NULL, "unknown verb '%s': `memshed --help` lists them", name);
 	return MS_EXIT_USAGE;
 }
 
-/* getopt_long() begins its messages with argv[0]. */
 static int call_verb(char *name, int argc, char **argv)
 {
 	const struct ms_verb *verb = find_verb(name);
-	char title[32];
 
-	if (!verb)
-		return say_unknown(name);
-	snprintf(title, sizeof(title), "memshed %s", name);
-	argv[0] = title;
-	return verb->main(argc, argv);
+	return verb ? verb->main(argc, argv) : say_unknown(name);
 }
 
 /* Output that did not arrive (a full disk, a closed pipe) must not look like success. */

@@ -81,7 +81,7 @@ static int take_timeout(const char *text, struct options *options)
 	if (error == 0 && options->timeout_us > 0 && options->timeout_us <= LONGEST_TIMEOUT_US)
 		return 0;
 	ms_cmd_error(options->verb, "--timeout %s: %s", text,
-		     error == 0 || error == -ERANGE ? "out of range"
+		     error == 0 || error == -ERANGE ? "out of range: above 0, and a day at most"
 						    : "not a time; write it like 10s, 500ms or 2m");
 	return MS_EXIT_USAGE;
 }
@@ -106,7 +106,7 @@ static int take_option(int option, struct options *options)
 		options->help = true;
 		return 0;
 	default:
-		return MS_EXIT_USAGE; /* getopt has said why */
+		return MS_EXIT_USAGE; /* said already */
 	}
 }
 
@@ -141,8 +141,8 @@ static int parse(int argc, char **argv, struct options *options)
 	int option, code = 0;
 
 	while (code == 0 &&
-	       (option = getopt_long(argc, argv, options->shrink ? "b:nah" : "nah",
-				     options->shrink ? shrink_options : clear_options, NULL)) != -1)
+	       (option = ms_cmd_next_option(options->verb, options->shrink ? ":b:nah" : ":nah",
+					    options->shrink ? shrink_options : clear_options, argc, argv)) != -1)
 		code = take_option(option, options);
 	return code || options->help ? code : take_arguments(argc, argv, options);
 }

@@ -86,7 +86,7 @@ static int take_option(int option, struct ms_super_options *options)
 		options->quiet = true;
 		return 0;
 	default:
-		return -EINVAL; /* getopt has said why */
+		return -EINVAL; /* said already */
 	}
 }
 
@@ -173,9 +173,8 @@ int ms_cmd_run(int argc, char **argv)
 	char python_dir[PATH_MAX];
 	int option;
 
-	argv[0] = (char[]){"memshed run"}; /* what getopt puts before its complaints */
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "+qh", long_options, NULL)) != -1) {
+	while ((option = ms_cmd_next_option("run", "+:qh", long_options, argc, argv)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return MS_EXIT_OK;
@@ -184,7 +183,7 @@ int ms_cmd_run(int argc, char **argv)
 			return MS_EXIT_RUN_FAILED;
 	}
 	if (optind >= argc) {
-		ms_cmd_error("run", "no command; `memshed run -- CMD [ARGUMENT...]`");
+		ms_cmd_error("run", "say which command: `memshed run -- CMD [ARGUMENT...]`");
 		return MS_EXIT_RUN_FAILED;
 	}
 	if (check_marks(&options) < 0)

@@ -107,7 +107,7 @@ static int parse(int argc, char **argv, struct options *options)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "ah", long_options, NULL)) != -1) {
+	while ((option = ms_cmd_next_option("show", ":ah", long_options, argc, argv)) != -1) {
 		if (option == 'h')
 			return 'h';
 		if (option == '?')
@@ -124,7 +124,11 @@ static int parse(int argc, char **argv, struct options *options)
 			return MS_EXIT_USAGE;
 		}
 	}
-	if (argc - optind != 1) {
+	if (argc - optind > 1) {
+		ms_cmd_error("show", "%s: one process at a time", argv[optind + 1]);
+		return MS_EXIT_USAGE;
+	}
+	if (argc == optind) {
 		ms_cmd_error(
 			"show",
 			"say which process: `memshed show PID|NAME`; `memshed list` shows those with caches");

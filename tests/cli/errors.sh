@@ -36,6 +36,30 @@ expect 2 "$memshed" clear "$one" --timeout 2d
 expect 2 "$memshed" clear "$one" --timeout 999999h
 expect 2 "$memshed" clear "$one" --bytes 1M
 
+# Mistyped options, in each verb; a letter within a word, too.
+for verb in list show clear shrink doctor run; do
+	code=2
+	[ "$verb" != run ] || code=125
+	expect "$code" "$memshed" "$verb" --hepl
+	err_has "^memshed $verb: unknown option '--hepl': did you mean '--help'\?$"
+	expect "$code" "$memshed" "$verb" --something-else=3
+	err_has "^memshed $verb: unknown option '--something-else': .memshed $verb --help. lists them$"
+	expect "$code" "$memshed" "$verb" -x
+	err_has "^memshed $verb: unknown option '-x': .memshed $verb --help. lists them$"
+	expect "$code" "$memshed" "$verb" --help=yes
+	err_has "^memshed $verb: option '--help' takes no value$"
+done
+expect 2 "$memshed" show "$one" -ax
+err_has "^memshed show: unknown option '-x'"
+expect 2 "$memshed" shrink "$one" --bytes
+err_has "^memshed shrink: option '--bytes' wants a value$"
+expect 125 "$memshed" run --max
+err_has "^memshed run: option '--max' wants a value$"
+expect 2 "$memshed" show "$one" "$bare"
+err_has "^memshed show: $bare: one process at a time$"
+expect 2 "$memshed" --vresion
+err_has "^memshed: unknown option '--vresion'"
+
 # Several of a name.
 start_target --comm "fo1.$$" x=4096
 two=$pid
