@@ -206,10 +206,13 @@ static bool is_empty(void)
 
 void ms_lib_finish_stop(void)
 {
+	bool stopped = false;
+
 	if (ms_lib_life() != MS_LIFE_STOPPING)
 		return;
 	pthread_mutex_lock(&ms_lib.lock);
 	if (ms_lib_life() == MS_LIFE_STOPPING && is_empty()) {
+		stopped = true;
 		if (ms_lib.agent_options.mode == MEMSHED_AGENT_FD)
 			ms_fd_stop();
 		ms_agent_refuse_all();
@@ -217,7 +220,8 @@ void ms_lib_finish_stop(void)
 		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	}
 	pthread_mutex_unlock(&ms_lib.lock);
-	ms_lib_returned();
+	if (stopped) /* else who waits for it in vain would wake itself */
+		ms_lib_returned();
 }
 
 /* Return: 0; -ENOENT when no agent runs. */

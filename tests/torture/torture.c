@@ -37,7 +37,10 @@ __attribute__((visibility("default"))) const char *__tsan_default_options(void)
 {
 	return "die_after_fork=0";
 }
-/* And a fork in the midst of many threads may find its runtime's own locks taken. */
+#endif
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+/* A child forked in the midst of many threads may find the sanitizer's own locks taken. */
 enum { FORKS = 0 };
 #else
 enum { FORKS = 1 };

@@ -473,6 +473,42 @@ static void test_stop_waits_and_refuses(void **state)
 	memshed_unregister(fake.handle);
 }
 
+static void *stop_thread(void *unused)
+{
+	(void)unused;
+	assert_int_equal(memshed_stop(), 0);
+	return NULL;
+}
+
+/* Who waits for a callback leaves the processor to it. */
+static void test_stop_sleeps(void **state)
+{
+	struct fake fake = {.wait = true};
+	struct timespec used;
+	pthread_t thread;
+	clockid_t clock;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "slow to stop"));
+
+	struct ms_order order = bed_order(&bed, "slow to stop", MS_ORDER_CLEAR, 0);
+	struct ms_order_handle handle = bed_post(&bed, &order);
+
+	sem_wait(&fake.began);
+	assert_int_equal(pthread_create(&thread, NULL, stop_thread, NULL), 0);
+	usleep(500000); /* a chance to be wrong */
+	assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &used), 0);
+	assert_int_equal(used.tv_sec, 0);
+	assert_in_range(used.tv_nsec, 0, 50 * MS_NS_PER_MS);
+	fake.wait = false;
+	sem_post(&fake.let_go);
+	pthread_join(thread, NULL);
+	bed_wait(&bed, &handle);
+	assert_int_equal(memshed_start(NULL), 0);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- owner's thread ---- */
 
 static void *poll_once(void *argument)
@@ -654,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_unhelpful_cache_is_marked_and_forgiven),
 		cmocka_unit_test(test_unregister_waits_for_the_callback),
 		cmocka_unit_test(test_stop_waits_and_refuses),
+		cmocka_unit_test(test_stop_sleeps),
 		cmocka_unit_test(test_owner_runs_in_its_poll),
 		cmocka_unit_test(test_owner_that_gets_stuck),
 		cmocka_unit_test(test_round_hooks),
