@@ -113,7 +113,7 @@ void ms_check_psi(const struct ms_root *root, struct ms_check *ret_check)
 
 	if (length > 0)
 		ms_check_say(ret_check, MS_CHECK_OK, "pressure stall information is there",
-			     "stalls of the whole machine can be told from growth of the job");
+			     "people can see there when all of the machine stalls; memshed goes by sizes");
 	else if (length == -EOPNOTSUPP)
 		ms_check_say(ret_check, MS_CHECK_MISSING, "switched off",
 			     "psi=1 on the kernel's command line turns it on; memshed does without");
@@ -127,16 +127,16 @@ void ms_check_perf(const struct ms_root *root, struct ms_check *ret_check)
 
 	if (ms_check_read(root, "proc/sys/kernel/perf_event_paranoid", level, sizeof(level)) < 0) {
 		ms_check_say(ret_check, MS_CHECK_MISSING, "no perf events in this kernel",
-			     "page faults cannot be counted; RSS is sampled up to 1000 times a second");
+			     "other tools cannot count page faults; memshed reads the RSS, up to 1000 times a second");
 		return;
 	}
 	snprintf(found, sizeof(found), "perf_event_paranoid is %s", level);
 	if (atoi(level) <= 2 || geteuid() == 0)
 		ms_check_say(ret_check, MS_CHECK_OK, found,
-			     "page faults of own processes may be counted from outside");
+			     "other tools may count page faults of own processes; memshed reads the RSS");
 	else
 		ms_check_say(ret_check, MS_CHECK_MISSING, found,
-			     "page faults may not be counted; RSS is sampled up to 1000 times a second");
+			     "other tools may not count page faults; memshed reads the RSS, up to 1000 times a second");
 }
 
 void ms_check_ptrace(const struct ms_root *root, struct ms_check *ret_check)
