@@ -3,7 +3,7 @@
  * sample/sample.h - what one reading of the kernel's numbers says. Plain data; see the other headers
  * of this folder for who reads what: process.h (statm, stat), tree.h (a process and its children),
  * cgroup.h (limits and usage of all ancestors), budget.h (which limit binds, one reading as a whole),
- * pace.h (growth, and when to look again), psi.h (stalls), pids.h (every process, by libproc2).
+ * pace.h (growth, and when to look again), pids.h (every process, by libproc2).
  */
 #ifndef MS_SAMPLE_SAMPLE_H
 #define MS_SAMPLE_SAMPLE_H

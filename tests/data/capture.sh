@@ -4,7 +4,7 @@
 #
 # Of each process: stat, statm, limits, cgroup. Of the first: the memory files of its cgroup and of all
 # ancestors that can be seen. Of this process: the mounts of cgroups (alone, so that no other path of the
-# machine is kept). Of the machine: meminfo and memory pressure. capture-cases.sh makes the cases.
+# machine is kept). Of the machine: meminfo. capture-cases.sh makes the cases.
 set -eu
 
 [ $# -ge 2 ] || { echo "usage: capture.sh DIR PID..." >&2; exit 2; }
@@ -42,7 +42,6 @@ for pid; do
 	done
 done
 copy proc/meminfo
-copy proc/pressure/memory
 mkdir -p "$out/proc/self"
 grep ' - cgroup' /proc/self/mountinfo > "$out/proc/self/mountinfo" || :
 

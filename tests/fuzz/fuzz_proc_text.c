@@ -13,7 +13,6 @@
 #include "sample/budget.h"
 #include "sample/cgroup.h"
 #include "sample/process.h"
-#include "sample/psi.h"
 
 static void check(bool holds)
 {
@@ -95,14 +94,6 @@ static void parse_meminfo(const char *text)
 		check(meminfo.total_bytes % 1024 == 0 && meminfo.available_bytes % 1024 == 0);
 }
 
-static void parse_psi(const char *text)
-{
-	struct ms_psi_totals totals;
-
-	if (ms_psi_parse(text, &totals) == 0)
-		check(strstr(text, "some") && strstr(text, "total="));
-}
-
 static void parse_figure(const char *text)
 {
 	uint64_t bytes, kills;
@@ -147,9 +138,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'f':
 		parse_meminfo(text);
-		break;
-	case 'p':
-		parse_psi(text);
 		break;
 	default:
 		parse_figure(text);
