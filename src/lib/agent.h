@@ -111,8 +111,6 @@ int ms_signal_start(int signal);
 void ms_signal_stop(void);
 /** ms_signal_greet - say hello; not inside fork() */
 void ms_signal_greet(void);
-/** ms_signal_poll - Return: how many orders were carried out */
-int ms_signal_poll(void);
 
 /** ms_dispatch_enter - one thread at a time; false: another one is inside */
 bool ms_dispatch_enter(void);

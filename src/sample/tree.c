@@ -122,7 +122,6 @@ int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pi
 
 	memset(tree, 0, sizeof(*tree));
 	tree->root = root;
-	tree->root_pid = root_pid;
 	tree->adopter_pid = adopter_pid;
 	tree->proc_fd = -1;
 	int r = read_newcomer(tree, root_pid, start_ticks, &first);

@@ -73,7 +73,7 @@ struct ms_tree_newcomer {
 
 struct ms_tree {
 	const struct ms_root *root;
-	pid_t root_pid, adopter_pid;
+	pid_t adopter_pid; /* 0 = none */
 	int proc_fd;
 	uint32_t high;      /* slots from here on were never used */
 	uint32_t members;   /* CAME and IN */

@@ -71,13 +71,6 @@ int ms_signals_open(struct ms_signals *signals)
 	return signals->fd < 0 ? -errno : 0;
 }
 
-void ms_signals_close(struct ms_signals *signals)
-{
-	if (signals->fd >= 0)
-		close(signals->fd);
-	signals->fd = -1;
-}
-
 static bool is_stop(int number)
 {
 	return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;

@@ -26,7 +26,6 @@ void ms_signals_restore(const struct ms_signals *signals);
 
 /** ms_signals_open - Return: 0 or a negative errno */
 int ms_signals_open(struct ms_signals *signals);
-void ms_signals_close(struct ms_signals *signals);
 
 /**
  * ms_signals_dispatch - the signalfd is readable: forward, reap, stop and go on with the child
