@@ -11,7 +11,8 @@
  *    process that may; a child differs from it until after_in_child() says otherwise, also when it
  *    was forked by C code that never tells the interpreter (it then answers "busy" for ever).
  *  - while the interpreter finalizes, when asking would end the thread. An atexit function stops
- *    the agent before, with the GIL released so that a round under way can end.
+ *    the agent before, with the GIL released so that a round under way can end. A callback that
+ *    never returns does not keep the program from ending: it is waited for EXIT_PATIENCE_S.
  *
  * From 3.12 on os.fork() warns when the process has a second thread, and the agent is one that the
  * program does not know of. There the main thread stops the agent before a fork and starts it again
@@ -41,6 +42,7 @@ enum {
 	THREAD_END_STEP_US = 50,
 	BREATH_US = 50,
 	RESUME_PATIENCE = 10000,
+	EXIT_PATIENCE_S = 2,
 };
 
 static struct {
@@ -197,13 +199,12 @@ static void await_thread_end(int threads_before)
 	}
 }
 
-static void stop_agent(bool wait_for_kernel)
+static void stop_for_fork(void)
 {
-	int before = wait_for_kernel ? count_threads() : 0;
+	int before = count_threads();
 
 	Py_BEGIN_ALLOW_THREADS memshed_stop();
-	if (wait_for_kernel)
-		await_thread_end(before);
+	await_thread_end(before);
 	Py_END_ALLOW_THREADS
 }
 
@@ -258,7 +259,7 @@ static PyObject *before_fork(PyObject *self, PyObject *unused)
 		Py_XDECREF(host.forker);
 		host.forker = (PyObject *)PyEval_GetFrame();
 		Py_XINCREF(host.forker);
-		stop_agent(true);
+		stop_for_fork();
 	}
 	Py_RETURN_NONE;
 }
@@ -282,12 +283,35 @@ static PyObject *after_in_child(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
+static void *stop_apart(void *unused)
+{
+	memshed_stop();
+	return unused;
+}
+
+/* memshed_stop() waits for a callback however long it takes. */
+static void stop_within_patience(void)
+{
+	struct timespec until;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, stop_apart, NULL) != 0) {
+		memshed_stop();
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += EXIT_PATIENCE_S;
+	if (pthread_timedjoin_np(thread, NULL, &until) != 0)
+		pthread_detach(thread);
+}
+
 static PyObject *at_exit(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
 	host.wanted = false;
-	stop_agent(false);
+	Py_BEGIN_ALLOW_THREADS stop_within_patience();
+	Py_END_ALLOW_THREADS
 	Py_RETURN_NONE;
 }
 

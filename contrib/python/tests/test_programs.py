@@ -244,6 +244,14 @@ class Ends(support.TestCase):
             self.assertEqual(program.end(), (0, ""))
             clear.wait(support.PATIENCE)
 
+    def test_end_despite_a_stuck_callback(self):
+        program = self.program("import memshed, threading\nlet_go = threading.Event()\n"
+                               "c = memshed.register('stuck', clear=let_go.wait)")
+        clear = subprocess.run([support.TOOL, "clear", str(program.pid), "stuck", "--timeout", "300ms"],
+                               capture_output=True, timeout=support.PATIENCE)
+        self.assertNotEqual(clear.returncode, 0)
+        self.assertEqual(program.end(), (0, ""))
+
     def test_callbacks_at_exit(self):
         self.assertSame("-c", "import functools, atexit\n@functools.lru_cache(None)\ndef f(x): return x\nf(1)\n"
                         "class C:\n  def __del__(self): print('del', f(2), f.cache_info())\nc = C()\n"
