@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/doctor_system.c - the checks that read a file and know what it means. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

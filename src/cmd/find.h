@@ -10,7 +10,6 @@
 #define MS_CMD_FIND_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 #include "cmd/cmd.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/order_report.c - what came of memshed clear and memshed shrink, for people and for scripts. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -8,7 +8,6 @@
 #ifndef MS_CMD_POST_H
 #define MS_CMD_POST_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "cmd/find.h"

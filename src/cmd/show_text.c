@@ -7,9 +7,7 @@
 
 #include "cmd/render.h"
 #include "cmd/show.h"
-#include "memshed.h"
 #include "table/names.h"
-#include "util/units.h"
 
 enum {
 	WIDE_COLUMNS = 110, /* from here on there is room for kind, source and when */

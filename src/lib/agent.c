@@ -17,9 +17,6 @@
  */
 #include "lib/agent.h"
 
-#include <errno.h>
-#include <stddef.h>
-
 #include "lib/call.h"
 #include "table/order.h"
 #include "util/clock.h"

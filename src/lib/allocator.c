@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 #include "lib/agent.h"
-#include "lib/call.h"
 #include "util/clock.h"
 #include "util/held.h"
 #include "util/rcu.h"

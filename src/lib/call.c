@@ -23,8 +23,6 @@
  */
 #include "lib/call.h"
 
-#include <stddef.h>
-
 #include "lib/agent.h"
 #include "table/order.h"
 #include "util/clock.h"

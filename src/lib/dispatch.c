@@ -25,7 +25,6 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "table/order.h"
 #include "util/clock.h"
 #include "util/held.h"
 

@@ -6,13 +6,11 @@
  * sent by the agent, never waits, and its failure is nobody's business: a supervisor also finds tables
  * by itself. A child of a fork says hello for itself.
  */
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "lib/lib.h"
 #include "util/cleanup.h"

@@ -13,7 +13,6 @@
  */
 #include "lib/lanes.h"
 
-#include <errno.h>
 #include <limits.h>
 
 #include "lib/lib.h"

@@ -19,12 +19,9 @@
  *        before is there.
  */
 #include <errno.h>
-#include <stddef.h>
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "table/order.h"
-#include "util/clock.h"
 #include "util/rcu.h"
 
 enum ms_wish { NONE = 0, OPEN, RUNNING, ANSWERED, GIVEN_UP };

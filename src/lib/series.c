@@ -9,7 +9,6 @@
  * First come caches with bytes, by priority, then by what a byte costs to recreate, then the large
  * ones; then those of unknown size; last those that have proved unhelpful.
  */
-#include <stddef.h>
 
 #include "lib/agent.h"
 #include "util/rcu.h"

@@ -7,7 +7,6 @@
  * SCHED_FIFO, the lowest priority of that class, which needs CAP_SYS_NICE or RLIMIT_RTPRIO and is not
  * missed where it is refused; what a callback starts does not inherit it.
  */
-#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>

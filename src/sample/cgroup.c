@@ -19,7 +19,6 @@
 #include "sample/cgroup.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "sample/text.h"

@@ -3,8 +3,6 @@
 #ifndef MS_SUPER_EXPLAIN_H
 #define MS_SUPER_EXPLAIN_H
 
-#include <stdbool.h>
-
 #include "super/event.h"
 #include "super/text.h"
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "super/context.h"
-#include "util/clock.h"
 
 enum { HELLOS_AT_ONCE = 16 };
 

@@ -9,7 +9,6 @@
  * Opening files and listing /proc needs kernel memory, which a full memory cgroup does not give. So
  * nothing is opened above danger (policy.h); below it failures are taken as they come.
  */
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
 

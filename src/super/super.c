@@ -18,7 +18,6 @@
 
 #include "super/context.h"
 #include "super/live.h"
-#include "util/cleanup.h"
 
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes

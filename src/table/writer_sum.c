@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "table/fence.h"
-#include "table/lane.h"
 #include "table/sum.h"
 #include "table/words.h"
 #include "table/writer_internal.h"

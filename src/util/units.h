@@ -9,7 +9,6 @@
 #ifndef MS_UTIL_UNITS_H
 #define MS_UTIL_UNITS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /** ms_units_read_u64 - decimal digits at the cursor, which moves behind them; Return: 0; -EINVAL; -ERANGE */

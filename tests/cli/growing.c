@@ -12,7 +12,6 @@
  * Says "through" then, and ends with 0. The cache drops its oldest entries when it is asked.
  */
 #include <getopt.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>

@@ -13,7 +13,6 @@
  *   - at rest each total is exact: what is in the table is what its owner counted, and the allocator's
  *     is the only row left in the end
  */
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "sample/process.h"
