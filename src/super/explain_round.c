@@ -11,6 +11,9 @@
 #include "super/words.h"
 #include "table/names.h"
 
+/* Less than such a part does not show in three digits. */
+enum { ROUNDED = 200 };
+
 static bool is_allocator(const struct ms_digest_item *item)
 {
 	return item->row == MS_ALLOCATOR_ROW;
@@ -139,7 +142,7 @@ static void add_returned(struct ms_text *line, const struct ms_digest_round *rou
 		ms_text_add_bytes(line, round->returned_bytes);
 		ms_text_add(line, " came back");
 	}
-	if (round->returned_bytes >= round->claimed_bytes)
+	if (round->returned_bytes >= round->claimed_bytes - round->claimed_bytes / ROUNDED)
 		return;
 	if (!round->returned_bytes) {
 		ms_text_add(line, "nothing came back");
@@ -167,6 +170,13 @@ void ms_explain_outcome(const struct ms_digest_round *round, const struct ms_eve
 	}
 	if (now->sample->rss_bytes == 0) { /* its memory is gone, but nobody has reaped it yet */
 		ms_text_add(line, "; the command has ended");
+		return;
+	}
+	if (recovered && now->sample->limit.used_bytes >= now->marks->high_bytes) {
+		ms_text_add(line, "; the shortage was over after "); /* but the program is quick */
+		ms_text_add_ns(line, recovered->duration_ns);
+		ms_text_add(line, ", now again ");
+		ms_words_fill(line, now);
 		return;
 	}
 	ms_text_add(line, "; now ");

@@ -6,6 +6,7 @@
  * never came near its limit leaves one line, its summary; what it was watched against is said first,
  * when there is anything else to say. A journal has everything, and then stderr has the summary alone.
  */
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -139,8 +140,11 @@ void ms_report_blind(struct ms_super *super)
 	struct ms_text line;
 
 	ms_text_init(&line, super->line, sizeof(super->line));
-	ms_text_add(&line, "memshed: %s runs, but cannot be watched: %s; is /proc there?", super->comm,
-		    strerrordesc_np(-super->blind_error));
+	ms_text_add(&line, "memshed: %s runs, but cannot be watched: ", super->comm);
+	if (super->blind_error == -EXDEV)
+		ms_text_add(&line, "/proc is that of another pid namespace; mount one here");
+	else
+		ms_text_add(&line, "%s; is /proc there?", strerrordesc_np(-super->blind_error));
 	end_line(&line);
 	ms_out_write(&super->lines, line.at, line.length);
 }

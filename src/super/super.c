@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -74,11 +75,23 @@ static int open_own(struct ms_super *super, const char **ret_what)
 	return super->options->journal ? ms_out_open_file(&super->journal, super->options->journal) : 0;
 }
 
+/* In a /proc that was mounted for another pid namespace the number of our command is somebody else's. */
+static int check_proc(void)
+{
+	char self[16] = "";
+
+	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
+		return -errno;
+	return atoi(self) == getpid() ? 0 : -EXDEV;
+}
+
 /* Without these the command runs all the same, only nobody watches it: said once. */
 static void open_watch(struct ms_super *super)
 {
-	int error = ms_root_init(&super->root, "/");
+	int error = check_proc();
 
+	if (error == 0)
+		error = ms_root_init(&super->root, "/");
 	super->hello_fd = ms_hello_open(super->hello_name);
 	if (error == 0)
 		error = ms_loop_prepare(super);

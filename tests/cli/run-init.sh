@@ -51,6 +51,11 @@ expect 5 unshare --pid --fork --mount-proc "$memshed" run --quiet -- sh -c '(sle
 	[ "$(ps -e -o stat= | grep -c Z)" = 0 ] && exit 5'
 expect 137 unshare --pid --fork --mount-proc "$memshed" run --quiet -- sh -c 'kill -KILL $$'
 
+# The /proc of another pid namespace: its process 2 is not the command, and must not be watched for it.
+expect 4 unshare --pid --fork "$memshed" run -- sh -c 'exit 4'
+err_has '^memshed: sh runs, but cannot be watched: /proc is that of another pid namespace; mount one here$'
+[ "$(wc -l <"$work/err")" = 1 ] || fail "something was watched"
+
 # No /proc at all: the command runs, and it is said that nobody watches it.
 # shellcheck disable=SC2016
 grep -qa __asan_ "$memshed" && exit 0 # the leak check itself needs /proc, and so do its options

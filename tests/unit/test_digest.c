@@ -185,6 +185,16 @@ static void a_shortage_that_ends_by_itself_is_a_line(void **state)
 	assert_line(0, "memshed: +12.345s 190M of 200M, the shortage is over after 0us");
 }
 
+static void a_shortage_that_is_back_is_not_called_over(void **state)
+{
+	(void)state;
+	ask("a", 3, 8, 0);
+	answer("a", MS_ANSWER_DONE, 3);
+	settle(3, true); /* 190M, and high is 180M */
+	assert_line(1, "memshed: +12.345s job (pid 42) claims 3M, 3M came back; the shortage was over after 300ms,"
+		       " now again 190M of 200M");
+}
+
 static void a_command_that_ends_is_not_over_its_shortage(void **state)
 {
 	struct ms_event over = event_of(MS_EVENT_RECOVERED);
@@ -439,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup(a_round_is_two_lines, set_up),
 		cmocka_unit_test_setup(a_round_that_is_not_enough_is_told_at_once, set_up),
 		cmocka_unit_test_setup(a_shortage_that_ends_by_itself_is_a_line, set_up),
+		cmocka_unit_test_setup(a_shortage_that_is_back_is_not_called_over, set_up),
 		cmocka_unit_test_setup(a_command_that_ends_is_not_over_its_shortage, set_up),
 		cmocka_unit_test_setup(a_warning_tells_of_its_pause, set_up),
 		cmocka_unit_test_setup(estimates_are_marked, set_up),
