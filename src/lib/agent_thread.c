@@ -17,7 +17,6 @@
  */
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/agent.h"
@@ -63,7 +62,7 @@ static bool stand_by(uint32_t index)
 
 static void be_agent(uint32_t index, bool resume)
 {
-	atomic_store_explicit(&ms_lib.table.header->agent_tid, (uint32_t)syscall(SYS_gettid), memory_order_relaxed);
+	atomic_store_explicit(&ms_lib.table.header->agent_tid, (uint32_t)gettid(), memory_order_relaxed);
 	prctl(PR_SET_NAME, "memshed-agent");
 	if (resume && ms_agent_resume() < 0)
 		return;

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "memshed.h"
@@ -92,7 +92,7 @@ static int check_alive(const struct ms_targets *targets, struct ms_target *targe
 
 static int open_pidfd(const struct ms_targets *targets, struct ms_target *target)
 {
-	MS_CLEANUP_FD int fd = (int)syscall(SYS_pidfd_open, target->pid, 0);
+	MS_CLEANUP_FD int fd = pidfd_open(target->pid, 0);
 
 	if (fd < 0)
 		return -errno;

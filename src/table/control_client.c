@@ -18,8 +18,8 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "table/control.h"
@@ -127,7 +127,7 @@ static void ring(struct ms_control_client *client)
 	MS_STEP("post:doorbell");
 	ms_futex_wake_all(doorbell);
 	if (client->signal && client->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, client->pidfd, client->signal, NULL, 0);
+		pidfd_send_signal(client->pidfd, client->signal, NULL, 0);
 	MS_STEP("post:woken");
 }
 

@@ -13,7 +13,8 @@
 #include <string.h>
 
 /* Every word is a release: whatever this thread stored before, a sequence count for one, is seen by
- * whoever sees the word: [W1] [W5] in writer.c. Costs nothing on x86, and needs no fence, which ThreadSanitizer cannot follow. */
+ * whoever sees the word: [W1] [W5] in writer.c. That costs nothing on x86, and a fence in its place
+ * could not be followed by ThreadSanitizer. */
 static inline void ms_words_put(void *shared, const void *from, size_t bytes)
 {
 	uint64_t *to = shared;

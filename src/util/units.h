@@ -43,7 +43,10 @@ static inline uint64_t ms_units_resolve(struct ms_mark mark, uint64_t whole_byte
 	return unset_bytes;
 }
 
-/** ms_units_parse_duration - "10s", "500ms", "2m", "1h", "1.5s"; no unit means seconds; Return: 0; -EINVAL; -ERANGE */
+/**
+ * ms_units_parse_duration - "10s", "500ms", "2m", "1h", "1.5s"; no unit means seconds
+ * Return: 0; -EINVAL; -ERANGE
+ */
 int ms_units_parse_duration(const char *text, uint64_t *ret_us);
 
 enum { MS_UNITS_TEXT = 16 };
