@@ -33,6 +33,7 @@ static inline _Atomic uint64_t *counter_at(struct ms_lane_row *row, size_t offse
 __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cache, size_t first, uint64_t n,
 						       uint64_t second_n)
 {
+	MS_KEEP_ERRNO;
 	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 
 	if (!cache || !base)

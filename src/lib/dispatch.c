@@ -35,11 +35,11 @@ static _Atomic uint32_t inside;
 static _Atomic int event_fd = -1; /* writer: start, stop, fork and memshed_fd(), under [K1] */
 static struct ms_held event_held; /* written before the first relay; the same for all that come */
 static _Atomic uint32_t notified;
-static uint32_t seen_doorbell; /* writer: who is inside */
-static volatile sig_atomic_t signalled;
+static _Atomic uint32_t seen_doorbell; /* writer: who is inside; readers: any thread in memshed_poll() */
+static _Atomic uint32_t signalled;     /* writers: the handler, and who is inside; a hint like the next */
 static struct sigaction handler_before;
 static int handled_signal;
-static bool hello_due; /* a forked child says it at its first safe point, not inside fork() */
+static _Atomic bool hello_due; /* a forked child says it at its first safe point, not inside fork() */
 
 bool ms_dispatch_enter(void)
 {
@@ -76,7 +76,7 @@ static int serve(enum memshed_agent_mode mode)
 	if (atomic_load_explicit(&ms_lib.life, memory_order_seq_cst) != MS_LIFE_RUNNING || /* [D1] */
 	    ms_lib.agent_options.mode != mode)
 		return 0;
-	seen_doorbell = ms_control_doorbell(&ms_lib.control);
+	atomic_store_explicit(&seen_doorbell, ms_control_doorbell(&ms_lib.control), memory_order_relaxed);
 
 	int answered = ms_agent_serve();
 
@@ -243,7 +243,7 @@ MS_PUBLIC int memshed_dispatch(void)
 
 static void handle(int signal, siginfo_t *info, void *context)
 {
-	signalled = 1;
+	atomic_store_explicit(&signalled, 1, memory_order_relaxed);
 	if (handler_before.sa_flags & SA_SIGINFO)
 		handler_before.sa_sigaction(signal, info, context);
 	else if (handler_before.sa_handler != SIG_DFL && handler_before.sa_handler != SIG_IGN)
@@ -262,10 +262,10 @@ int ms_signal_start(int signal)
 	if (!(before.sa_flags & SA_SIGINFO) || before.sa_sigaction != handle)
 		handler_before = before;
 	handled_signal = signal;
-	seen_doorbell = ms_control_doorbell(&ms_lib.control);
+	atomic_store_explicit(&seen_doorbell, ms_control_doorbell(&ms_lib.control), memory_order_relaxed);
 	atomic_fetch_or_explicit(&ms_poll_word, MS_POLL_SIGNAL_MODE, memory_order_release); /* [O2] */
 	ms_agent_state(MS_AGENT_IDLE);
-	hello_due = true;
+	atomic_store_explicit(&hello_due, true, memory_order_relaxed);
 	return 0;
 }
 
@@ -281,9 +281,8 @@ void ms_signal_stop(void)
 
 static void say_hello(void)
 {
-	if (hello_due)
+	if (atomic_exchange_explicit(&hello_due, false, memory_order_relaxed))
 		ms_hello_send();
-	hello_due = false;
 }
 
 void ms_signal_greet(void)
@@ -298,7 +297,9 @@ static bool is_due(void)
 {
 	struct timespec coarse;
 
-	if (signalled || hello_due || ms_control_doorbell(&ms_lib.control) != seen_doorbell)
+	if (atomic_load_explicit(&signalled, memory_order_relaxed) ||
+	    atomic_load_explicit(&hello_due, memory_order_relaxed) ||
+	    ms_control_doorbell(&ms_lib.control) != atomic_load_explicit(&seen_doorbell, memory_order_relaxed))
 		return true;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
 	return (uint64_t)coarse.tv_sec * MS_NS_PER_S + (uint64_t)coarse.tv_nsec >= ms_agent_due();
@@ -310,7 +311,7 @@ static int poll_signal(void)
 
 	if (ms_calling || !is_due() || !ms_dispatch_enter())
 		return 0;
-	signalled = 0;
+	atomic_store_explicit(&signalled, 0, memory_order_relaxed);
 	say_hello();
 	answered = serve(MEMSHED_AGENT_SIGNAL);
 	ms_dispatch_leave();

@@ -162,6 +162,40 @@ static void test_signal_mode(void **state)
 	signal(SIGURG, SIG_DFL);
 }
 
+static _Atomic bool polling;
+
+static void *poll_on(void *unused)
+{
+	(void)unused;
+	while (polling)
+		memshed_poll();
+	return NULL;
+}
+
+/* Any thread may come by a safe point: one is let in, and the owner's is asked where only it may do it. */
+static void test_signal_mode_in_two_threads(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	start((struct memshed_agent_options){.mode = MEMSHED_AGENT_SIGNAL});
+	polling = true;
+	assert_int_equal(pthread_create(&thread, NULL, poll_on, NULL), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		struct ms_order order = bed_order(&bed, "mode", MS_ORDER_CLEAR, 0);
+		struct ms_order_handle handle = bed_post(&bed, &order);
+		struct ms_answer answer;
+
+		raise(SIGURG);
+		BED_WAIT_UNTIL((memshed_poll(), ms_control_poll(&bed.client, &handle, &answer, NULL) == 1));
+		assert_int_equal(answer.status, MS_ANSWER_DONE);
+	}
+	assert_int_equal(calls, 20);
+	polling = false;
+	pthread_join(thread, NULL);
+	end();
+}
+
 /* ---- hello ---- */
 
 struct received {
@@ -254,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_fd_mode),
 		cmocka_unit_test(test_fd_mode_in_a_forked_child),
 		cmocka_unit_test(test_signal_mode),
+		cmocka_unit_test(test_signal_mode_in_two_threads),
 		cmocka_unit_test(test_hello),
 	};
 
