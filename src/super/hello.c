@@ -50,6 +50,8 @@ static void take_descriptors(const struct cmsghdr *part, struct ms_hello_packet 
 
 	memcpy(fds, CMSG_DATA(part), (count < DESCRIPTORS_MAX ? count : DESCRIPTORS_MAX) * sizeof(int));
 	for (size_t i = 0; i < count && i < DESCRIPTORS_MAX; i++) {
+		/* Closing anybody's socket must not wait for its data to be sent; what is no socket refuses. */
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &(struct linger){0}, sizeof(struct linger));
 		if (packet->table_fd < 0)
 			packet->table_fd = fds[i];
 		else if (packet->control_fd < 0)
