@@ -58,7 +58,7 @@ static inline int forge_file(size_t bytes)
 }
 
 /* Return: a sealed descriptor; @ret_memory is still writable when it is wanted. */
-static inline int forge_table(const struct ms_table_header *header, const struct ms_row_abi *rows, unsigned count,
+static inline int forge_table(const struct ms_table_header *header, const struct ms_row_abi *bodies, unsigned count,
 			      unsigned char **ret_memory)
 {
 	int fd = forge_file(FORGE_BYTES);
@@ -68,7 +68,7 @@ static inline int forge_table(const struct ms_table_header *header, const struct
 		return -1;
 	memcpy(memory, header, sizeof(*header));
 	for (unsigned i = 0; i < count; i++)
-		memcpy(memory + MS_HEADER_BYTES + i * MS_ROW_BYTES, &rows[i], sizeof(rows[i]));
+		memcpy(memory + MS_HEADER_BYTES + i * MS_ROW_BYTES, &bodies[i], sizeof(bodies[i]));
 	fcntl(fd, F_ADD_SEALS, FORGE_SEALS);
 	if (ret_memory)
 		*ret_memory = memory;

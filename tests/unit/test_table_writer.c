@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The target's side of the table: what it writes, when rows come back, and what a forked child gets. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "table_bed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,24 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "table/lane.h"
-#include "table/writer.h"
 #include "util/clock.h"
-
-static struct ms_table table; /* too large for a stack */
-
-static int set_up(void **state)
-{
-	(void)state;
-	return ms_table_create(&table, 42, 7);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	ms_table_destroy(&table);
-	return 0;
-}
 
 static uint32_t add_at(const char *name, uint64_t now_ns)
 {
@@ -45,11 +24,6 @@ static uint32_t add_at(const char *name, uint64_t now_ns)
 	assert_int_equal(table.rows[row].generation, generation);
 	assert_int_equal(table.rows[row].state, MS_ROW_LIVE);
 	return row;
-}
-
-static struct ms_lane_row *counters(uint32_t lane, uint32_t row)
-{
-	return ms_lane_row_at(ms_lane_at(table.lanes, lane), row);
 }
 
 /* An assertion in a forked child ends it with another status than success. */
@@ -442,18 +416,18 @@ static void locked_memory_is_not_filled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(header_says_who_and_what, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(nobody_else_can_write, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(identity_is_copied_and_cut, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(rows_cool_off_in_turn, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(every_row_is_usable, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_new_use_starts_at_zero, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(removed_more_than_added_is_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_allocator_has_row_0, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_child_gets_its_own_table, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_child_without_descriptors_goes_on, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_taken_place_is_left_alone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(locked_memory_is_not_filled, set_up, tear_down),
+		WITH_TABLE(header_says_who_and_what),
+		WITH_TABLE(nobody_else_can_write),
+		WITH_TABLE(identity_is_copied_and_cut),
+		WITH_TABLE(rows_cool_off_in_turn),
+		WITH_TABLE(every_row_is_usable),
+		WITH_TABLE(a_new_use_starts_at_zero),
+		WITH_TABLE(removed_more_than_added_is_nothing),
+		WITH_TABLE(the_allocator_has_row_0),
+		WITH_TABLE(a_child_gets_its_own_table),
+		WITH_TABLE(a_child_without_descriptors_goes_on),
+		WITH_TABLE(a_taken_place_is_left_alone),
+		WITH_TABLE(locked_memory_is_not_filled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
