@@ -47,8 +47,11 @@ kill -s TERM "$pid"
 wait "$pid"
 [ $? = 143 ] || fail "a command ended by a forwarded SIGTERM"
 
-# Stopped by somebody, away from a terminal: memshed goes on watching, and the command can go on.
+# Stopped by somebody, away from a terminal: memshed goes on watching, and the command can go on. In a
+# process group with a parent outside it (set -m), because an orphaned one is not stopped by SIGTSTP.
+set -m
 spawn "$memshed" run --quiet -- sh -c 'echo ready $$; while :; do sleep 0.05; done'
+set +m
 wait_for "the command" grep -q ready "$work/spawned.2"
 child=$(sed -n 's/^ready //p' "$work/spawned.2")
 kill -s STOP "$child"

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
@@ -25,6 +26,10 @@ class Terminal:
     def __init__(self):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Whoever runs the tests may have left some ignored (nohup, a background job).
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP,
+                           signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_DFL)
             os.environ["PS1"] = "prompt> "
             os.environ.pop("PROMPT_COMMAND", None)
             os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
