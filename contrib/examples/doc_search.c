@@ -4,6 +4,8 @@
  *
  *	doc_search [-c COPIES] [-n QUERIES] [-t THREADS] [FOLDER...]
  *
+ *	cc -O2 doc_search.c $(pkg-config --cflags --libs memshed zlib) -o doc_search
+ *
  * Each query asks which files hold a word most often; the words are taken from the files themselves.
  * Inflated texts are kept in a hash cache, since inflating is most of the work, and the cache is
  * registered with libmemshed: near a memory limit it gives back its oldest texts.
@@ -13,6 +15,9 @@
  * or searched. A text in use is pinned by its references and freed by whoever drops the last one.
  * The output depends on the files alone, not on what was dropped in between.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem() */
+#endif
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -292,7 +292,8 @@ void ms_digest_turn(struct ms_digest *digest, const struct ms_event *now)
 	end_round(digest, now, NULL);
 	if (!digest->folding)
 		return;
-	fold->least_bytes = used < fold->least_bytes ? used : fold->least_bytes;
+	if (now->sample->rss_bytes > 0) /* else it ends */
+		fold->least_bytes = used < fold->least_bytes ? used : fold->least_bytes;
 	fold->most_bytes = used > fold->most_bytes ? used : fold->most_bytes;
 	if (now->since_start_ns - fold->since_ns < FOLD_NS)
 		return;

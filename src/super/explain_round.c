@@ -223,6 +223,8 @@ void ms_explain_fold(const struct ms_digest_fold *fold, const struct ms_event *n
 	ms_text_add_bytes(line, fold->least_bytes);
 	ms_text_add(line, " and ");
 	ms_text_add_bytes(line, fold->most_bytes);
+	if (now->sample->rss_bytes == 0)
+		return;
 	ms_text_add(line, ", now ");
 	ms_words_fill(line, now);
 }
