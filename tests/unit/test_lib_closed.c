@@ -202,6 +202,13 @@ int main(int argc, char **argv)
 
 	if (failed)
 		return failed;
+#if defined(__SANITIZE_THREAD__)
+	/* To look at a number that the host gave to another file is what is tested; ThreadSanitizer counts
+	 * the look and the host's open as a race. */
+	print_message("fd mode is left out under ThreadSanitizer\n");
+	if (child == 0)
+		_exit(0);
+#endif
 	if (child == 0) {
 		execl("/proc/self/exe", argv[0], "fd", (char *)NULL);
 		_exit(127);
