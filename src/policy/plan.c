@@ -25,6 +25,8 @@ enum {
 	LOST_S = 60,              /* an answer that is out for so long does not come */
 	BREAK_DIVISOR = 4,        /* newly cached part of high - low that ends a pause */
 	BREAK_DANGER_DIVISOR = 16,
+	CALM_HOLD_OFFS = 5,       /* so long below high is calm */
+	DANGER_TRIES = 32,        /* in danger a pause is cut into so many: sizes may be stale */
 };
 
 static void wait_until(const struct ms_policy_round *round, enum ms_why why, uint64_t not_before_ns)
@@ -39,6 +41,7 @@ static void end_shortage(const struct ms_policy_round *round, enum ms_why why)
 	struct ms_policy_state *state = round->state;
 
 	state->in_shortage = false;
+	state->ended_at_ns = round->now_ns;
 	state->step = MS_STEP_TRIM;
 	state->rounds = state->danger_rounds = 0;
 	round->plan->kind = MS_PLAN_RECOVERED;
@@ -163,6 +166,16 @@ static bool is_in_a_hurry(const struct ms_policy_round *round)
 	return round->sample->growth_bytes_per_s > ms_sat_sub(round->marks->max_bytes, round->used_bytes);
 }
 
+/* Near max nobody sits out a pause: what is known of the caches' sizes may be older than the growth. */
+static bool is_worth_a_try(const struct ms_policy_round *round)
+{
+	uint64_t wait = round->state->pause_ns / DANGER_TRIES;
+
+	if (wait < round->config->hold_off_ns)
+		wait = round->config->hold_off_ns;
+	return round->danger && round->now_ns >= round->state->planned_at_ns + wait;
+}
+
 /* The storm breaker. A pause ends early when much is cached anew: what did not help before may now. */
 static bool is_paused(const struct ms_policy_round *round)
 {
@@ -181,6 +194,10 @@ static bool is_paused(const struct ms_policy_round *round)
 
 	if (list.cached_bytes > ms_sat_add(state->cached_at_pause, much)) {
 		end_pause(state);
+		return false;
+	}
+	if (is_worth_a_try(round)) {
+		state->retrying = true;
 		return false;
 	}
 	state->cached_at_pause = ms_policy_min(state->cached_at_pause, list.cached_bytes);
@@ -465,6 +482,19 @@ bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms
 	return is_short(&round, state) && !wait_of(&round, state, &why);
 }
 
+/* What did not come back may have been reused instead, as an interpreter's heap does: a target that stayed
+ * below high for that long was helped, whatever the reading said. */
+static void credit_calm(const struct ms_policy_round *round)
+{
+	struct ms_policy_state *state = round->state;
+
+	if (!state->ended_at_ns ||
+	    round->now_ns < state->ended_at_ns + CALM_HOLD_OFFS * round->config->hold_off_ns)
+		return;
+	state->unhelpful = 0;
+	ms_policy_pardon(state);
+}
+
 void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sample *sample,
 		    const struct ms_marks *marks, const struct ms_policy_row *rows, uint32_t row_count,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan)
@@ -480,6 +510,7 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 	if (is_over(&round))
 		return;
 	if (!state->in_shortage) {
+		credit_calm(&round);
 		state->in_shortage = true;
 		state->shortage_at_ns = round.now_ns;
 		state->rounds = state->danger_rounds = 0;

@@ -117,6 +117,7 @@ struct ms_policy_state {
 	uint32_t worked;           /* answers to the last plan that were more than "busy" */
 	uint32_t returned_per_mille; /* what came back of what was claimed; 0 = nothing learnt yet */
 	uint64_t shortage_at_ns;   /* when it began */
+	uint64_t ended_at_ns;      /* when the last shortage ended; 0 = there was none */
 	uint64_t planned_at_ns, answered_at_ns;
 	/* The last plan, to judge it by. */
 	uint64_t max_at_plan, used_at_plan, growth_at_plan, expected_bytes, claimed_bytes;

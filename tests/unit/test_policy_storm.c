@@ -139,6 +139,42 @@ static void near_max_less_is_enough_to_end_a_pause(void **state)
 	assert_plan(bed_plan(&bed, 990), MS_PLAN_ORDERS, MS_WHY_NEAR_MAX);
 }
 
+/* The sizes of the rows may be older than what the target grew by since. */
+static void near_max_no_pause_is_sat_out(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 400);
+	while (bed_plan(&bed, 950)->kind == MS_PLAN_ORDERS)
+		bed_answer_lies(&bed);
+	assert_true(bed.state.pause_ns > 0);
+	bed_pass(&bed, 500);
+	assert_plan(bed_plan(&bed, 950), MS_PLAN_WAIT, MS_WHY_STORM_PAUSE);
+	assert_int_equal(bed_plan(&bed, 990)->kind, MS_PLAN_ORDERS);
+	assert_int_equal(bed.plan.actions[0].row, 1);
+}
+
+/* An interpreter reuses what a cache gave up: the reading hardly falls, and yet it goes on for long. */
+static void who_stays_below_high_for_long_was_helped(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed);
+	bed_row(&bed, 0, 1, 300);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_ORDERS);
+		assert_int_equal(bed.plan.actions[0].row, 1);
+		bed_answer_all(&bed);
+		bed.rows[0].row.bytes = 0;
+		assert_int_equal(bed_plan(&bed, 898)->kind, MS_PLAN_RECOVERED);
+		bed_pass(&bed, 5000);
+		bed.rows[0].row.bytes = 300 * MIB;
+	}
+}
+
 static void after_a_pause_one_try_and_a_longer_pause(void **state)
 {
 	struct bed bed;
@@ -258,6 +294,8 @@ int main(void)
 		cmocka_unit_test(a_pause_doubles_up_to_64_times),
 		cmocka_unit_test(newly_cached_bytes_end_a_pause),
 		cmocka_unit_test(near_max_less_is_enough_to_end_a_pause),
+		cmocka_unit_test(near_max_no_pause_is_sat_out),
+		cmocka_unit_test(who_stays_below_high_for_long_was_helped),
 		cmocka_unit_test(after_a_pause_one_try_and_a_longer_pause),
 		cmocka_unit_test(a_storm_stays_quiet_when_it_moves_around_high),
 		cmocka_unit_test(a_try_that_helps_ends_the_storm),
