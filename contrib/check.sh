@@ -40,7 +40,9 @@ suite() {
 	echo "$name: $suite_passed passed, $suite_failed failed, $suite_skipped skipped"
 }
 
+# Built quietly first; when that fails, the second make says why.
 check() {
+	make -C "$build" -s -j"$(nproc)" check TESTS= >/dev/null 2>&1
 	make -C "$build" -s -j"$(nproc)" check
 }
 

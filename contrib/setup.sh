@@ -24,8 +24,8 @@ say() {
 
 missing_of() {
 	for package; do
-		case $(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null) in
-		*installed*) ;;
+		case " $(dpkg-query -W -f '${db:Status-Status} ' "$package" 2>/dev/null)" in
+		*' installed '*) ;; # "not-installed" is what a known one may be
 		*) echo "$package" ;;
 		esac
 	done
