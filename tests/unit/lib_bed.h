@@ -92,6 +92,13 @@ static inline void bed_close(struct bed *bed)
 	ms_table_close(&bed->reader);
 }
 
+/* In a forked child, which did not inherit the client's mapping: something else may stand there by now. */
+static inline void bed_leave(struct bed *bed)
+{
+	bed->client.page = NULL;
+	bed_close(bed);
+}
+
 /* The row of that name. Return: false when there is none. */
 static inline bool bed_find(struct bed *bed, const char *name, struct ms_row *ret_row)
 {

@@ -101,7 +101,7 @@ static void test_fd_mode_in_a_forked_child(void **state)
 	parent_fd = memshed_fd();
 	child = fork();
 	if (child == 0) {
-		bed_close(&bed);
+		bed_leave(&bed);
 		bed_open(&bed, getpid());
 		serve_by_fd();
 		_exit(calls == 1 ? 0 : 1);
@@ -150,7 +150,7 @@ static void test_signal_mode(void **state)
 	assert_int_equal(calls, 2);
 	child = fork();
 	if (child == 0) {
-		bed_close(&bed);
+		bed_leave(&bed);
 		bed_open(&bed, getpid());
 		serve_by_signal(true);
 		_exit(calls == 3 && handled_before == 2 ? 0 : 1);
