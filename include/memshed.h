@@ -188,7 +188,7 @@ enum memshed_agent_mode {
 struct memshed_agent_options {
 	size_t size; /* sizeof(struct memshed_agent_options) */
 	enum memshed_agent_mode mode;
-	int signal;                 /* MEMSHED_AGENT_SIGNAL only: SIGURG (used for 0), SIGWINCH or SIGCONT */
+	int signal;                 /* MEMSHED_AGENT_SIGNAL only: SIGURG (used for 0) or SIGWINCH */
 	uint32_t count_interval_ms; /* how often to call count; 0 = 1000 */
 	int (*round_begin)(void *ctx);
 	void (*round_end)(void *ctx);

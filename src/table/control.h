@@ -53,7 +53,7 @@ struct ms_order_handle {
  * ms_control_open - map a control page for posting
  * @fd: a descriptor of it; owned by the client on success
  * @identity: as in the table's header; another one means it is not this table's page
- * @pidfd, @signal: for a target in signal mode (0 otherwise); SIGURG, SIGWINCH and SIGCONT only
+ * @pidfd, @signal: for a target in signal mode (0 otherwise); SIGURG and SIGWINCH only
  * Return: 0; -EBADMSG no control page, or another table's; -EPERM seals; -EINVAL signal; mmap's errors.
  */
 int ms_control_open(struct ms_control_client *client, int fd, uint64_t identity, int pidfd, int signal);

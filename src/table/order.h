@@ -30,10 +30,11 @@ static inline uint32_t ms_slot_state(uint32_t word)
 	return word & MS_SLOT_STATE_MASK;
 }
 
-/* The signals an agent may be woken by: their default action is to be ignored, so a stray one kills nobody. */
+/* The signals an agent may be woken by: ignored by default, so a stray one kills nobody. Not SIGCONT, which would
+ * have somebody's stopped process go on. */
 static inline bool ms_order_signal_fits(int number)
 {
-	return number == SIGURG || number == SIGWINCH || number == SIGCONT;
+	return number == SIGURG || number == SIGWINCH;
 }
 
 /* The futexes stand in memory of several processes: never FUTEX_PRIVATE. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public functions: what they refuse, what they accept, and the words they have for values. */
+#include <signal.h>
+
 #include "lib_bed.h"
 
 static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
@@ -97,6 +99,8 @@ static void test_refused_starts(void **state)
 	options.mode = (enum memshed_agent_mode)9;
 	assert_int_equal(memshed_start(&options), -EINVAL);
 	options = (struct memshed_agent_options){.size = sizeof(options), .mode = MEMSHED_AGENT_SIGNAL, .signal = 15};
+	assert_int_equal(memshed_start(&options), -EINVAL);
+	options.signal = SIGCONT; /* would have a stopped process go on */
 	assert_int_equal(memshed_start(&options), -EINVAL);
 	options = (struct memshed_agent_options){.size = sizeof(options), .signal = 23};
 	assert_int_equal(memshed_start(&options), -EINVAL);
