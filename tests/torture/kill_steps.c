@@ -273,7 +273,8 @@ static void clients_die(void)
 	unsigned running = count_steps(post_and_give_up_running, true);
 
 	printf("client killed and stopped at %u + %u + %u steps\n", waiting, giving_up, running);
-	CHECK(waiting >= 8 && giving_up >= 7 && running >= 7);
+	/* Who is served at once need not sleep: two steps fewer. */
+	CHECK(waiting >= 6 && giving_up >= 7 && running >= 7);
 	ms_control_close(&healthy);
 	ms_control_destroy(&server);
 }
