@@ -14,6 +14,7 @@
  *   nothing left to ask    small and last-resort caches, then the allocator's row: give back what is free
  *   still > high           WARN, once per storm, then wait with growing pauses (storm breaker)
  *   used < low             all is forgiven but what was learnt of each cache
+ *   calm below high        for a while: what did not come back was reused, so the last plans helped after all
  *
  *   used > danger          at any step: whole caches at once, short hold-off; then EMERGENCY
  *
