@@ -54,11 +54,11 @@ void ms_post_aim(struct ms_post *post, uint64_t remaining_bytes)
 {
 	const struct ms_row *row = &post->row;
 
-	post->level = MS_ORDER_CLEAR;
+	post->level = MS_LEVEL_CLEAR;
 	post->target_bytes = 0;
 	if (remaining_bytes == 0 || !(row->flags & MS_ROW_PARTIAL) || is_allocator(post))
 		return;
-	post->level = MS_ORDER_TRIM;
+	post->level = MS_LEVEL_TRIM;
 	post->target_bytes = row->bytes > 0 && row->bytes < remaining_bytes ? row->bytes : remaining_bytes;
 }
 
@@ -75,6 +75,7 @@ static int post_one(struct run *run, struct ms_post *post)
 	ms_post_aim(post, wanted > 0 ? wanted - run->claimed_bytes : 0);
 	const struct ms_order order = {
 		.seq = ms_clock_ns(),
+		.scope = MS_SCOPE_ROW,
 		.row = post->row.row,
 		.generation = post->row.generation,
 		.level = post->level,

@@ -24,7 +24,7 @@ enum ms_post_outcome {
 /* One order. */
 struct ms_post {
 	struct ms_row row;
-	uint32_t level;        /* enum ms_order_level */
+	uint32_t level;        /* enum ms_level */
 	uint64_t target_bytes; /* 0 = everything */
 	enum ms_post_outcome outcome;
 	unsigned tries; /* busy caches are asked again */

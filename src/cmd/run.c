@@ -15,7 +15,7 @@
 #include "cmd/cmd.h"
 #include "config.h"
 #include "policy/policy.h"
-#include "super/super.h"
+#include "run/run.h"
 
 static const char help[] =
 	"Usage: memshed run [OPTION...] -- CMD [ARGUMENT...]\n"

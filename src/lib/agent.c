@@ -18,7 +18,7 @@
 #include "lib/agent.h"
 
 #include "lib/call.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
 
 enum { NO_JOB = MS_SLOT_COUNT };
@@ -150,7 +150,7 @@ static uint32_t sum_up(const struct job *job)
 {
 	bool freed = job->answer.claimed_bytes || job->answer.claimed_entries;
 
-	if (job->count == 1 && job->order.row != MS_ORDER_ALL_ROWS)
+	if (job->count == 1 && job->order.scope == MS_SCOPE_ROW)
 		return job->statuses ? (uint32_t)__builtin_ctz(job->statuses) : (uint32_t)MS_ANSWER_BUSY;
 	if (is_enough(job))
 		return MS_ANSWER_DONE;
@@ -179,7 +179,7 @@ static void answer(struct job *job)
 
 static uint64_t callback_deadline(const struct job *job, uint64_t now_ns)
 {
-	if (job->order.row != MS_ORDER_ALL_ROWS)
+	if (job->order.scope == MS_SCOPE_ROW)
 		return job->deadline_ns;
 
 	uint64_t share = (job->deadline_ns - job->taken_ns) / SHARE_OF_TIME;
@@ -194,7 +194,7 @@ bool ms_agent_allows(const struct memshed_cache *cache, const struct ms_order *o
 
 	if ((flags & MEMSHED_CACHE_MANUAL) && order->reason != MEMSHED_REASON_USER)
 		return false;
-	return !((flags & MEMSHED_CACHE_MAY_IO) && order->level == MS_ORDER_EMERGENCY);
+	return !((flags & MEMSHED_CACHE_MAY_IO) && order->level == MS_LEVEL_EMERGENCY);
 }
 
 bool ms_agent_may_run(const struct memshed_cache *cache)
@@ -209,7 +209,7 @@ static int ask_claimed(struct job *job, struct memshed_cache *cache)
 		.order_seq = job->order.seq,
 		.level = job->order.level,
 		.reason = job->order.reason,
-		.target_bytes = job->order.level == MS_ORDER_TRIM && job->order.target_bytes
+		.target_bytes = job->order.level == MS_LEVEL_TRIM && job->order.target_bytes
 					? job->order.target_bytes - job->answer.claimed_bytes : 0,
 		.deadline_ns = callback_deadline(job, now),
 	};
@@ -244,7 +244,7 @@ static int ask(struct job *job, uint32_t row, uint32_t generation)
 {
 	struct memshed_cache *cache;
 
-	if (job->order.level == MS_ORDER_COUNT)
+	if (job->order.level == MS_LEVEL_COUNT)
 		return ask_count(job, row, generation);
 	switch (ms_registry_claim(row, generation, &cache)) {
 	case MS_CLAIM_GONE:
@@ -309,7 +309,7 @@ static int finish_or_wait(struct job *job)
 
 static void locate(const struct job *job, uint32_t index, uint32_t *ret_row, uint32_t *ret_generation)
 {
-	if (job->order.row != MS_ORDER_ALL_ROWS) {
+	if (job->order.scope == MS_SCOPE_ROW) {
 		*ret_row = job->order.row;
 		*ret_generation = job->order.generation;
 		return;
@@ -328,7 +328,7 @@ static int go_on(struct job *job)
 			fold_status(job, MS_ANSWER_STOPPED);
 			break;
 		}
-		if (job->order.row == MS_ORDER_ALL_ROWS && ms_clock_ns() >= job->deadline_ns) {
+		if (job->order.scope != MS_SCOPE_ROW && ms_clock_ns() >= job->deadline_ns) {
 			fold_status(job, MS_ANSWER_BUSY); /* the rest was not asked: ask again */
 			break;
 		}
@@ -353,7 +353,7 @@ static struct job *open_job(const struct ms_order *order, const struct ms_order_
 		.count = 1,
 	};
 	agent.current = handle->slot;
-	if (order->level == MS_ORDER_EMERGENCY)
+	if (order->level == MS_LEVEL_EMERGENCY)
 		agent.emergency = true;
 	return job;
 }
@@ -394,7 +394,7 @@ static int serve_one(const struct ms_order *order, const struct ms_order_handle 
 		job->answer.error = refused;
 		fold_status(job, MS_ANSWER_BUSY);
 		job->next = job->count;
-	} else if (order->row == MS_ORDER_ALL_ROWS) {
+	} else if (order->scope != MS_SCOPE_ROW) {
 		job->count = ms_series_collect(order);
 	}
 	return go_on(job);
@@ -434,7 +434,7 @@ static int serve_round(void)
 static int trim(void)
 {
 	struct ms_ask ask = {
-		.level = MS_ORDER_TRIM,
+		.level = MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
 		.deadline_ns = ms_clock_ns() + TRIM_TIMEOUT_NS,
 	};

@@ -21,8 +21,9 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
+#include "util/futex.h"
 
 enum { WORKERS = 2, CHILDHOOD_US = 10000 };
 

@@ -27,7 +27,7 @@
 
 #include "lib/agent.h"
 #include "util/clock.h"
-#include "util/held.h"
+#include "util/inode.h"
 #include "util/rcu.h"
 
 /* Less than this is not worth walking the heap for: glibc keeps that much as its own reserve anyway
@@ -50,7 +50,7 @@ static const struct allocator *used;
 static void *used_symbol;
 static struct memshed_cache row;
 static int statm_fd = -1; /* the host may close it */
-static struct ms_held statm;
+static struct ms_inode statm;
 static _Atomic uint64_t count_due_ns; /* writer: agent; readers: any thread that sleeps for it */
 
 /* ---- glibc ---- */
@@ -181,7 +181,7 @@ static uint64_t read_rss(void)
 {
 	char text[128];
 	unsigned long size, resident;
-	ssize_t n = ms_held_is(statm_fd, &statm) ? pread(statm_fd, text, sizeof(text) - 1, 0) : -1;
+	ssize_t n = ms_inode_is(statm_fd, &statm) ? pread(statm_fd, text, sizeof(text) - 1, 0) : -1;
 
 	if (n <= 0)
 		return 0;
@@ -242,7 +242,7 @@ uint64_t ms_allocator_count_due(void)
 static void open_statm(void)
 {
 	statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	statm = ms_held(statm_fd);
+	statm = ms_inode_of(statm_fd);
 }
 
 void ms_allocator_start(void)
@@ -268,6 +268,6 @@ void ms_allocator_start(void)
 /* /proc/self was the parent when the descriptor was opened. */
 void ms_allocator_after_fork(void)
 {
-	ms_held_close(statm_fd, &statm);
+	ms_inode_close(statm_fd, &statm);
 	open_statm();
 }

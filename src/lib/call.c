@@ -24,8 +24,9 @@
 #include "lib/call.h"
 
 #include "lib/agent.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
+#include "util/futex.h"
 
 enum { FREE = 0, HELD = 1, CLOSING = 2, STATE_MASK = 3, EPOCH_SHIFT = 2 };
 
@@ -133,7 +134,7 @@ static void write_stuck(uint32_t row, uint64_t now_ns)
 		.duration_us = (now_ns - call.since_ns) / MS_NS_PER_US,
 	};
 
-	if (call.ask.level != MS_ORDER_COUNT)
+	if (call.ask.level != MS_LEVEL_COUNT)
 		ms_run_result(row, &call.ask, &outcome);
 }
 

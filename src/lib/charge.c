@@ -3,28 +3,28 @@
  * lib/charge.c - the hot path: counters go up.
  *
  * Every user of a cache pays this, so the common case is a function without a frame: the cache, this
- * thread's lane, the table's base, and plain adds to words that no other thread writes. Any thread;
- * no lock, no system call. The rest (first charge of a thread, shared lane, a child cloned behind the
+ * thread's shard, the table's base, and plain adds to words that no other thread writes. Any thread;
+ * no lock, no system call. The rest (first charge of a thread, shared shard, a child cloned behind the
  * library's back, NULL) is one cold function.
  */
 #include <stddef.h>
 
-#include "lib/lanes.h"
+#include "lib/shards.h"
 #include "lib/lib.h"
-#include "table/lane.h"
+#include "table/shard.h"
 
-/* NULL: this thread has no lane of its own, or the table is not this process's. */
-static inline struct ms_lane_row *find_row(const struct memshed_cache *cache)
+/* NULL: this thread has no shard of its own, or the table is not this process's. */
+static inline struct ms_shard_row *find_row(const struct memshed_cache *cache)
 {
 	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
-	uint64_t lane = ms_lane_offset;
+	uint64_t shard = ms_shard_offset;
 
-	if (ms_unlikely(!base || !lane))
+	if (ms_unlikely(!base || !shard))
 		return NULL;
-	return (struct ms_lane_row *)(void *)(base + lane + cache->lane_row_offset);
+	return (struct ms_shard_row *)(void *)(base + shard + cache->shard_row_offset);
 }
 
-static inline _Atomic uint64_t *counter_at(struct ms_lane_row *row, size_t offset)
+static inline _Atomic uint64_t *counter_at(struct ms_shard_row *row, size_t offset)
 {
 	return (_Atomic uint64_t *)(void *)((unsigned char *)row + offset);
 }
@@ -38,77 +38,77 @@ __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cac
 
 	if (!cache || !base)
 		return;
-	if (ms_lane_offset || ms_lanes_claim()) {
-		struct ms_lane_row *row = find_row(cache);
+	if (ms_shard_offset || ms_shards_claim()) {
+		struct ms_shard_row *row = find_row(cache);
 
-		ms_lane_add(counter_at(row, first), n);
+		ms_shard_add(counter_at(row, first), n);
 		if (second_n)
-			ms_lane_add(counter_at(row, first + sizeof(n)), second_n);
+			ms_shard_add(counter_at(row, first + sizeof(n)), second_n);
 		return;
 	}
 
-	unsigned char *shared = base + ms_lanes_shared_offset() + cache->lane_row_offset;
-	struct ms_lane_row *row = (struct ms_lane_row *)(void *)shared;
+	unsigned char *shared = base + ms_shards_shared_offset() + cache->shard_row_offset;
+	struct ms_shard_row *row = (struct ms_shard_row *)(void *)shared;
 
-	ms_lane_add_shared(counter_at(row, first), n);
+	ms_shard_add_shared(counter_at(row, first), n);
 	if (second_n)
-		ms_lane_add_shared(counter_at(row, first + sizeof(n)), second_n);
+		ms_shard_add_shared(counter_at(row, first + sizeof(n)), second_n);
 }
 
-_Static_assert(offsetof(struct ms_lane_row, added_entries) == offsetof(struct ms_lane_row, added_bytes) + 8, "pair");
-_Static_assert(offsetof(struct ms_lane_row, removed_entries) == offsetof(struct ms_lane_row, removed_bytes) + 8,
+_Static_assert(offsetof(struct ms_shard_row, added_entries) == offsetof(struct ms_shard_row, added_bytes) + 8, "pair");
+_Static_assert(offsetof(struct ms_shard_row, removed_entries) == offsetof(struct ms_shard_row, removed_bytes) + 8,
 	       "pair");
 
 MS_PUBLIC void memshed_charge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries)
 {
-	struct ms_lane_row *row;
+	struct ms_shard_row *row;
 
 	if (ms_unlikely(!cache) || ms_unlikely(!(row = find_row(cache)))) {
-		add_slowly(cache, offsetof(struct ms_lane_row, added_bytes), bytes, entries);
+		add_slowly(cache, offsetof(struct ms_shard_row, added_bytes), bytes, entries);
 		return;
 	}
-	ms_lane_add(&row->added_bytes, bytes);
-	ms_lane_add(&row->added_entries, entries);
+	ms_shard_add(&row->added_bytes, bytes);
+	ms_shard_add(&row->added_entries, entries);
 }
 
 MS_PUBLIC void memshed_uncharge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries)
 {
-	struct ms_lane_row *row;
+	struct ms_shard_row *row;
 
 	if (ms_unlikely(!cache) || ms_unlikely(!(row = find_row(cache)))) {
-		add_slowly(cache, offsetof(struct ms_lane_row, removed_bytes), bytes, entries);
+		add_slowly(cache, offsetof(struct ms_shard_row, removed_bytes), bytes, entries);
 		return;
 	}
-	ms_lane_add(&row->removed_bytes, bytes);
-	ms_lane_add(&row->removed_entries, entries);
+	ms_shard_add(&row->removed_bytes, bytes);
+	ms_shard_add(&row->removed_entries, entries);
 }
 
 MS_PUBLIC void memshed_hit(struct memshed_cache *cache, uint64_t n)
 {
-	struct ms_lane_row *row;
+	struct ms_shard_row *row;
 
 	if (ms_unlikely(!cache) || ms_unlikely(!(row = find_row(cache))))
-		add_slowly(cache, offsetof(struct ms_lane_row, hits), n, 0);
+		add_slowly(cache, offsetof(struct ms_shard_row, hits), n, 0);
 	else
-		ms_lane_add(&row->hits, n);
+		ms_shard_add(&row->hits, n);
 }
 
 MS_PUBLIC void memshed_miss(struct memshed_cache *cache, uint64_t n)
 {
-	struct ms_lane_row *row;
+	struct ms_shard_row *row;
 
 	if (ms_unlikely(!cache) || ms_unlikely(!(row = find_row(cache))))
-		add_slowly(cache, offsetof(struct ms_lane_row, misses), n, 0);
+		add_slowly(cache, offsetof(struct ms_shard_row, misses), n, 0);
 	else
-		ms_lane_add(&row->misses, n);
+		ms_shard_add(&row->misses, n);
 }
 
 MS_PUBLIC void memshed_evict(struct memshed_cache *cache, uint64_t n)
 {
-	struct ms_lane_row *row;
+	struct ms_shard_row *row;
 
 	if (ms_unlikely(!cache) || ms_unlikely(!(row = find_row(cache))))
-		add_slowly(cache, offsetof(struct ms_lane_row, evictions), n, 0);
+		add_slowly(cache, offsetof(struct ms_shard_row, evictions), n, 0);
 	else
-		ms_lane_add(&row->evictions, n);
+		ms_shard_add(&row->evictions, n);
 }

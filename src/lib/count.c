@@ -54,7 +54,7 @@ void ms_count_expect(void)
 int ms_count_one(uint32_t row, uint32_t generation, uint64_t deadline_ns, bool *ret_changed,
 		 uint32_t *ret_status)
 {
-	struct ms_ask ask = {.level = MS_ORDER_COUNT, .deadline_ns = deadline_ns};
+	struct ms_ask ask = {.level = MS_LEVEL_COUNT, .deadline_ns = deadline_ns};
 	struct memshed_cache *cache;
 	struct ms_outcome outcome;
 	enum ms_claim claim = ms_registry_claim(row, generation, &cache);

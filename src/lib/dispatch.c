@@ -26,14 +26,14 @@
 #include "lib/agent.h"
 #include "lib/call.h"
 #include "util/clock.h"
-#include "util/held.h"
+#include "util/inode.h"
 
 /* All eventfds are one inode. Ours carries a mark: the signal it would send if it were asked to. */
 enum { EVENT_MARK = SIGURG };
 
 static _Atomic uint32_t inside;
 static _Atomic int event_fd = -1; /* writer: start, stop, fork and memshed_fd(), under [K1] */
-static struct ms_held event_held; /* written before the first relay; the same for all that come */
+static struct ms_inode event_held; /* written before the first relay; the same for all that come */
 static _Atomic uint32_t notified;
 static _Atomic uint32_t seen_doorbell; /* writer: who is inside; readers: any thread in memshed_poll() */
 static _Atomic uint32_t signalled;     /* writers: the handler, and who is inside; a hint like the next */
@@ -90,7 +90,7 @@ static int serve(enum memshed_agent_mode mode)
 
 static bool is_ours(int fd)
 {
-	return ms_held_is(fd, &event_held) && fcntl(fd, F_GETSIG) == EVENT_MARK;
+	return ms_inode_is(fd, &event_held) && fcntl(fd, F_GETSIG) == EVENT_MARK;
 }
 
 static void make_readable(int fd)
@@ -142,7 +142,7 @@ static int make_event(void)
 	if (fd < 0)
 		return -errno;
 	if (!event_held.inode)
-		event_held = ms_held(fd);
+		event_held = ms_inode_of(fd);
 	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {
 		int error = -errno;
 

@@ -65,7 +65,7 @@ static void repair(void)
 		return;
 	atomic_store_explicit(&ms_lib.workers, 0, memory_order_relaxed);
 	atomic_store_explicit(&ms_lib.callbacks, ms_calling ? 1 : 0, memory_order_relaxed);
-	ms_lanes_after_fork();
+	ms_shards_after_fork();
 	ms_call_after_fork();
 	ms_agent_reset();
 	ms_owner_after_fork();

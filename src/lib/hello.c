@@ -61,7 +61,7 @@ void ms_hello_send(void)
 		.msg_controllen = sizeof(control.bytes),
 	};
 
-	if (!address_bytes || !ms_held_is(fds[0], &ms_lib.table.held) || !ms_held_is(fds[1], &ms_lib.control.held))
+	if (!address_bytes || !ms_inode_is(fds[0], &ms_lib.table.held) || !ms_inode_is(fds[1], &ms_lib.control.held))
 		return;
 
 	MS_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

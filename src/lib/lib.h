@@ -43,7 +43,7 @@
 /* What is asked of one callback. */
 struct ms_ask {
 	uint64_t order_seq;
-	uint32_t level;  /* enum ms_order_level */
+	uint32_t level;  /* enum ms_level */
 	uint32_t reason; /* enum memshed_reason */
 	uint64_t target_bytes;
 	uint64_t deadline_ns;
@@ -58,7 +58,7 @@ struct ms_outcome {
 };
 
 struct memshed_cache {
-	uint64_t lane_row_offset; /* hot path: where the row stands in a lane; never changes */
+	uint64_t shard_row_offset; /* hot path: where the row stands in a shard; never changes */
 	uint32_t row, generation; /* never change once published */
 	struct memshed_cache_options options; /* the callbacks and what an order needs; name is not kept */
 	uint64_t owner;               /* ms_thread_id() of who registered */
@@ -140,13 +140,13 @@ void ms_lib_returned(void);
 int ms_options_copy_cache(const struct memshed_cache_options *from, struct memshed_cache_options *ret);
 int ms_options_copy_agent(const struct memshed_agent_options *from, struct memshed_agent_options *ret);
 
-/* ---- lanes.c ---- */
+/* ---- shards.c ---- */
 
-int ms_lanes_init(void);
-/** ms_lanes_open - all lanes of a new table are free; under [K1] */
-void ms_lanes_open(uint32_t lane_count);
-/** ms_lanes_after_fork - only the calling thread is left, and keeps its lane */
-void ms_lanes_after_fork(void);
+int ms_shards_init(void);
+/** ms_shards_open - all shards of a new table are free; under [K1] */
+void ms_shards_open(uint32_t shard_count);
+/** ms_shards_after_fork - only the calling thread is left, and keeps its shard */
+void ms_shards_after_fork(void);
 uint64_t ms_thread_id(void);
 
 /* ---- registry.c ---- */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "lib/lib.h"
-#include "table/order.h"
+#include "table/slot.h"
 
 static int copy(void *to, size_t to_size, const void *from, size_t from_size)
 {
@@ -57,7 +57,7 @@ int ms_options_copy_agent(const struct memshed_agent_options *from, struct memsh
 	}
 	if (ret->mode == MEMSHED_AGENT_SIGNAL && !ret->signal)
 		ret->signal = SIGURG;
-	if (ret->mode == MEMSHED_AGENT_SIGNAL ? !ms_order_signal_fits(ret->signal) : ret->signal != 0)
+	if (ret->mode == MEMSHED_AGENT_SIGNAL ? !ms_slot_signal_fits(ret->signal) : ret->signal != 0)
 		return -EINVAL;
 	if (ret->mode != MEMSHED_AGENT_THREAD && ret->mode != MEMSHED_AGENT_FD && ret->mode != MEMSHED_AGENT_SIGNAL)
 		return -EINVAL;

@@ -51,7 +51,7 @@ static uint32_t state_of(const struct memshed_cache *cache)
 int ms_owner_wish(struct memshed_cache *cache, uint32_t job, const struct ms_ask *ask)
 {
 	/* The cache is claimed, so its owner's thread does not begin meanwhile. */
-	if (state_of(cache) == OPEN && cache->wish_ask.level == MS_ORDER_COUNT)
+	if (state_of(cache) == OPEN && cache->wish_ask.level == MS_LEVEL_COUNT)
 		move(cache, OPEN, NONE);
 	if (state_of(cache) != NONE)
 		return -EBUSY;
@@ -144,7 +144,7 @@ void ms_owner_answered(struct memshed_cache *cache, const struct ms_ask *ask, co
 	if (state != RUNNING && state != GIVEN_UP) /* it was the agent who ran it */
 		return;
 	cache->wish_outcome = *outcome;
-	if (!move(cache, RUNNING, ask->level == MS_ORDER_COUNT ? NONE : ANSWERED))
+	if (!move(cache, RUNNING, ask->level == MS_LEVEL_COUNT ? NONE : ANSWERED))
 		move(cache, GIVEN_UP, NONE);
 }
 

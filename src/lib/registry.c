@@ -15,8 +15,9 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
+#include "util/futex.h"
 #include "util/rcu.h"
 
 enum ms_busy { IDLE = 0, BUSY, AWAITED };
@@ -43,7 +44,7 @@ static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache
 
 	if (error)
 		return error;
-	cache->lane_row_offset = (uint64_t)cache->row * MS_LANE_ROW_BYTES;
+	cache->shard_row_offset = (uint64_t)cache->row * MS_SHARD_ROW_BYTES;
 	cache->options.name = NULL;
 	cache->options.source_file = NULL;
 	if (options->count)

@@ -26,7 +26,7 @@ struct level {
 /* What count said replaces what was charged, field by field. */
 static struct level measure(const struct memshed_cache *cache, const struct memshed_usage *usage)
 {
-	struct ms_lane_sum sum;
+	struct ms_shard_sum sum;
 
 	ms_table_row_sum(&ms_lib.table, cache->row, &sum);
 
@@ -68,7 +68,7 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 		      struct level *before, struct ms_outcome *outcome)
 {
 	const struct memshed_cache_options *options = &cache->options;
-	bool counts = ask->level != MS_ORDER_EMERGENCY;
+	bool counts = ask->level != MS_LEVEL_EMERGENCY;
 	struct memshed_result result = {.size = sizeof(result)};
 	unsigned status = 0;
 
@@ -173,7 +173,7 @@ bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_
 
 	atomic_fetch_add_explicit(&ms_lib.callbacks, 1, memory_order_relaxed);
 	ms_calling = cache;
-	if (ask->level == MS_ORDER_COUNT)
+	if (ask->level == MS_LEVEL_COUNT)
 		count(cache, &usage);
 	else
 		call_back(cache, ask, &usage, &before, &outcome);
@@ -186,7 +186,7 @@ bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_
 	pthread_mutex_lock(&ms_lib.result_lock);
 	if (usage.fields)
 		outcome.changed = write_pulled(cache->row, &usage, now);
-	if (ask->level != MS_ORDER_COUNT) {
+	if (ask->level != MS_LEVEL_COUNT) {
 		ms_run_result(cache->row, ask, &outcome);
 		rate(cache, &outcome, &before, !in_time || now > ask->deadline_ns);
 	}

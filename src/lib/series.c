@@ -79,7 +79,7 @@ static void sort(uint32_t count)
 
 static bool may_be_asked(const struct memshed_cache *cache, const struct ms_order *order)
 {
-	if (order->level == MS_ORDER_COUNT)
+	if (order->level == MS_LEVEL_COUNT)
 		return cache->options.count;
 	return ms_agent_allows(cache, order);
 }
@@ -87,7 +87,7 @@ static bool may_be_asked(const struct memshed_cache *cache, const struct ms_orde
 static void describe(const struct memshed_cache *cache, struct ms_candidate *candidate)
 {
 	const struct ms_row_abi *row = &ms_lib.table.rows[cache->row];
-	struct ms_lane_sum sum;
+	struct ms_shard_sum sum;
 
 	ms_table_row_sum(&ms_lib.table, cache->row, &sum);
 	if (row->pulled.fields & MEMSHED_USAGE_BYTES)

@@ -21,8 +21,9 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
+#include "util/futex.h"
 
 /* How long exit() waits for a callback that runs: it may use what the host's own handlers destroy. */
 #define EXIT_PATIENCE_NS (200 * MS_NS_PER_MS)
@@ -45,7 +46,7 @@ void ms_errno_restore(struct ms_errno *errno_)
 
 __attribute__((constructor)) static void load(void)
 {
-	load_error = ms_lanes_init();
+	load_error = ms_shards_init();
 	if (!load_error)
 		load_error = ms_fork_init();
 }
@@ -76,7 +77,7 @@ static int make_tables(void)
 		ms_table_destroy(&ms_lib.table);
 		return error;
 	}
-	ms_lanes_open(ms_lib.table.lane_count);
+	ms_shards_open(ms_lib.table.shard_count);
 	ms_allocator_start();
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);

@@ -97,8 +97,8 @@ static void learn_empty(struct ms_policy_record *record, const struct ms_action 
 		return;
 	record->empty++;
 	/* Less than everything was asked: dropping the whole may work where taking parts does not. */
-	if (action->level < MS_ORDER_CLEAR && record->min_level < MS_ORDER_CLEAR) {
-		record->min_level = MS_ORDER_CLEAR;
+	if (action->level < MS_LEVEL_CLEAR && record->min_level < MS_LEVEL_CLEAR) {
+		record->min_level = MS_LEVEL_CLEAR;
 		return;
 	}
 	record->spent = true;
@@ -121,7 +121,7 @@ static void learn_freed(struct ms_policy_record *record, const struct ms_action 
 static void learn_refused(struct ms_policy_record *record, uint32_t level, uint64_t now_ns)
 {
 	record->min_level = level + 1;
-	if (record->min_level > MS_ORDER_EMERGENCY)
+	if (record->min_level > MS_LEVEL_EMERGENCY)
 		record->not_before_ns = now_ns + REFUSED_S * MS_NS_PER_S;
 }
 
@@ -227,7 +227,7 @@ static void mark_members(const struct ms_policy_round *round, bool helped)
 		record->unreturned = helped ? 0 : record->unreturned + 1;
 		if (helped)
 			record->spent = false;
-		else if (record->last_level >= MS_ORDER_CLEAR)
+		else if (record->last_level >= MS_LEVEL_CLEAR)
 			record->spent = true;
 	}
 }

@@ -262,8 +262,8 @@ static void finish_orders(const struct ms_policy_round *round, uint32_t step, ui
 static uint32_t level_at(const struct ms_policy_round *round, uint32_t step)
 {
 	if (round->danger)
-		return round->state->danger_rounds > 0 ? MS_ORDER_EMERGENCY : MS_ORDER_CLEAR;
-	return step == MS_STEP_TRIM ? MS_ORDER_TRIM : MS_ORDER_CLEAR;
+		return round->state->danger_rounds > 0 ? MS_LEVEL_EMERGENCY : MS_LEVEL_CLEAR;
+	return step == MS_STEP_TRIM ? MS_LEVEL_TRIM : MS_LEVEL_CLEAR;
 }
 
 static enum ms_policy_tier tier_at(const struct ms_policy_round *round, uint32_t step)
@@ -353,7 +353,7 @@ static uint64_t choose_allocators(const struct ms_policy_round *round, bool firs
 			.process = from->process,
 			.row = MS_ALLOCATOR_ROW,
 			.generation = from->row.generation,
-			.level = MS_ORDER_TRIM,
+			.level = MS_LEVEL_TRIM,
 			.expect_bytes = from->row.bytes,
 		};
 		expected = ms_sat_add(expected, from->row.bytes);

@@ -138,7 +138,7 @@ enum ms_policy_step {
 struct ms_action {
 	uint32_t process;
 	uint32_t row, generation;
-	uint32_t level;         /* enum ms_order_level */
+	uint32_t level;         /* enum ms_level */
 	uint64_t target_bytes;  /* 0 = everything */
 	uint64_t expect_bytes;  /* what the plan hopes to get */
 };

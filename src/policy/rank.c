@@ -261,7 +261,7 @@ static bool same_class(const struct ms_policy_candidate *a, const struct ms_poli
 
 static bool takes_parts(const struct ms_policy_candidate *candidate, uint32_t level)
 {
-	return level < MS_ORDER_CLEAR && candidate->min_level < MS_ORDER_CLEAR &&
+	return level < MS_LEVEL_CLEAR && candidate->min_level < MS_LEVEL_CLEAR &&
 	       (candidate->from->row.flags & MS_ROW_PARTIAL);
 }
 
@@ -290,12 +290,12 @@ static struct ms_policy_candidate *next_best(struct ms_policy_candidates *list, 
 
 static uint32_t level_of(const struct ms_policy_candidate *candidate, uint32_t level)
 {
-	if (level < MS_ORDER_CLEAR && !takes_parts(candidate, level))
-		level = MS_ORDER_CLEAR;
+	if (level < MS_LEVEL_CLEAR && !takes_parts(candidate, level))
+		level = MS_LEVEL_CLEAR;
 	if (level < candidate->min_level)
 		level = candidate->min_level;
-	if (level >= MS_ORDER_EMERGENCY)
-		level = candidate->from->row.flags & MEMSHED_CACHE_MAY_IO ? MS_ORDER_CLEAR : MS_ORDER_EMERGENCY;
+	if (level >= MS_LEVEL_EMERGENCY)
+		level = candidate->from->row.flags & MEMSHED_CACHE_MAY_IO ? MS_LEVEL_CLEAR : MS_LEVEL_EMERGENCY;
 	return level;
 }
 

@@ -14,14 +14,15 @@
 #include <stdint.h>
 
 #include "table/layout.h"
-#include "util/held.h"
+#include "util/inode.h"
 
 struct ms_order {
 	uint64_t seq;
-	uint32_t row; /* or MS_ORDER_ALL_ROWS */
-	uint32_t generation;
-	uint32_t level;  /* enum ms_order_level */
+	uint32_t scope; /* enum ms_scope */
+	uint32_t row, generation; /* 0 for MS_SCOPE_PROCESS */
+	uint32_t level;  /* enum ms_level */
 	uint32_t reason; /* enum memshed_reason */
+	uint32_t reserved;
 	uint64_t target_bytes;
 	uint64_t timeout_us;
 };
@@ -30,6 +31,7 @@ struct ms_answer {
 	uint32_t status; /* enum ms_answer_status; unknown ones become MS_ANSWER_INVALID */
 	int32_t error;
 	uint64_t claimed_bytes, claimed_entries, scanned_entries;
+	uint64_t returned_bytes;
 	uint64_t duration_us;
 	uint64_t caches;
 };
@@ -82,7 +84,7 @@ void ms_control_abandon(struct ms_control_client *client, const struct ms_order_
 
 struct ms_control_server {
 	int fd;              /* the host may close it */
-	struct ms_held held; /* which file it is */
+	struct ms_inode held; /* which file it is */
 	struct ms_control_abi *page; /* MADV_DONTFORK */
 	uint64_t identity;
 	/* What the agent saw itself, so that dead clients' slots are freed on its own clock. */

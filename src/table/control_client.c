@@ -23,10 +23,11 @@
 #include <unistd.h>
 
 #include "table/control.h"
-#include "table/order.h"
-#include "table/step.h"
-#include "table/words.h"
+#include "table/slot.h"
+#include "table/killpoint.h"
+#include "table/copy.h"
 #include "util/clock.h"
+#include "util/futex.h"
 
 enum { TRIES = 8 }; /* no honest peer moves a slot more often while we look */
 
@@ -49,7 +50,7 @@ static bool header_fits(const struct ms_control_abi *page, uint64_t identity)
 {
 	struct ms_control_header header;
 
-	ms_words_get(&header, &page->header, sizeof(header));
+	ms_copy_get(&header, &page->header, sizeof(header));
 	return header.magic == MS_CONTROL_MAGIC && header.endian == MS_ENDIAN_MARK &&
 	       header.major == MS_TABLE_MAJOR && header.slot_bytes == MS_SLOT_BYTES &&
 	       header.slot_count == MS_SLOT_COUNT &&
@@ -58,7 +59,7 @@ static bool header_fits(const struct ms_control_abi *page, uint64_t identity)
 
 int ms_control_open(struct ms_control_client *client, int fd, uint64_t identity, int pidfd, int signal)
 {
-	if (signal != 0 && !ms_order_signal_fits(signal))
+	if (signal != 0 && !ms_slot_signal_fits(signal))
 		return -EINVAL;
 	int error = check_file(fd);
 
@@ -107,14 +108,14 @@ static bool claim(struct ms_slot_abi *slot, uint32_t *ret_ticket, bool *ret_sane
 static bool fill_and_post(struct ms_slot_abi *slot, uint32_t ticket, const struct ms_order *order)
 {
 	uint32_t word = ms_slot_word(ticket, MS_SLOT_CLAIMED);
-	uint64_t check = ms_order_check(ticket, order);
+	uint64_t check = ms_slot_check(ticket, order);
 
-	MS_STEP("post:claimed");
+	MS_KILL_POINT("post:claimed");
 	__atomic_store_n(&slot->client_pid, (uint32_t)getpid(), __ATOMIC_RELAXED);
-	ms_words_put((unsigned char *)slot + offsetof(struct ms_slot_abi, seq), order, sizeof(*order));
-	MS_STEP("post:half-filled");
-	ms_words_put((unsigned char *)slot + offsetof(struct ms_slot_abi, check), &check, sizeof(check));
-	MS_STEP("post:filled");
+	ms_copy_put((unsigned char *)slot + offsetof(struct ms_slot_abi, seq), order, sizeof(*order));
+	MS_KILL_POINT("post:half-filled");
+	ms_copy_put((unsigned char *)slot + offsetof(struct ms_slot_abi, check), &check, sizeof(check));
+	MS_KILL_POINT("post:filled");
 	return atomic_compare_exchange_strong_explicit(&slot->word, &word, ms_slot_word(ticket, MS_SLOT_POSTED),
 						       memory_order_acq_rel, memory_order_relaxed); /* [C1] */
 }
@@ -124,11 +125,11 @@ static void ring(struct ms_control_client *client)
 	_Atomic uint32_t *doorbell = &client->page->header.doorbell;
 
 	atomic_fetch_add_explicit(doorbell, 1, memory_order_acq_rel); /* [C2] */
-	MS_STEP("post:doorbell");
+	MS_KILL_POINT("post:doorbell");
 	ms_futex_wake_all(doorbell);
 	if (client->signal && client->pidfd >= 0)
 		pidfd_send_signal(client->pidfd, client->signal, NULL, 0);
-	MS_STEP("post:woken");
+	MS_KILL_POINT("post:woken");
 }
 
 int ms_control_post(struct ms_control_client *client, const struct ms_order *order,
@@ -148,7 +149,7 @@ int ms_control_post(struct ms_control_client *client, const struct ms_order *ord
 		any_sane = any_sane || sane;
 		if (!ours || !fill_and_post(slot, ticket, order))
 			continue;
-		MS_STEP("post:posted");
+		MS_KILL_POINT("post:posted");
 		*ret_handle = (struct ms_order_handle){.slot = index, .word_ticket = ticket};
 		ring(client);
 		return 0;
@@ -168,7 +169,7 @@ static void copy_answer(const struct ms_slot_abi *slot, struct ms_answer *ret_an
 {
 	struct ms_answer answer;
 
-	ms_words_get(&answer, (const unsigned char *)slot + offsetof(struct ms_slot_abi, status), sizeof(answer));
+	ms_copy_get(&answer, (const unsigned char *)slot + offsetof(struct ms_slot_abi, status), sizeof(answer));
 	if (!status_known(answer.status))
 		answer.status = MS_ANSWER_INVALID;
 	if (answer.error > 0 || answer.error < -4095)
@@ -201,7 +202,7 @@ static int poll_slot(struct ms_control_client *client, const struct ms_order_han
 		return 0;
 	case MS_SLOT_DONE:
 		copy_answer(slot, &answer);
-		MS_STEP("answer:copied");
+		MS_KILL_POINT("answer:copied");
 		if (!atomic_compare_exchange_strong_explicit(
 			    &slot->word, &word, ms_slot_word(handle->word_ticket, MS_SLOT_FREE),
 			    memory_order_acq_rel, memory_order_relaxed)) /* [C4] */
@@ -234,7 +235,7 @@ int ms_control_wait(struct ms_control_client *client, const struct ms_order_hand
 			return result;
 		if (ms_clock_ns() >= deadline)
 			return -ETIMEDOUT;
-		MS_STEP("wait:before-sleep");
+		MS_KILL_POINT("wait:before-sleep");
 		if (ms_futex_wait(&slot->word, word, deadline) == -EINTR)
 			return -EINTR;
 	}
@@ -251,7 +252,7 @@ void ms_control_abandon(struct ms_control_client *client, const struct ms_order_
 
 		if (state != MS_SLOT_POSTED && state != MS_SLOT_RUNNING && state != MS_SLOT_DONE)
 			return;
-		MS_STEP("abandon:before");
+		MS_KILL_POINT("abandon:before");
 		if (atomic_compare_exchange_strong_explicit(&slot->word, &word,
 							    ms_slot_word(handle->word_ticket, next),
 							    memory_order_acq_rel, memory_order_relaxed)) /* [C4] */

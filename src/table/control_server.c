@@ -27,10 +27,11 @@
 
 #include "table/control.h"
 #include "table/memfd.h"
-#include "table/order.h"
-#include "table/step.h"
-#include "table/words.h"
+#include "table/slot.h"
+#include "table/killpoint.h"
+#include "table/copy.h"
 #include "util/clock.h"
+#include "util/futex.h"
 
 #define PATIENCE_NS (5 * MS_NS_PER_S)
 #define DEFAULT_TIMEOUT_US UINT64_C(10000000)
@@ -62,7 +63,7 @@ static int make(void *at, int *ret_fd, void **ret_page)
 
 static void start(struct ms_control_server *server, int fd, void *page, uint64_t identity)
 {
-	*server = (struct ms_control_server){.fd = fd, .held = ms_held(fd), .page = page, .identity = identity};
+	*server = (struct ms_control_server){.fd = fd, .held = ms_inode_of(fd), .page = page, .identity = identity};
 	write_header(page, identity);
 }
 
@@ -80,7 +81,7 @@ int ms_control_create(struct ms_control_server *server, uint64_t identity)
 int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
 {
 	void *was = server->page, *page = NULL;
-	struct ms_held old_held = server->held;
+	struct ms_inode old_held = server->held;
 	int old_fd = server->fd, fd = -1;
 
 	if (!was)
@@ -91,7 +92,7 @@ int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
 		*server = (struct ms_control_server){.fd = -1};
 	else
 		start(server, fd, page, identity);
-	ms_held_close(old_fd, &old_held);
+	ms_inode_close(old_fd, &old_held);
 	return error ? error : page != was;
 }
 
@@ -99,7 +100,7 @@ void ms_control_destroy(struct ms_control_server *server)
 {
 	if (server->page)
 		munmap(server->page, MS_CONTROL_BYTES);
-	ms_held_close(server->fd, &server->held);
+	ms_inode_close(server->fd, &server->held);
 	*server = (struct ms_control_server){.fd = -1};
 }
 
@@ -159,19 +160,30 @@ static void sweep(struct ms_control_server *server, uint32_t index, uint32_t wor
 		ms_futex_wake_all(&server->page->slots[index].word);
 }
 
+/* Does the order name what its scope asks for? */
+static bool names_rows(const struct ms_order *order)
+{
+	switch (order->scope) {
+	case MS_SCOPE_PROCESS:
+		return !order->row && !order->generation;
+	case MS_SCOPE_ROW:
+	case MS_SCOPE_GROUP:
+		return order->row < MS_ROW_COUNT && order->generation & 1;
+	}
+	return false;
+}
+
 /* Return: true and a copy of the order, its values brought within bounds; false for nonsense. */
 static bool read_order(const struct ms_slot_abi *slot, uint32_t ticket, struct ms_order *ret_order)
 {
 	uint64_t check;
 
-	ms_words_get(ret_order, (const unsigned char *)slot + offsetof(struct ms_slot_abi, seq),
+	ms_copy_get(ret_order, (const unsigned char *)slot + offsetof(struct ms_slot_abi, seq),
 		     sizeof(*ret_order));
-	ms_words_get(&check, &slot->check, sizeof(check));
-	if (check != ms_order_check(ticket, ret_order))
+	ms_copy_get(&check, &slot->check, sizeof(check));
+	if (check != ms_slot_check(ticket, ret_order))
 		return false;
-	if (ret_order->level > MS_ORDER_EMERGENCY)
-		return false;
-	if (ret_order->row >= MS_ROW_COUNT && ret_order->row != MS_ORDER_ALL_ROWS)
+	if (!ret_order->seq || ret_order->level > MS_LEVEL_EMERGENCY || !names_rows(ret_order))
 		return false;
 	if (ret_order->reason > MAX_REASON)
 		ret_order->reason = 0;
@@ -189,10 +201,10 @@ static bool take(struct ms_control_server *server, uint32_t index, uint32_t word
 	struct ms_order_handle handle = {.slot = index, .word_ticket = ms_slot_ticket(word)};
 	struct ms_order order;
 
-	MS_STEP("take:before-running");
+	MS_KILL_POINT("take:before-running");
 	if (!move(slot, word, MS_SLOT_RUNNING)) /* [S1] */
 		return false;
-	MS_STEP("take:running");
+	MS_KILL_POINT("take:running");
 	server->taken |= 1u << index;
 	if (!read_order(slot, handle.word_ticket, &order)) {
 		ms_control_answer(server, &handle,
@@ -238,7 +250,7 @@ static void finish(struct ms_slot_abi *slot, const struct ms_order_handle *handl
 			return;
 		if (state != MS_SLOT_RUNNING && state != MS_SLOT_ABANDONED)
 			return;
-		MS_STEP("answer:before-done");
+		MS_KILL_POINT("answer:before-done");
 		if (move(slot, word, state == MS_SLOT_RUNNING ? MS_SLOT_DONE : MS_SLOT_FREE)) /* [S3] [S4] */
 			return;
 	}
@@ -257,13 +269,13 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
 	/* Somebody may have put another order there meanwhile: its answer is not for us to write. */
 	if (ms_slot_ticket(word) != handle->word_ticket)
 		return;
-	MS_STEP("answer:before-body");
-	ms_words_put((unsigned char *)slot + offsetof(struct ms_slot_abi, status), answer, sizeof(*answer));
-	MS_STEP("answer:body");
+	MS_KILL_POINT("answer:before-body");
+	ms_copy_put((unsigned char *)slot + offsetof(struct ms_slot_abi, status), answer, sizeof(*answer));
+	MS_KILL_POINT("answer:body");
 	finish(slot, handle);
-	MS_STEP("answer:done");
+	MS_KILL_POINT("answer:done");
 	ms_futex_wake_all(&slot->word);
-	MS_STEP("answer:woken");
+	MS_KILL_POINT("answer:woken");
 }
 
 bool ms_control_busy(const struct ms_control_server *server)

@@ -38,11 +38,11 @@
  * Guarantees:
  *   [G1] A reader that finds seq even, and the same before and after its copy, has one row's identity,
  *        whole.
- *   [G2] A row found LIVE with the same seq and generation before and after the copy of its lanes: the
- *        lanes counted for that generation alone.
+ *   [G2] A row found LIVE with the same seq and generation before and after the copy of its shards: the
+ *        shards counted for that generation alone.
  *   [G3] The agent reads an order's body once, after RUNNING (acquire), and never trusts it.
  *   [G4] The answer is complete when DONE is seen with acquire, and stays until FREE.
- *   [G5] Sums over the lanes, removed first and added afterwards, never go below zero, and never fall
+ *   [G5] Sums over the shards, removed first and added afterwards, never go below zero, and never fall
  *        while nothing is removed.
  */
 #ifndef MS_TABLE_LAYOUT_H
@@ -54,10 +54,10 @@
 #define MS_TABLE_MEMFD_NAME "memshed-table"
 #define MS_CONTROL_MEMFD_NAME "memshed-control"
 
-#define MS_TABLE_MAGIC 0x314c425444534d00ULL   /* bytes "\0MSDTBL1" on a little-endian machine */
-#define MS_CONTROL_MAGIC 0x314c544344534d00ULL /* bytes "\0MSDCTL1" */
+#define MS_TABLE_MAGIC 0x324c425444534d00ULL   /* bytes "\0MSDTBL2" on a little-endian machine */
+#define MS_CONTROL_MAGIC 0x324c544344534d00ULL /* bytes "\0MSDCTL2" */
 #define MS_ENDIAN_MARK 0x01020304u
-#define MS_TABLE_MAJOR 1u
+#define MS_TABLE_MAJOR 2u
 #define MS_TABLE_MINOR 0u
 
 enum {
@@ -65,10 +65,10 @@ enum {
 	MS_ALLOCATOR_ROW = 0,
 	MS_HEADER_BYTES = 4096,
 	MS_ROW_BYTES = 512,
-	MS_LANE_ROW_BYTES = 64,
-	MS_LANE_BYTES = MS_ROW_COUNT * MS_LANE_ROW_BYTES,
-	MS_LANES_MAX = 64,
-	MS_LANES_MIN = 8,
+	MS_SHARD_ROW_BYTES = 64,
+	MS_SHARD_BYTES = MS_ROW_COUNT * MS_SHARD_ROW_BYTES,
+	MS_SHARDS_MAX = 64,
+	MS_SHARDS_MIN = 8,
 	MS_NAME_BYTES = 128,
 	MS_SOURCE_BYTES = 128,
 	MS_SLOT_COUNT = 16,
@@ -96,10 +96,10 @@ enum ms_agent_state {
 	MS_AGENT_STOPPED = 4,
 };
 
-/* Counters of one row in one lane. writer: the one thread that owns the lane (the shared lane:
+/* Counters of one row in one shard. writer: the one thread that owns the shard (the shared shard:
  * any thread, by atomic add); readers: any process. All only ever grow, so that a sum over the
- * lanes never goes backwards; a reader takes the removed ones first (see ms_table_read_counters). */
-struct ms_lane_row {
+ * shards never goes backwards; a reader takes the removed ones first (see ms_table_read_counters). */
+struct ms_shard_row {
 	_Atomic uint64_t added_bytes;
 	_Atomic uint64_t added_entries;
 	_Atomic uint64_t removed_bytes;
@@ -114,7 +114,7 @@ struct ms_lane_row {
 struct ms_row_result {
 	uint64_t order_seq;         /* the slot's seq; 0 = never */
 	uint32_t status;            /* enum ms_answer_status */
-	uint32_t level;             /* enum ms_order_level */
+	uint32_t level;             /* enum ms_level */
 	uint64_t finished_ns;       /* CLOCK_MONOTONIC */
 	uint64_t claimed_bytes;
 	uint64_t claimed_entries;
@@ -123,6 +123,9 @@ struct ms_row_result {
 	uint64_t total_claimed_bytes;
 	uint64_t total_claimed_entries;
 	uint64_t total_duration_us;
+	uint64_t bytes_after;       /* what the cache held right after it */
+	uint32_t returned_per_mille; /* of what it claims, how much the resident set falls by; 0 = not learnt */
+	uint32_t useless;           /* how often in a row it freed nothing, or came back late */
 };
 
 /* What count() said last. writer: agent, under result_seq. */
@@ -149,7 +152,7 @@ struct ms_row_abi {
 	uint32_t reserved0;
 	struct ms_row_pulled pulled;
 	struct ms_row_result last;
-	uint64_t reserved[8];
+	uint64_t reserved[6];
 };
 
 struct ms_table_header {
@@ -160,11 +163,11 @@ struct ms_table_header {
 	uint16_t major, minor;
 	uint32_t row_bytes;
 	uint32_t row_count;
-	uint32_t lane_row_bytes;
-	uint32_t lane_count; /* the last one is the shared lane */
+	uint32_t shard_row_bytes;
+	uint32_t shard_count; /* the last one is the shared shard */
 	uint32_t pid;        /* in the target's own pid namespace */
 	uint64_t rows_offset;
-	uint64_t lanes_offset;
+	uint64_t shards_offset;
 	uint64_t total_bytes;
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat */
 	uint64_t identity;    /* random; the control page carries the same */
@@ -176,8 +179,8 @@ struct ms_table_header {
 	/* From here on the fields change while the process runs. */
 	_Atomic uint32_t row_high;     /* rows at and above were never used */
 	_Atomic uint32_t live_rows;
-	_Atomic uint32_t lane_high;    /* lanes at and above were never used, but for the shared one */
-	_Atomic uint32_t shared_lane_used;
+	_Atomic uint32_t shard_high;    /* shards at and above were never used, but for the shared one */
+	_Atomic uint32_t shared_shard_used;
 	_Atomic uint64_t refused_registrations; /* the table was full */
 	_Atomic uint32_t generation;   /* goes up with each register and unregister */
 	_Atomic uint32_t agent_state;  /* enum ms_agent_state */
@@ -203,10 +206,14 @@ enum ms_slot_state {
 #define MS_SLOT_TICKET_SHIFT 8
 
 /* Levels as in enum memshed_level, and one that only refreshes the counters. */
-enum ms_order_level { MS_ORDER_COUNT = 0, MS_ORDER_TRIM = 1, MS_ORDER_CLEAR = 2, MS_ORDER_EMERGENCY = 3 };
+enum ms_level { MS_LEVEL_COUNT = 0, MS_LEVEL_TRIM = 1, MS_LEVEL_CLEAR = 2, MS_LEVEL_EMERGENCY = 3 };
 
-/* row of an order that is meant for every cache, cheapest first. */
-#define MS_ORDER_ALL_ROWS UINT32_MAX
+/* What an order is for. */
+enum ms_scope {
+	MS_SCOPE_PROCESS = 1, /* all caches: the agent asks them in the order of rank/rank.h, until enough came back */
+	MS_SCOPE_ROW = 2,     /* the cache (row, generation) */
+	MS_SCOPE_GROUP = 3,   /* the caches that have the same name as (row, generation) */
+};
 
 /* How an order ended: enum memshed_status, and what a callback cannot say. */
 enum ms_answer_status {
@@ -227,24 +234,27 @@ struct ms_slot_abi {
 	_Atomic uint32_t word;   /* ticket << 8 | enum ms_slot_state; the client's futex */
 	uint32_t client_pid;     /* for people; never acted on */
 	/* the order: writer: client while CLAIMED */
-	uint64_t seq;            /* the client's own number for it */
-	uint32_t row;            /* or MS_ORDER_ALL_ROWS */
-	uint32_t generation;
-	uint32_t level;          /* enum ms_order_level */
+	uint64_t seq;            /* the client's own number for it; not 0 */
+	uint32_t scope;          /* enum ms_scope */
+	uint32_t row;            /* 0 for MS_SCOPE_PROCESS */
+	uint32_t generation;     /* likewise; odd otherwise, as a live row's is */
+	uint32_t level;          /* enum ms_level */
 	uint32_t reason;         /* enum memshed_reason */
-	uint64_t target_bytes;   /* 0 = everything */
+	uint32_t reserved2;
+	uint64_t target_bytes;   /* MS_SCOPE_PROCESS: of the resident set, as measured; else as claimed; 0 = everything */
 	uint64_t timeout_us;     /* from when the agent takes it; 0 = 10 s */
-	uint64_t check;          /* ms_order_check() of ticket and body */
-	uint64_t reserved0[2];
+	uint64_t check;          /* ms_slot_check() of ticket and body */
+	uint64_t reserved0[1];
 	/* the answer: writer: agent while RUNNING (or POSTED, when it refuses) */
 	uint32_t status;         /* enum ms_answer_status */
 	int32_t error;           /* negative errno, or 0 */
 	uint64_t claimed_bytes;
 	uint64_t claimed_entries;
 	uint64_t scanned_entries;
-	uint64_t duration_us;
+	uint64_t returned_bytes; /* by how much the resident set fell from taking the order to answering it */
+	uint64_t duration_us;    /* likewise */
 	uint64_t caches;         /* how many callbacks ran */
-	uint64_t reserved1[9];
+	uint64_t reserved1[8];
 };
 
 struct ms_control_header {
@@ -267,7 +277,7 @@ struct ms_control_abi {
 	struct ms_slot_abi slots[MS_SLOT_COUNT];
 };
 
-_Static_assert(sizeof(struct ms_lane_row) == MS_LANE_ROW_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_shard_row) == MS_SHARD_ROW_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_row_abi) == MS_ROW_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_table_header) <= MS_HEADER_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_slot_abi) == MS_SLOT_BYTES, "ABI");

@@ -55,10 +55,10 @@ const char *ms_agent_state_name(uint32_t state)
 const char *ms_order_level_name(uint32_t level)
 {
 	static const char *const names[] = {
-		[MS_ORDER_COUNT] = "count",
-		[MS_ORDER_TRIM] = "trim",
-		[MS_ORDER_CLEAR] = "clear",
-		[MS_ORDER_EMERGENCY] = "emergency",
+		[MS_LEVEL_COUNT] = "count",
+		[MS_LEVEL_TRIM] = "trim",
+		[MS_LEVEL_CLEAR] = "clear",
+		[MS_LEVEL_EMERGENCY] = "emergency",
 	};
 
 	return LOOK_UP(names, level);

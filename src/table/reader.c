@@ -8,22 +8,22 @@
  *   heads     seq, state, generation, result_seq of each row
  *   [R1]      acquire: the heads before the bodies; pairs with [W2], [W3] and [W5] in writer.c
  *   bodies    the whole rows
- *   [R2]      acquire: the bodies before the lanes
- *   lanes     which are in use; first pass: what was removed
+ *   [R2]      acquire: the bodies before the shards
+ *   shards     which are in use; first pass: what was removed
  *   [R3]      acquire: removed before added, so that every removal that is counted finds what was
- *             added before it, also in a lane that nobody used until then; pairs with [L1] in lane.h
- *   lanes     which are in use by now; second pass: what was added
+ *             added before it, also in a shard that nobody used until then; pairs with [L1] in shard.h
+ *   shards     which are in use by now; second pass: what was added
  *   [R4]      acquire: all copies before the second look; pairs with [W1], [W4] and [W5] in writer.c and
- *             [L2] in lane.h
+ *             [L2] in shard.h
  *   heads     again: a row counts if it was LIVE both times with an even, unchanged seq and the same
- *             generation. Then the body is one registration's [G1] and the lanes are that one's [G2]:
- *             whoever saw a word of a later use, in the row or in a lane, sees its odd seq at [R4].
+ *             generation. Then the body is one registration's [G1] and the shards are that one's [G2]:
+ *             whoever saw a word of a later use, in the row or in a shard, sees its odd seq at [R4].
  *
  * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
  * the end taken as it stands: words old and new, because a target that was stopped half-way through
  * writing one must still be readable. An identity in change is never shown.
  *
- * Alone a row costs two system calls for each lane, and a hostile table may have all its rows in change
+ * Alone a row costs two system calls for each shard, and a hostile table may have all its rows in change
  * for ever. So only so many rows of a table are given a second chance at one reading.
  */
 #include <errno.h>
@@ -50,10 +50,10 @@ struct head {
 struct batch {
 	uint32_t first, count;
 	struct head heads[MS_SCRATCH_ROWS];
-	bool whole[MS_SCRATCH_ROWS];       /* identity and lanes belong together */
+	bool whole[MS_SCRATCH_ROWS];       /* identity and shards belong together */
 	bool quiet[MS_SCRATCH_ROWS];       /* no result was being written */
 	struct ms_row_abi *bodies, *again; /* in the reader's scratch */
-	struct ms_lane_row *sums, *lane;
+	struct ms_shard_row *sums, *shard;
 };
 
 static int copy_rows(const struct ms_table_reader *reader, const struct batch *batch, struct ms_row_abi *to)
@@ -72,35 +72,35 @@ static struct head head_of(const struct ms_row_abi *row)
 	};
 }
 
-/* Which lanes are in use now: the header's copy may be older than what was charged since. */
-struct lanes_mark {
+/* Which shards are in use now: the header's copy may be older than what was charged since. */
+struct shards_mark {
 	uint32_t high, shared_used;
 };
 
-_Static_assert(offsetof(struct ms_table_header, shared_lane_used) ==
-		       offsetof(struct ms_table_header, lane_high) + sizeof(uint32_t),
+_Static_assert(offsetof(struct ms_table_header, shared_shard_used) ==
+		       offsetof(struct ms_table_header, shard_high) + sizeof(uint32_t),
 	       "read together");
 
-static bool lane_used(const struct ms_table_reader *reader, const struct lanes_mark *mark, uint32_t lane)
+static bool shard_used(const struct ms_table_reader *reader, const struct shards_mark *mark, uint32_t shard)
 {
-	return lane == reader->lane_count - 1 ? mark->shared_used != 0 : lane < mark->high;
+	return shard == reader->shard_count - 1 ? mark->shared_used != 0 : shard < mark->high;
 }
 
-static int sum_lanes(const struct ms_table_reader *reader, struct batch *batch,
-		     void (*add_one)(struct ms_lane_row *, const struct ms_lane_row *))
+static int sum_shards(const struct ms_table_reader *reader, struct batch *batch,
+		     void (*add_one)(struct ms_shard_row *, const struct ms_shard_row *))
 {
-	struct lanes_mark mark;
-	int error = ms_reader_copy(reader->fd, offsetof(struct ms_table_header, lane_high), &mark, sizeof(mark));
+	struct shards_mark mark;
+	int error = ms_reader_copy(reader->fd, offsetof(struct ms_table_header, shard_high), &mark, sizeof(mark));
 
-	for (uint32_t lane = 0; !error && lane < reader->lane_count; lane++) {
-		if (!lane_used(reader, &mark, lane))
+	for (uint32_t shard = 0; !error && shard < reader->shard_count; shard++) {
+		if (!shard_used(reader, &mark, shard))
 			continue;
-		uint64_t index = (uint64_t)lane * reader->row_count + batch->first;
+		uint64_t index = (uint64_t)shard * reader->row_count + batch->first;
 
-		error = ms_reader_copy(reader->fd, reader->lanes_offset + index * MS_LANE_ROW_BYTES,
-				       batch->lane, (size_t)batch->count * MS_LANE_ROW_BYTES);
+		error = ms_reader_copy(reader->fd, reader->shards_offset + index * MS_SHARD_ROW_BYTES,
+				       batch->shard, (size_t)batch->count * MS_SHARD_ROW_BYTES);
 		for (uint32_t i = 0; !error && i < batch->count; i++)
-			add_one(&batch->sums[i], &batch->lane[i]);
+			add_one(&batch->sums[i], &batch->shard[i]);
 	}
 	return error;
 }
@@ -142,11 +142,11 @@ static int copy_batch(const struct ms_table_reader *reader, struct batch *batch)
 		return error;
 	ms_fence_acquire(); /* [R2] */
 	memset(batch->sums, 0, batch->count * sizeof(*batch->sums));
-	error = sum_lanes(reader, batch, ms_sum_removed);
+	error = sum_shards(reader, batch, ms_sum_removed);
 	if (error)
 		return error;
 	ms_fence_acquire(); /* [R3] */
-	error = sum_lanes(reader, batch, ms_sum_added);
+	error = sum_shards(reader, batch, ms_sum_added);
 	if (error)
 		return error;
 	ms_fence_acquire(); /* [R4] */
@@ -174,7 +174,7 @@ static int32_t clamp_priority(int32_t priority)
 }
 
 /* Field by field: what count() gave, else what was charged. */
-static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_lane_row *sum,
+static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_shard_row *sum,
 			    struct ms_row *ret_row)
 {
 	uint32_t fields = pulled->fields;
@@ -279,7 +279,7 @@ static struct batch start_batch(struct ms_table_reader *reader, uint32_t first, 
 		.bodies = reader->scratch->rows,
 		.again = reader->scratch->again,
 		.sums = reader->scratch->sums,
-		.lane = reader->scratch->lanes,
+		.shard = reader->scratch->shards,
 	};
 }
 

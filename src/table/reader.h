@@ -28,8 +28,8 @@ struct ms_table_info {
 	uint64_t identity;
 	uint32_t row_high; /* at most MS_ROW_COUNT */
 	uint32_t live_rows;
-	uint32_t lane_high;
-	bool shared_lane_used;
+	uint32_t shard_high;
+	bool shared_shard_used;
 	uint64_t refused_registrations;
 	uint32_t generation;
 	uint32_t agent_mode;   /* enum memshed_agent_mode */
@@ -53,7 +53,7 @@ struct ms_row {
 	uint64_t registered_ns;
 	char name[MS_NAME_BYTES];     /* always terminated; bytes as the target wrote them: escape */
 	char source[MS_SOURCE_BYTES]; /* likewise */
-	/* Counters: pulled where the row says so, else summed over the lanes. */
+	/* Counters: pulled where the row says so, else summed over the shards. */
 	uint64_t bytes, entries, hits, misses, evictions, inserts;
 	uint64_t pulled_at_ns; /* 0 = nothing was pulled */
 	struct ms_row_result last;
@@ -65,16 +65,16 @@ enum { MS_SCRATCH_ROWS = 64 };
 struct ms_table_scratch {
 	struct ms_row_abi rows[MS_SCRATCH_ROWS];   /* one batch of rows */
 	struct ms_row_abi again[MS_SCRATCH_ROWS];  /* the same rows, before and after */
-	struct ms_lane_row lanes[MS_SCRATCH_ROWS]; /* the same rows in one lane */
-	struct ms_lane_row sums[MS_SCRATCH_ROWS];  /* and over all lanes */
+	struct ms_shard_row shards[MS_SCRATCH_ROWS]; /* the same rows in one shard */
+	struct ms_shard_row sums[MS_SCRATCH_ROWS];  /* and over all shards */
 	char entries[8192];                        /* of a directory, for ms_table_open_pid() */
 };
 
 struct ms_table_reader {
 	int fd;
 	struct ms_table_info info; /* as of the last ms_table_refresh() */
-	uint64_t file_bytes, rows_offset, lanes_offset;
-	uint32_t row_count, lane_count;
+	uint64_t file_bytes, rows_offset, shards_offset;
+	uint32_t row_count, shard_count;
 	struct ms_table_scratch *scratch; /* not owned */
 };
 

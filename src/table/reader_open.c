@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "table/memfd.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "table/proc.h"
 #include "table/reader_internal.h"
 #include "util/cleanup.h"
@@ -114,15 +114,15 @@ static bool header_fits(const struct ms_table_header *header, uint64_t file_byte
 	    header->major != MS_TABLE_MAJOR)
 		return false;
 	if (header->header_bytes < sizeof(*header) || header->header_bytes > file_bytes ||
-	    header->row_bytes != MS_ROW_BYTES || header->lane_row_bytes != MS_LANE_ROW_BYTES)
+	    header->row_bytes != MS_ROW_BYTES || header->shard_row_bytes != MS_SHARD_ROW_BYTES)
 		return false;
-	if (header->row_count < 1 || header->row_count > MS_ROW_COUNT || header->lane_count < 1 ||
-	    header->lane_count > MS_LANES_MAX || header->total_bytes != file_bytes)
+	if (header->row_count < 1 || header->row_count > MS_ROW_COUNT || header->shard_count < 1 ||
+	    header->shard_count > MS_SHARDS_MAX || header->total_bytes != file_bytes)
 		return false;
 	return header->rows_offset >= header->header_bytes &&
 	       inside(header->rows_offset, header->row_count, MS_ROW_BYTES, file_bytes) &&
-	       header->lanes_offset >= header->header_bytes &&
-	       inside(header->lanes_offset, (uint64_t)header->lane_count * header->row_count, MS_LANE_ROW_BYTES,
+	       header->shards_offset >= header->header_bytes &&
+	       inside(header->shards_offset, (uint64_t)header->shard_count * header->row_count, MS_SHARD_ROW_BYTES,
 		      file_bytes);
 }
 
@@ -141,12 +141,12 @@ static void decode_header(const struct ms_table_header *header, struct ms_table_
 		.identity = header->identity,
 		.row_high = at_most(header->row_high, header->row_count),
 		.live_rows = at_most(header->live_rows, header->row_count),
-		.lane_high = at_most(header->lane_high, header->lane_count),
-		.shared_lane_used = header->shared_lane_used != 0,
+		.shard_high = at_most(header->shard_high, header->shard_count),
+		.shared_shard_used = header->shared_shard_used != 0,
 		.refused_registrations = header->refused_registrations,
 		.generation = header->generation,
 		.agent_mode = header->agent_mode,
-		.agent_signal = ms_order_signal_fits((int)header->agent_signal) ? header->agent_signal : 0,
+		.agent_signal = ms_slot_signal_fits((int)header->agent_signal) ? header->agent_signal : 0,
 		.agent_state = header->agent_state,
 		.agent_tid = header->agent_tid,
 		.current_row = header->current_row,
@@ -171,7 +171,7 @@ int ms_table_refresh(struct ms_table_reader *reader)
 		return error;
 	/* What does not change in an honest table must not change in any: bounds were checked once. */
 	if (!header_fits(&header, reader->file_bytes) || header.rows_offset != reader->rows_offset ||
-	    header.lanes_offset != reader->lanes_offset || header.lane_count != reader->lane_count ||
+	    header.shards_offset != reader->shards_offset || header.shard_count != reader->shard_count ||
 	    header.row_count != reader->row_count || header.identity != reader->info.identity)
 		return -EBADMSG;
 	decode_header(&header, &reader->info);
@@ -197,9 +197,9 @@ int ms_table_open(struct ms_table_reader *reader, struct ms_table_scratch *scrat
 		.fd = fd,
 		.file_bytes = bytes,
 		.rows_offset = header.rows_offset,
-		.lanes_offset = header.lanes_offset,
+		.shards_offset = header.shards_offset,
 		.row_count = header.row_count,
-		.lane_count = header.lane_count,
+		.shard_count = header.shard_count,
 		.scratch = scratch,
 	};
 

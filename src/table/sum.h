@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/sum.h - add up what the lanes hold of one row: first what was removed, in all lanes, then what
+ * table/sum.h - add up what the shards hold of one row: first what was removed, in all shards, then what
  * was added, so that every removal that is counted finds what was added before it [G5]. The fence
  * between the two passes is the caller's.
  */
@@ -9,7 +9,7 @@
 
 #include "table/layout.h"
 
-/* @sum and @lane are the caller's own memory: the fields are atomic only where they are shared. */
+/* @sum and @shard are the caller's own memory: the fields are atomic only where they are shared. */
 static inline void ms_sum_add(_Atomic uint64_t *sum, const _Atomic uint64_t *value)
 {
 	uint64_t total = atomic_load_explicit(sum, memory_order_relaxed);
@@ -17,19 +17,19 @@ static inline void ms_sum_add(_Atomic uint64_t *sum, const _Atomic uint64_t *val
 	atomic_store_explicit(sum, total + atomic_load_explicit(value, memory_order_relaxed), memory_order_relaxed);
 }
 
-static inline void ms_sum_removed(struct ms_lane_row *sum, const struct ms_lane_row *lane)
+static inline void ms_sum_removed(struct ms_shard_row *sum, const struct ms_shard_row *shard)
 {
-	ms_sum_add(&sum->removed_bytes, &lane->removed_bytes);
-	ms_sum_add(&sum->removed_entries, &lane->removed_entries);
-	ms_sum_add(&sum->evictions, &lane->evictions);
+	ms_sum_add(&sum->removed_bytes, &shard->removed_bytes);
+	ms_sum_add(&sum->removed_entries, &shard->removed_entries);
+	ms_sum_add(&sum->evictions, &shard->evictions);
 }
 
-static inline void ms_sum_added(struct ms_lane_row *sum, const struct ms_lane_row *lane)
+static inline void ms_sum_added(struct ms_shard_row *sum, const struct ms_shard_row *shard)
 {
-	ms_sum_add(&sum->added_bytes, &lane->added_bytes);
-	ms_sum_add(&sum->added_entries, &lane->added_entries);
-	ms_sum_add(&sum->hits, &lane->hits);
-	ms_sum_add(&sum->misses, &lane->misses);
+	ms_sum_add(&sum->added_bytes, &shard->added_bytes);
+	ms_sum_add(&sum->added_entries, &shard->added_entries);
+	ms_sum_add(&sum->hits, &shard->hits);
+	ms_sum_add(&sum->misses, &shard->misses);
 }
 
 #endif

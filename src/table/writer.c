@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * table/writer.c - the target's side of its own table: make it, move rows between their states, keep
- * results and pulled values. (writer_fork.c: the child of a fork; lane.h: the counters.)
+ * results and pulled values. (writer_fork.c: the child of a fork; shard.h: the counters.)
  *
- * Owns every byte of the table but the lanes in use. Threads: whoever holds the caller's registry lock
+ * Owns every byte of the table but the shards in use. Threads: whoever holds the caller's registry lock
  * for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
- * own, no system call but for zeroing a used row's lanes and for sums.
+ * own, no system call but for zeroing a used row's shards and for sums.
  *
  * Order of stores, and what readers rely on (layout.h has the guarantees):
- *   [W1] seq odd before the identity, the generation and zeroed lanes: each of these is a release
+ *   [W1] seq odd before the identity, the generation and zeroed shards: each of these is a release
  *        store; pairs with [R4] in reader.c, which looks at seq again after all copies.
- *   [W2] identity, generation and zeroed lanes before seq even (release); pairs with [R1].
+ *   [W2] identity, generation and zeroed shards before seq even (release); pairs with [R1].
  *   [W3] seq even before state LIVE (release); pairs with [R1].
  *   [W4] state RETIRED (release) before the generation goes up and before [W1] of the next use; pairs
  *        with [R4].
@@ -27,11 +27,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "table/lane.h"
+#include "table/shard.h"
 #include "table/memfd.h"
 #include "table/proc.h"
-#include "table/step.h"
-#include "table/words.h"
+#include "table/killpoint.h"
+#include "table/copy.h"
 #include "table/writer_internal.h"
 
 enum { COOL_OFF_MS = 2000 };
@@ -64,13 +64,13 @@ static void read_boot_id(uint8_t id[16])
 	}
 }
 
-static uint32_t choose_lane_count(void)
+static uint32_t choose_shard_count(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (cpus < MS_LANES_MIN / 2)
-		return MS_LANES_MIN;
-	return cpus > MS_LANES_MAX / 2 ? MS_LANES_MAX : (uint32_t)cpus * 2;
+	if (cpus < MS_SHARDS_MIN / 2)
+		return MS_SHARDS_MIN;
+	return cpus > MS_SHARDS_MAX / 2 ? MS_SHARDS_MAX : (uint32_t)cpus * 2;
 }
 
 void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t now_ns)
@@ -84,11 +84,11 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 	header->minor = MS_TABLE_MINOR;
 	header->row_bytes = MS_ROW_BYTES;
 	header->row_count = MS_ROW_COUNT;
-	header->lane_row_bytes = MS_LANE_ROW_BYTES;
-	header->lane_count = table->lane_count;
+	header->shard_row_bytes = MS_SHARD_ROW_BYTES;
+	header->shard_count = table->shard_count;
 	header->pid = (uint32_t)getpid();
 	header->rows_offset = MS_HEADER_BYTES;
-	header->lanes_offset = (uint64_t)(table->lanes - table->base);
+	header->shards_offset = (uint64_t)(table->shards - table->base);
 	header->total_bytes = table->bytes;
 	header->start_ticks = own_start_ticks();
 	header->identity = identity;
@@ -99,10 +99,10 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 
 void ms_table_publish(struct ms_table *table)
 {
-	MS_STEP("table:before-magic");
+	MS_KILL_POINT("table:before-magic");
 	/* The rest of the header before the magic; pairs with [R1] in reader.c. */
 	__atomic_store_n(&table->header->magic, MS_TABLE_MAGIC, __ATOMIC_RELEASE);
-	MS_STEP("table:after-magic");
+	MS_KILL_POINT("table:after-magic");
 }
 
 void ms_table_place(struct ms_table *table, void *base)
@@ -112,7 +112,7 @@ void ms_table_place(struct ms_table *table, void *base)
 	table->base = at;
 	table->header = base;
 	table->rows = at ? (struct ms_row_abi *)(void *)(at + MS_HEADER_BYTES) : NULL;
-	table->lanes = at ? at + MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES : NULL;
+	table->shards = at ? at + MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES : NULL;
 }
 
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base)
@@ -122,7 +122,7 @@ int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_b
 					 ret_base);
 
 	if (!error)
-		table->held = ms_held(*ret_fd);
+		table->held = ms_inode_of(*ret_fd);
 	return error;
 }
 
@@ -131,9 +131,9 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 	void *base;
 	int fd;
 
-	table->lane_count = choose_lane_count();
+	table->shard_count = choose_shard_count();
 	table->bytes = MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES +
-		       (size_t)table->lane_count * MS_LANE_BYTES;
+		       (size_t)table->shard_count * MS_SHARD_BYTES;
 	int error = ms_table_map_new(table, NULL, &fd, &base);
 
 	if (error)
@@ -152,26 +152,26 @@ void ms_table_destroy(struct ms_table *table)
 {
 	if (table->base)
 		munmap(table->base, table->bytes);
-	ms_held_close(table->fd, &table->held);
+	ms_inode_close(table->fd, &table->held);
 	ms_table_place(table, NULL);
 	table->fd = -1;
 }
 
 /* ---- rows ---- */
 
-static void zero_lanes(struct ms_table *table, uint32_t row)
+static void zero_shards(struct ms_table *table, uint32_t row)
 {
-	static const struct ms_lane_row zero;
-	struct ms_lanes_source source = ms_table_lanes_source(table);
-	struct ms_lane_row words;
+	static const struct ms_shard_row zero;
+	struct ms_shards_source source = ms_table_shards_source(table);
+	struct ms_shard_row words;
 
-	ms_lanes_mark(&source);
-	for (uint32_t lane = 0; lane < table->lane_count; lane++) {
-		if (!ms_lanes_used(&source, lane))
+	ms_shards_mark(&source);
+	for (uint32_t shard = 0; shard < table->shard_count; shard++) {
+		if (!ms_shards_used(&source, shard))
 			continue;
-		ms_lanes_copy(&source, lane, row, 1, &words); /* a hole stays a hole */
+		ms_shards_copy(&source, shard, row, 1, &words); /* a hole stays a hole */
 		if (memcmp(&words, &zero, sizeof(zero)) != 0)
-			ms_words_zero(ms_lane_row_at(ms_lane_at(table->lanes, lane), row), sizeof(zero)); /* [W1] */
+			ms_copy_zero(ms_shard_row_at(ms_shard_at(table->shards, shard), row), sizeof(zero)); /* [W1] */
 	}
 }
 
@@ -220,22 +220,22 @@ static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_
 	if (identity->source_file)
 		write_source(block.source, identity);
 
-	MS_STEP("row:before-seq-odd");
+	MS_KILL_POINT("row:before-seq-odd");
 	atomic_store_explicit(&to->seq, seq | 1, memory_order_relaxed);
-	MS_STEP("row:after-seq-odd");
-	ms_words_put((unsigned char *)to + offsetof(struct ms_row_abi, kind), &block, sizeof(block)); /* [W1] */
+	MS_KILL_POINT("row:after-seq-odd");
+	ms_copy_put((unsigned char *)to + offsetof(struct ms_row_abi, kind), &block, sizeof(block)); /* [W1] */
 	if (used_before) {
 		ms_table_row_pulled(table, row, &(struct ms_row_pulled){0});
 		ms_table_row_result(table, row, &(struct ms_row_result){0});
-		zero_lanes(table, row);
+		zero_shards(table, row);
 	}
 	atomic_store_explicit(&to->flags, identity->flags, memory_order_release);     /* [W1] */
 	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [W1] */
-	MS_STEP("row:before-seq-even");
+	MS_KILL_POINT("row:before-seq-even");
 	atomic_store_explicit(&to->seq, (seq | 1) + 1, memory_order_release);         /* [W2] */
-	MS_STEP("row:before-live");
+	MS_KILL_POINT("row:before-live");
 	atomic_store_explicit(&to->state, MS_ROW_LIVE, memory_order_release);         /* [W3] */
-	MS_STEP("row:after-live");
+	MS_KILL_POINT("row:after-live");
 	table->generation[row] = generation;
 }
 
@@ -309,9 +309,9 @@ void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns)
 
 	struct ms_row_abi *to = &table->rows[row];
 
-	MS_STEP("retire:before-state");
+	MS_KILL_POINT("retire:before-state");
 	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);                      /* [W4] */
-	MS_STEP("retire:before-generation");
+	MS_KILL_POINT("retire:before-generation");
 	atomic_store_explicit(&to->generation, table->generation[row] + 1, memory_order_release);     /* [W4] */
 	table->generation[row] = 0;
 	table->retired[(table->retired_head + table->retired_count) % MS_ROW_COUNT] = (uint16_t)row;
@@ -338,10 +338,10 @@ static void put_result(struct ms_row_abi *row, void *shared, const void *from, s
 	uint32_t seq = atomic_load_explicit(&row->result_seq, memory_order_relaxed);
 
 	atomic_store_explicit(&row->result_seq, seq | 1, memory_order_relaxed);
-	MS_STEP("result:seq-odd");
-	ms_words_put(shared, from, bytes);
+	MS_KILL_POINT("result:seq-odd");
+	ms_copy_put(shared, from, bytes);
 	atomic_store_explicit(&row->result_seq, (seq | 1) + 1, memory_order_release); /* [W5] */
-	MS_STEP("result:seq-even");
+	MS_KILL_POINT("result:seq-even");
 }
 
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled)

@@ -2,7 +2,7 @@
 /*
  * table/writer.h - the target's side of its own table.
  *
- * Owns the mapping of the table and the state of its rows and lanes. Which thread may call what is
+ * Owns the mapping of the table and the state of its rows and shards. Which thread may call what is
  * said at each function; the registry (lib) serialises those that change rows. No malloc, no locks.
  */
 #ifndef MS_TABLE_WRITER_H
@@ -12,21 +12,21 @@
 #include <stdint.h>
 
 #include "table/layout.h"
-#include "util/held.h"
+#include "util/inode.h"
 
 /* Large (768 KiB, touched only as far as rows are used): static or zeroed by mmap, not on a stack.
  * The private part is what a forked child still knows when the parent's table has moved on; guarded
  * by the caller's registry lock. */
 struct ms_table {
 	int fd;              /* -1: the mapping is blind, see ms_table_recreate(); the host may close it */
-	struct ms_held held; /* which file it is */
+	struct ms_inode held; /* which file it is */
 	bool handed_on;      /* during a fork: the child inherits the mapping */
 	unsigned char *base; /* MADV_DONTFORK; NULL: no table, every call below then does nothing */
 	size_t bytes;
 	struct ms_table_header *header;
 	struct ms_row_abi *rows;
-	unsigned char *lanes;
-	uint32_t lane_count; /* with the shared lane, which is the last */
+	unsigned char *shards;
+	uint32_t shard_count; /* with the shared shard, which is the last */
 	uint32_t row_high;   /* as the header has it */
 	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
 	uint16_t retired[MS_ROW_COUNT];
@@ -66,12 +66,12 @@ void ms_table_after_fork(struct ms_table *table);
  *
  * In the atfork child handler, when the prepare handler held the registry lock. Rows that were live at
  * the fork are live again with the same generation, whatever the parent did to them since. Their
- * counters are summed into lane 0, whoever owns it; lane_high stays, so that every lane keeps its
+ * counters are summed into shard 0, whoever owns it; shard_high stays, so that every shard keeps its
  * owner. What other threads of the parent charged between the fork and this call is in the sums too.
  * All agent fields of the header start at zero, and no row is stuck.
  *
  * Return: 0: every pointer into the old mapping is valid again. 1: something else stood at the
- * address meanwhile, so the table has moved: take base, header, rows and lanes from @table again.
+ * address meanwhile, so the table has moved: take base, header, rows and shards from @table again.
  * A negative errno: no memfd could be had. A blind mapping then stands there (at the same address
  * unless taken, so reload the pointers), charging and registering go on to work and nobody sees
  * them; @table->fd is -1. Where even that failed, @table->base is NULL.
@@ -103,11 +103,11 @@ void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t fla
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
 
-/* ms_table_row_sum - the row's own counters summed over the lanes, by the target itself; any thread.
- * One pread per lane in use, so that holes stay holes. */
-struct ms_lane_sum {
+/* ms_table_row_sum - the row's own counters summed over the shards, by the target itself; any thread.
+ * One pread per shard in use, so that holes stay holes. */
+struct ms_shard_sum {
 	uint64_t bytes, entries, hits, misses, evictions, inserts; /* inserts: entries ever added */
 };
-void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_lane_sum *ret_sum);
+void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_shard_sum *ret_sum);
 
 #endif

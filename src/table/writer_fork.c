@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "table/fence.h"
-#include "table/lane.h"
+#include "table/shard.h"
 #include "table/memfd.h"
-#include "table/words.h"
+#include "table/copy.h"
 #include "table/writer_internal.h"
 
 /* The parent's table: its memfd, or its mapping; neither in a raw clone without the descriptor. */
@@ -34,7 +34,7 @@ static int copy_at(const struct old_table *old, uint64_t offset, void *to, size_
 		return pread(old->fd, to, bytes, (off_t)offset) == (ssize_t)bytes ? 0 : -EIO;
 	if (!old->base)
 		return -EIO;
-	ms_words_get(to, old->base + offset, bytes);
+	ms_copy_get(to, old->base + offset, bytes);
 	return 0;
 }
 
@@ -66,19 +66,19 @@ static void copy_row(struct ms_table *table, const struct old_table *old, uint32
 	atomic_store_explicit(&row.generation, table->generation[index], memory_order_relaxed);
 	atomic_fetch_and_explicit(&row.flags, ~(uint32_t)MS_ROW_STUCK, memory_order_relaxed);
 	atomic_store_explicit(&row.result_seq, 0, memory_order_relaxed);
-	ms_words_put(&table->rows[index], &row, sizeof(row));
+	ms_copy_put(&table->rows[index], &row, sizeof(row));
 }
 
-static uint32_t copy_rows(struct ms_table *table, const struct old_table *old, struct ms_lanes_source *lanes)
+static uint32_t copy_rows(struct ms_table *table, const struct old_table *old, struct ms_shards_source *shards)
 {
-	struct ms_lane_row sums[MS_LANES_BATCH];
+	struct ms_shard_row sums[MS_SHARDS_BATCH];
 	uint32_t live = 0;
 	uint32_t high = atomic_load_explicit(&table->header->row_high, memory_order_relaxed);
 
-	for (uint32_t first = 0; first < high; first += MS_LANES_BATCH) {
-		uint32_t count = high - first < MS_LANES_BATCH ? high - first : MS_LANES_BATCH;
+	for (uint32_t first = 0; first < high; first += MS_SHARDS_BATCH) {
+		uint32_t count = high - first < MS_SHARDS_BATCH ? high - first : MS_SHARDS_BATCH;
 
-		ms_lanes_sum(lanes, first, count, sums);
+		ms_shards_sum(shards, first, count, sums);
 		for (uint32_t i = 0; i < count; i++) {
 			uint32_t row = first + i;
 
@@ -87,7 +87,7 @@ static uint32_t copy_rows(struct ms_table *table, const struct old_table *old, s
 				continue;
 			live++;
 			copy_row(table, old, row);
-			ms_words_put(ms_lane_row_at(table->lanes, row), &sums[i], sizeof(sums[i]));
+			ms_copy_put(ms_shard_row_at(table->shards, row), &sums[i], sizeof(sums[i]));
 		}
 	}
 	return live;
@@ -97,33 +97,33 @@ static uint32_t copy_rows(struct ms_table *table, const struct old_table *old, s
 static void copy_header(struct ms_table *table, const struct ms_table_header *old)
 {
 	struct ms_table_header *header = table->header;
-	uint32_t lane_high = old->lane_high < table->lane_count ? old->lane_high : table->lane_count - 1;
+	uint32_t shard_high = old->shard_high < table->shard_count ? old->shard_high : table->shard_count - 1;
 
 	header->agent_mode = old->agent_mode;
 	header->agent_signal = old->agent_signal;
 	memcpy(header->allocator, old->allocator, sizeof(header->allocator));
 	atomic_store_explicit(&header->row_high, table->row_high, memory_order_relaxed); /* by our own memory */
-	/* Lane 0 holds the sums, whether or not anybody owned it. */
-	atomic_store_explicit(&header->lane_high, lane_high ? lane_high : 1, memory_order_relaxed);
-	atomic_store_explicit(&header->shared_lane_used, old->shared_lane_used, memory_order_relaxed);
+	/* Shard 0 holds the sums, whether or not anybody owned it. */
+	atomic_store_explicit(&header->shard_high, shard_high ? shard_high : 1, memory_order_relaxed);
+	atomic_store_explicit(&header->shared_shard_used, old->shared_shard_used, memory_order_relaxed);
 	atomic_store_explicit(&header->generation, old->generation, memory_order_relaxed);
 }
 
 static void fill(struct ms_table *table, const struct old_table *old, uint64_t identity, uint64_t now_ns)
 {
 	struct ms_table_header header = {0}, none = {0};
-	uint64_t lanes_offset = (uint64_t)(table->lanes - table->base);
+	uint64_t shards_offset = (uint64_t)(table->shards - table->base);
 
 	copy_at(old, 0, &header, sizeof(header));
 	ms_table_write_header(table, identity, now_ns);
 	copy_header(table, &header);
 
-	struct ms_lanes_source source = {
+	struct ms_shards_source source = {
 		.fd = old->fd,
 		.header = old->base ? (const void *)old->base : &none,
-		.lanes = old->base ? old->base + lanes_offset : NULL,
-		.offset = lanes_offset,
-		.lane_count = table->lane_count,
+		.shards = old->base ? old->base + shards_offset : NULL,
+		.offset = shards_offset,
+		.shard_count = table->shard_count,
 	};
 
 	if (old->fd >= 0)
@@ -148,7 +148,7 @@ static void *take_its_place(void *base, void *was, size_t bytes)
 
 void ms_table_before_fork(struct ms_table *table)
 {
-	table->handed_on = table->base && !ms_held_is(table->fd, &table->held) &&
+	table->handed_on = table->base && !ms_inode_is(table->fd, &table->held) &&
 			   madvise(table->base, table->bytes, MADV_DOFORK) == 0;
 }
 
@@ -163,10 +163,10 @@ int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns
 {
 	void *was = table->base, *base = NULL;
 	void *at = table->handed_on ? NULL : was;
-	struct ms_held old_held = table->held;
+	struct ms_inode old_held = table->held;
 	int old_fd = table->fd, fd = -1;
 	struct old_table old = {
-		.fd = ms_held_is(old_fd, &old_held) ? old_fd : -1,
+		.fd = ms_inode_is(old_fd, &old_held) ? old_fd : -1,
 		.base = table->handed_on ? was : NULL,
 	};
 
@@ -183,6 +183,6 @@ int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns
 	if (table->handed_on)
 		ms_table_place(table, take_its_place(base, was, table->bytes));
 	table->handed_on = false;
-	ms_held_close(old_fd, &old_held);
+	ms_inode_close(old_fd, &old_held);
 	return error ? error : table->base != was;
 }

@@ -81,7 +81,7 @@ static void *run(void *argument)
 {
 	struct task *task = argument;
 
-	ways[task->way](cache, 64, 1); /* the first one finds a lane and touches the page */
+	ways[task->way](cache, 64, 1); /* the first one finds a shard and touches the page */
 	atomic_fetch_add(&waiting, 1);
 	while (!atomic_load(&go))
 		; /* on a CPU when it begins */

@@ -18,7 +18,8 @@
 #include "bench.h"
 #include "memshed.h"
 #include "table/control.h"
-#include "table/order.h"
+#include "table/slot.h"
+#include "util/futex.h"
 #include "table/reader.h"
 
 static struct ms_table_scratch scratch;
@@ -81,8 +82,8 @@ static void measure_orders(unsigned long count, double *us)
 	for (unsigned long i = 0; i < count; i++) {
 		struct ms_order order = {
 			.seq = i + 1,
-			.row = MS_ORDER_ALL_ROWS,
-			.level = MS_ORDER_TRIM,
+			.scope = MS_SCOPE_PROCESS,
+			.level = MS_LEVEL_TRIM,
 			.reason = MEMSHED_REASON_USER,
 		};
 

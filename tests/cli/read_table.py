@@ -38,24 +38,24 @@ def at(fd, layout, offset):
     return struct.unpack(layout, os.pread(fd, struct.calcsize(layout), offset))
 
 
-def copy_lanes(fd, index, row_count, lane_count, lanes):
-    lane_high, shared_used = at(fd, "<II", 224)
-    used = [lane for lane in range(lane_count) if (shared_used if lane == lane_count - 1 else lane < lane_high)]
-    return [at(fd, "<7Q", lanes + 64 * (row_count * lane + index)) for lane in used]
+def copy_shards(fd, index, row_count, shard_count, shards):
+    shard_high, shared_used = at(fd, "<II", 224)
+    used = [shard for shard in range(shard_count) if (shared_used if shard == shard_count - 1 else shard < shard_high)]
+    return [at(fd, "<7Q", shards + 64 * (row_count * shard + index)) for shard in used]
 
 
-def read_row(fd, index, row_count, lane_count, rows, lanes):
+def read_row(fd, index, row_count, shard_count, rows, shards):
     for _ in range(10):
         before = at(fd, "<III", rows + 512 * index)
         seq, state, _generation = before
         if state != 1 or seq & 1:
             return None
         body = os.pread(fd, 512, rows + 512 * index)
-        removed = copy_lanes(fd, index, row_count, lane_count, lanes)
-        added = copy_lanes(fd, index, row_count, lane_count, lanes)
+        removed = copy_shards(fd, index, row_count, shard_count, shards)
+        added = copy_shards(fd, index, row_count, shard_count, shards)
         if before != at(fd, "<III", rows + 512 * index):
             continue
-        total = [sum(lane[i] for lane in (removed if i in (2, 3, 6) else added)) for i in range(7)]
+        total = [sum(shard[i] for shard in (removed if i in (2, 3, 6) else added)) for i in range(7)]
         charged = [total[0] - total[2], total[1] - total[3], total[4], total[5], total[6], total[1]]
         fields = struct.unpack_from("<I", body, 304)[0]
         pulled = struct.unpack_from("<6Q", body, 320)
@@ -66,16 +66,16 @@ def read_row(fd, index, row_count, lane_count, rows, lanes):
 
 def main():
     fd, size = open_table(int(sys.argv[1]))
-    magic, endian, word, _, major, _, row_bytes, row_count, lane_row_bytes, lane_count, _, rows, lanes, total = at(
+    magic, endian, word, _, major, _, row_bytes, row_count, shard_row_bytes, shard_count, _, rows, shards, total = at(
         fd, "<QIHHHHIIIIIQQQ", 0)
-    if (magic, endian, word, major) != (0x314c425444534d00, 0x01020304, 8, 1) or total != size:
+    if (magic, endian, word, major) != (0x324c425444534d00, 0x01020304, 8, 2) or total != size:
         sys.exit("not a table of this version and machine")
-    if row_bytes != 512 or lane_row_bytes != 64 or row_count > 65536 or lane_count > 64:
+    if row_bytes != 512 or shard_row_bytes != 64 or row_count > 65536 or shard_count > 64:
         sys.exit("out of bounds")
-    if rows + 512 * row_count > size or lanes + 64 * row_count * lane_count > size:
+    if rows + 512 * row_count > size or shards + 64 * row_count * shard_count > size:
         sys.exit("out of bounds")
     for index in range(min(at(fd, "<I", 216)[0], row_count)):
-        row = read_row(fd, index, row_count, lane_count, rows, lanes)
+        row = read_row(fd, index, row_count, shard_count, rows, shards)
         if row:
             name, size_bytes, entries, hits, misses, _evictions, inserts = row
             print(name, size_bytes, entries, inserts, hits, misses, sep="\t")

@@ -12,7 +12,7 @@
 
 #include "table/control.h"
 #include "table/names.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -72,8 +72,8 @@ static void take(struct world *world)
 
 	if (world->taken_count == HELD || ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
 		return;
-	require(order.level <= MS_ORDER_EMERGENCY);
-	require(order.row < MS_ROW_COUNT || order.row == MS_ORDER_ALL_ROWS);
+	require(order.level <= MS_LEVEL_EMERGENCY);
+	require(order.row < MS_ROW_COUNT);
 	require(order.reason <= 2);
 	require(order.timeout_us > 0 && order.timeout_us <= 3600u * 1000 * 1000);
 	require(handle.slot < MS_SLOT_COUNT);
@@ -91,7 +91,12 @@ static void answer_last(struct world *world)
 
 static void post(struct world *world, struct input *input)
 {
-	struct ms_order order = {.row = next(input, 4), .level = next(input, 1), .timeout_us = next(input, 4)};
+	struct ms_order order = {.seq = 1,
+				 .scope = next(input, 1),
+				 .row = next(input, 4),
+				 .generation = next(input, 1),
+				 .level = next(input, 1),
+				 .timeout_us = next(input, 4)};
 	struct ms_order_handle handle;
 
 	if (world->posted_count < HELD && ms_control_post(&world->client, &order, &handle) == 0)

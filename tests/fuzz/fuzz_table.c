@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FULL_BYTES = MS_HEADER_BYTES + MS_ROW_COUNT * MS_ROW_BYTES + MS_LANES_MIN * MS_LANE_BYTES };
+enum { FULL_BYTES = MS_HEADER_BYTES + MS_ROW_COUNT * MS_ROW_BYTES + MS_SHARDS_MIN * MS_SHARD_BYTES };
 enum { WRITABLE = 1 << 20, ROWS = 20 };
 
 static struct ms_table_scratch scratch;
@@ -38,7 +38,7 @@ static void check_row(const struct ms_row *row)
 static void check_info(const struct ms_table_info *info)
 {
 	require(info->row_high <= MS_ROW_COUNT && info->live_rows <= MS_ROW_COUNT);
-	require(info->lane_high <= MS_LANES_MAX);
+	require(info->shard_high <= MS_SHARDS_MAX);
 	require(info->agent_signal <= 31);
 	require(memchr(info->allocator, '\0', sizeof(info->allocator)) != NULL);
 }
@@ -89,8 +89,8 @@ static void write_default(unsigned char *memory, int full)
 
 	if (full) {
 		header.row_count = MS_ROW_COUNT;
-		header.lane_count = MS_LANES_MIN;
-		header.lanes_offset = MS_HEADER_BYTES + MS_ROW_COUNT * MS_ROW_BYTES;
+		header.shard_count = MS_SHARDS_MIN;
+		header.shards_offset = MS_HEADER_BYTES + MS_ROW_COUNT * MS_ROW_BYTES;
 		header.total_bytes = FULL_BYTES;
 		header.row_high = 100;
 	}

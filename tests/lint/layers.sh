@@ -7,11 +7,14 @@
 allowed="
 util    util
 table   table util
-lib     lib table util
+lib     lib rank table util
 sample  sample util
-policy  policy sample table util
-super   super sample policy table util
-cmd     cmd super sample policy table util
+rank    rank table util
+policy  policy rank sample table util
+event   event policy sample table util
+watch   watch event policy rank sample table util
+run     run watch event sample policy table util
+cmd     cmd run watch event sample policy rank table util
 "
 # Within a folder that may be included, headers that may not: the plain structs are what policy gets,
 # the target's side of the table is what lib gets, and the other side what the tool gets.
@@ -20,7 +23,7 @@ policy  sample/(process|tree|cgroup|budget|pace|pids)\\.h  take the numbers from
 policy  table/(writer|control|memfd|proc)\\.h              take the rows from struct ms_row
 policy  util/root\\.h                                      the policy does no I/O
 lib     table/reader\\.h                                   the target writes its table, it does not read it
-super   table/writer\\.h                                   only the target writes its table
+watch   table/writer\\.h                                   only the target writes its table
 cmd     table/writer\\.h                                   only the target writes its table
 "
 # Headers of libraries, and the only place that may include them.
@@ -28,7 +31,7 @@ fenced="
 libproc2/        ^src/sample/               libproc2 lives in src/sample alone
 urcu             ^src/util/rcu\\.h\$        go through util/rcu.h
 libsmartcols/    ^src/cmd/                  tables are drawn in src/cmd alone
-jansson\\.h      ^src/(cmd|super)/          JSON is written in src/cmd and src/super alone
+jansson\\.h      ^src/(cmd|event)/          JSON is written in src/cmd and src/event alone
 "
 
 findings=$(lint_files '*.c' '*.h' | grep '^\./src/' | sed 's,^\./,,' | tr '\n' '\0' |

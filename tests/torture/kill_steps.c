@@ -2,7 +2,7 @@
 /*
  * Kill one side at every step of publishing, posting and answering; the other must go on.
  *
- * The table's sources are built with MS_TEST_STEPS, so that every MS_STEP() comes by here. A victim is a
+ * The table's sources are built with MS_TEST_KILL_POINTS, so that every MS_KILL_POINT() comes by here. A victim is a
  * forked process that at its n-th step dies, or stops for longer than anybody's patience and goes on
  * then, as a process does that was swapped out or debugged. n goes up until the victim gets through.
  */
@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "table/control.h"
-#include "table/lane.h"
-#include "table/order.h"
+#include "table/shard.h"
+#include "table/slot.h"
 #include "table/reader.h"
-#include "table/step.h"
+#include "table/killpoint.h"
 #include "table/writer.h"
 #include "util/clock.h"
 
@@ -35,7 +35,7 @@ static unsigned fatal_step;  /* of the victim that runs now */
 static unsigned steps_taken; /* by this process, when it is one */
 static int fatal_signal;     /* SIGKILL or SIGSTOP; 0 in every other process */
 
-void ms_test_step(const char *name)
+void ms_test_kill_point(const char *name)
 {
 	(void)name;
 	if (fatal_signal && ++steps_taken == fatal_step)
@@ -73,8 +73,9 @@ static uint64_t agent_now(void)
 
 static struct ms_order order_of(uint64_t number)
 {
-	return (struct ms_order){.seq = number, .row = (uint32_t)number, .generation = (uint32_t)number,
-				 .level = MS_ORDER_TRIM, .target_bytes = number * 1000, .timeout_us = 5};
+	return (struct ms_order){.seq = number, .scope = MS_SCOPE_ROW,
+				 .row = (uint32_t)number, .generation = (uint32_t)number | 1,
+				 .level = MS_LEVEL_TRIM, .target_bytes = number * 1000, .timeout_us = 5};
 }
 
 static bool is_whole(const struct ms_order *order)
@@ -296,15 +297,15 @@ static uint32_t add(const char *name, uint64_t now_ns)
 static void publish(void)
 {
 	CHECK(ms_table_create(&table, IDENTITY, 1) == 0);
-	table.header->lane_high = 1;
+	table.header->shard_high = 1;
 	uint32_t a = add("a", 1);
 	uint32_t b = add("b", 1);
 
-	ms_lane_add(&ms_lane_row_at(ms_lane_at(table.lanes, 0), a)->added_bytes, 1);
-	ms_lane_add(&ms_lane_row_at(ms_lane_at(table.lanes, 0), b)->added_bytes, 2);
+	ms_shard_add(&ms_shard_row_at(ms_shard_at(table.shards, 0), a)->added_bytes, 1);
+	ms_shard_add(&ms_shard_row_at(ms_shard_at(table.shards, 0), b)->added_bytes, 2);
 	ms_table_row_retire(&table, a, 1);
 	CHECK(add("c", PATIENCE_NS) == a);
-	ms_lane_add(&ms_lane_row_at(ms_lane_at(table.lanes, 0), a)->added_bytes, 3);
+	ms_shard_add(&ms_shard_row_at(ms_shard_at(table.shards, 0), a)->added_bytes, 3);
 	ms_table_row_pulled(&table, b, &(struct ms_row_pulled){.fields = 2, .entries = 2});
 	ms_table_row_result(&table, b, &(struct ms_row_result){.order_seq = 9, .orders = 1});
 }

@@ -270,8 +270,8 @@ static void choose_order(struct ms_table_reader *reader, uint64_t *state, struct
 
 	*order = (struct ms_order){
 		.seq = *state,
-		.row = MS_ORDER_ALL_ROWS,
-		.level = random_below(state, MS_ORDER_EMERGENCY + 1),
+		.scope = MS_SCOPE_PROCESS,
+		.level = random_below(state, MS_LEVEL_EMERGENCY + 1),
 		.reason = MEMSHED_REASON_USER,
 		.target_bytes = random_below(state, 3) ? random_below(state, 1000000) : 0,
 		.timeout_us = PATIENCE_US,
@@ -279,6 +279,7 @@ static void choose_order(struct ms_table_reader *reader, uint64_t *state, struct
 	if (count > 0 && random_below(state, 4)) {
 		const struct ms_row *row = &rows[random_below(state, (uint32_t)count)];
 
+		order->scope = MS_SCOPE_ROW;
 		order->row = row->row;
 		order->generation = row->generation;
 	}
@@ -289,7 +290,7 @@ static void check_answer(const struct ms_order *order, const struct ms_answer *a
 	MUST(answer->status >= MS_ANSWER_DONE && answer->status != MS_ANSWER_INVALID);
 	MUST(answer->status != MS_ANSWER_STUCK);
 	MUST(answer->claimed_bytes < TOO_MUCH);
-	MUST(order->row == MS_ORDER_ALL_ROWS || answer->caches <= 1);
+	MUST(order->scope != MS_SCOPE_ROW || answer->caches <= 1);
 }
 
 static int order_always(pid_t target, uint64_t seed)

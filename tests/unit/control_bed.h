@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "table/control.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
 
 #define SECONDS(n) ((n) * MS_NS_PER_S)
@@ -48,7 +48,7 @@ static __attribute__((unused)) int tear_down(void **state)
 }
 
 static const struct ms_order order = {
-	.seq = 7, .row = 3, .generation = 5, .level = MS_ORDER_TRIM, .reason = 1, .target_bytes = 1000, .timeout_us = 99,
+	.seq = 7, .scope = MS_SCOPE_ROW, .row = 3, .generation = 5, .level = MS_LEVEL_TRIM, .reason = 1, .target_bytes = 1000, .timeout_us = 99,
 };
 static const struct ms_answer answer = {
 	.status = MS_ANSWER_PARTIAL, .error = -EAGAIN, .claimed_bytes = 1, .claimed_entries = 2,

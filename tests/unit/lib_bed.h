@@ -128,7 +128,7 @@ static inline struct ms_order bed_order(struct bed *bed, const char *name, uint3
 	static _Atomic uint64_t seq;
 	struct ms_order order = {
 		.seq = ++seq,
-		.row = MS_ORDER_ALL_ROWS,
+		.scope = MS_SCOPE_PROCESS,
 		.level = level,
 		.reason = MEMSHED_REASON_USER,
 		.target_bytes = target_bytes,
@@ -138,6 +138,7 @@ static inline struct ms_order bed_order(struct bed *bed, const char *name, uint3
 	if (name) {
 		struct ms_row row = bed_row(bed, name);
 
+		order.scope = MS_SCOPE_ROW;
 		order.row = row.row;
 		order.generation = row.generation;
 	}

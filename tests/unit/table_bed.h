@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "memshed.h"
-#include "table/lane.h"
+#include "table/shard.h"
 #include "table/reader.h"
 #include "table/writer.h"
 
@@ -42,9 +42,9 @@ static __attribute__((unused)) uint32_t add_named(const char *name, uint32_t fla
 	return row;
 }
 
-static __attribute__((unused)) struct ms_lane_row *counters(uint32_t lane, uint32_t row)
+static __attribute__((unused)) struct ms_shard_row *counters(uint32_t shard, uint32_t row)
 {
-	return ms_lane_row_at(ms_lane_at(table.lanes, lane), row);
+	return ms_shard_row_at(ms_shard_at(table.shards, shard), row);
 }
 
 static __attribute__((unused)) void open_own(void)

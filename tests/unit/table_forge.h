@@ -13,10 +13,10 @@
 
 enum {
 	FORGE_ROWS = 8,
-	FORGE_LANES = 2,
+	FORGE_SHARDS = 2,
 	FORGE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL,
-	FORGE_LANES_OFFSET = MS_HEADER_BYTES + FORGE_ROWS * MS_ROW_BYTES,
-	FORGE_BYTES = FORGE_LANES_OFFSET + FORGE_LANES * FORGE_ROWS * MS_LANE_ROW_BYTES,
+	FORGE_SHARDS_OFFSET = MS_HEADER_BYTES + FORGE_ROWS * MS_ROW_BYTES,
+	FORGE_BYTES = FORGE_SHARDS_OFFSET + FORGE_SHARDS * FORGE_ROWS * MS_SHARD_ROW_BYTES,
 };
 
 static inline struct ms_table_header forge_header(void)
@@ -29,16 +29,16 @@ static inline struct ms_table_header forge_header(void)
 		.major = MS_TABLE_MAJOR,
 		.row_bytes = MS_ROW_BYTES,
 		.row_count = FORGE_ROWS,
-		.lane_row_bytes = MS_LANE_ROW_BYTES,
-		.lane_count = FORGE_LANES,
+		.shard_row_bytes = MS_SHARD_ROW_BYTES,
+		.shard_count = FORGE_SHARDS,
 		.pid = 1,
 		.rows_offset = MS_HEADER_BYTES,
-		.lanes_offset = FORGE_LANES_OFFSET,
+		.shards_offset = FORGE_SHARDS_OFFSET,
 		.total_bytes = FORGE_BYTES,
 		.identity = 42,
 		.row_high = FORGE_ROWS,
-		.lane_high = 1,
-		.shared_lane_used = 1,
+		.shard_high = 1,
+		.shared_shard_used = 1,
 	};
 }
 

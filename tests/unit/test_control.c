@@ -368,7 +368,7 @@ static void *post_many(void *arg)
 		return NULL;
 	}
 	for (uint64_t i = 1; i <= ORDERS; i++) {
-		struct ms_order mine = {.seq = i, .level = MS_ORDER_TRIM, .target_bytes = number};
+		struct ms_order mine = {.seq = i, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .target_bytes = number};
 		struct ms_order_handle handle;
 		struct ms_answer got;
 		int error;

@@ -21,7 +21,7 @@ static void nonsense_is_refused(void **state)
 	slot_of(posted)->target_bytes++; /* the check word no longer fits */
 	assert_invalid(posted);
 
-	bad.level = MS_ORDER_EMERGENCY + 1;
+	bad.level = MS_LEVEL_EMERGENCY + 1;
 	assert_int_equal(ms_control_post(&client, &bad, &posted), 0);
 	assert_invalid(posted);
 
@@ -34,12 +34,12 @@ static void nonsense_is_refused(void **state)
 static void values_come_within_bounds(void **state)
 {
 	(void)state;
-	struct ms_order odd = {.row = MS_ORDER_ALL_ROWS, .reason = 999, .timeout_us = UINT64_MAX}, taken;
+	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .timeout_us = UINT64_MAX}, taken;
 	struct ms_order_handle posted;
 
 	assert_int_equal(ms_control_post(&client, &odd, &posted), 0);
 	take(&taken);
-	assert_int_equal(taken.row, MS_ORDER_ALL_ROWS);
+	assert_int_equal(taken.scope, MS_SCOPE_PROCESS);
 	assert_int_equal(taken.reason, 0);
 	assert_int_equal(taken.timeout_us, 3600u * 1000 * 1000);
 	odd.timeout_us = 0;

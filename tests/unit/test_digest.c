@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "super/digest.h"
-#include "super/journal.h"
+#include "event/digest.h"
+#include "event/journal.h"
 #include "util/clock.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -30,7 +30,7 @@ static struct {
 	bool cut;
 } bed;
 
-static void keep(void *arg, struct ms_text *line)
+static void keep(void *arg, struct ms_line *line)
 {
 	(void)arg;
 	assert_true(bed.count < LINES);
@@ -90,7 +90,7 @@ static struct ms_event order_of(const char *cache, uint64_t target_mib, uint64_t
 
 	event.cache = cache;
 	event.why = MS_WHY_ABOVE_HIGH;
-	event.level = MS_ORDER_TRIM;
+	event.level = MS_LEVEL_TRIM;
 	event.target_bytes = target_mib * MIB;
 	event.cache_bytes = cache_mib * MIB;
 	event.orders_left = left;

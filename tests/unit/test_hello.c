@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "super/hello.h"
+#include "watch/hello.h"
 
 static void send_descriptor(const char *name, int descriptor)
 {

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "sample/process.h"
-#include "super/explain.h"
-#include "super/journal.h"
+#include "event/explain.h"
+#include "event/journal.h"
 #include "table/layout.h"
 #include "util/clock.h"
 
@@ -51,7 +51,7 @@ static struct ms_event event_of(enum ms_event_kind kind)
 				 .row = 7,
 				 .cache = "blocks",
 				 .why = MS_WHY_ABOVE_HIGH,
-				 .level = MS_ORDER_TRIM,
+				 .level = MS_LEVEL_TRIM,
 				 .target_bytes = 30 << 20,
 				 .cache_bytes = 90 << 20,
 				 .status = MS_ANSWER_DONE,
@@ -66,9 +66,9 @@ static struct ms_event event_of(enum ms_event_kind kind)
 static const char *line_of(const struct ms_event *event)
 {
 	static char buffer[1024];
-	struct ms_text line;
+	struct ms_line line;
 
-	ms_text_init(&line, buffer, sizeof(buffer));
+	ms_line_init(&line, buffer, sizeof(buffer));
 	ms_explain_event(event, &line);
 	assert_false(line.cut);
 	return buffer;
@@ -77,10 +77,10 @@ static const char *line_of(const struct ms_event *event)
 static json_t *object_of(const struct ms_event *event)
 {
 	static char buffer[MS_JOURNAL_LINE_BYTES];
-	struct ms_text line;
+	struct ms_line line;
 	json_error_t error;
 
-	ms_text_init(&line, buffer, sizeof(buffer));
+	ms_line_init(&line, buffer, sizeof(buffer));
 	ms_journal_event(event, &line);
 	assert_false(line.cut);
 	json_t *object = json_loads(buffer, JSON_REJECT_DUPLICATES, &error);
@@ -201,12 +201,12 @@ static void a_small_buffer_is_cut(void **state)
 {
 	struct ms_event event = event_of(MS_EVENT_START);
 	char buffer[64];
-	struct ms_text line;
+	struct ms_line line;
 
 	(void)state;
 	for (size_t size = 1; size <= sizeof(buffer); size++) {
 		memset(buffer, 'x', sizeof(buffer));
-		ms_text_init(&line, buffer, size);
+		ms_line_init(&line, buffer, size);
 		ms_explain_event(&event, &line);
 		assert_true(line.cut);
 		assert_int_equal(strlen(buffer), size - 1);

@@ -61,29 +61,29 @@ static void run_under(const char *allocator)
 
 	/* By an order of its own. What comes back is the allocator's affair, that it was asked is ours. */
 	trims = bed.reader.info.trims;
-	assert_int_equal(bed_do(&bed, "allocator", MS_ORDER_EMERGENCY, 0).status, MS_ANSWER_UNSUPPORTED);
+	assert_int_equal(bed_do(&bed, "allocator", MS_LEVEL_EMERGENCY, 0).status, MS_ANSWER_UNSUPPORTED);
 	ms_table_refresh(&bed.reader);
 	assert_int_equal(bed.reader.info.trims, trims);
 
-	struct ms_answer answer = bed_do(&bed, "allocator", MS_ORDER_TRIM, 0);
+	struct ms_answer answer = bed_do(&bed, "allocator", MS_LEVEL_TRIM, 0);
 
 	assert_true(answer.status == MS_ANSWER_DONE || answer.status == MS_ANSWER_EMPTY);
 	ms_table_refresh(&bed.reader);
 	assert_int_equal(bed.reader.info.trims, trims + 1);
 	if (counts) {
-		assert_int_equal(bed_do(&bed, "allocator", MS_ORDER_COUNT, 0).status, MS_ANSWER_DONE);
+		assert_int_equal(bed_do(&bed, "allocator", MS_LEVEL_COUNT, 0).status, MS_ANSWER_DONE);
 		assert_true(bed_row(&bed, "allocator").pulled_at_ns > 0);
 	}
 
 	/* After a round that freed enough; not in an emergency. The claim and what came back stand apart. */
 	fill();
-	answer = bed_do(&bed, "blocks", MS_ORDER_EMERGENCY, 0);
+	answer = bed_do(&bed, "blocks", MS_LEVEL_EMERGENCY, 0);
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
 	ms_table_refresh(&bed.reader);
 	assert_int_equal(bed.reader.info.trims, trims + 1);
 	free(blocks[BLOCKS - 1]);
 	fill();
-	answer = bed_do(&bed, "blocks", MS_ORDER_CLEAR, 0);
+	answer = bed_do(&bed, "blocks", MS_LEVEL_CLEAR, 0);
 	assert_int_equal(answer.claimed_bytes, (uint64_t)(BLOCKS - 1) * BLOCK_BYTES);
 	ms_table_refresh(&bed.reader); /* the answer came after the allocator was asked */
 	assert_int_equal(bed.reader.info.trims, trims + 2);

@@ -91,7 +91,7 @@ static bool is_untouched(void)
 
 static void serve(enum memshed_agent_mode mode)
 {
-	struct ms_order order = bed_order(&bed, "kept", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "kept", MS_LEVEL_CLEAR, 0);
 	struct ms_order_handle handle = bed_post(&bed, &order);
 
 	if (mode == MEMSHED_AGENT_FD) {

@@ -70,7 +70,7 @@ static void check_child(void)
 
 	struct memshed_cache *born = add("born");
 
-	CHECK(bed_do(&own, NULL, MS_ORDER_CLEAR, 0).caches == 2);
+	CHECK(bed_do(&own, NULL, MS_LEVEL_CLEAR, 0).caches == 2);
 	CHECK(calls == 2);
 	memshed_unregister(born);
 	memshed_unregister(cache);
@@ -97,7 +97,7 @@ static void test_fork(void **state)
 	assert_int_equal(bed_row(&bed, "inherited").bytes, 100);
 	assert_false(bed_find(&bed, "born", &row));
 	assert_int_equal(calls, 0);
-	assert_int_equal(bed_do(&bed, "inherited", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "inherited", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	memshed_unregister(cache);
 	bed_close(&bed);
 }
@@ -142,7 +142,7 @@ static void *churn(void *argument)
 
 static void *post(void *argument)
 {
-	struct ms_order order = {.seq = 1, .row = MS_ORDER_ALL_ROWS, .level = MS_ORDER_TRIM, .reason = 2};
+	struct ms_order order = {.seq = 1, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .reason = 2};
 
 	(void)argument;
 	while (!stop) {
@@ -162,7 +162,7 @@ static void check_child_of_many(void)
 	memshed_charge(handle, 7, 1);
 	CHECK(bed_try_open(&own, getpid()) == 0);
 	CHECK(bed_row(&own, "child").bytes == 7);
-	CHECK(bed_do(&own, "child", MS_ORDER_CLEAR, 0).status == MS_ANSWER_DONE);
+	CHECK(bed_do(&own, "child", MS_LEVEL_CLEAR, 0).status == MS_ANSWER_DONE);
 	memshed_unregister(handle);
 	_exit(0);
 }
@@ -333,7 +333,7 @@ static void post_and_exit(bool inside)
 	CHECK(bed_try_open(&own, getpid()) == 0);
 	wait_inside = inside;
 
-	struct ms_order order = bed_order(&own, "inherited", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&own, "inherited", MS_LEVEL_CLEAR, 0);
 
 	for (int i = 0; i < 4; i++)
 		bed_post(&own, &order);

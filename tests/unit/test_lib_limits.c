@@ -44,7 +44,7 @@ static int add(struct memshed_cache **ret_cache)
 static void expect_served(void)
 {
 	bed_open(&bed, getpid());
-	assert_int_equal(bed_do(&bed, "one", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "one", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	bed_close(&bed);
 }
 

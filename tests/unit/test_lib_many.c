@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* As many caches as there is room for, and more threads than lanes. */
+/* As many caches as there is room for, and more threads than shards. */
 #include <pthread.h>
 
 #include "lib_bed.h"
@@ -38,7 +38,7 @@ static void test_all_rows(void **state)
 	assert_int_equal(bed.reader.info.live_rows, MEMSHED_MAX_CACHES + 1);
 	assert_int_equal(bed.reader.info.refused_registrations, 1);
 
-	struct ms_answer answer = bed_do(&bed, NULL, MS_ORDER_CLEAR, 0);
+	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_CLEAR, 0);
 
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
 	assert_int_equal(answer.caches, MEMSHED_MAX_CACHES);
@@ -74,7 +74,7 @@ static pthread_barrier_t barrier;
 static void *charge(void *argument)
 {
 	(void)argument;
-	pthread_barrier_wait(&barrier); /* all at once, so that lanes run out */
+	pthread_barrier_wait(&barrier); /* all at once, so that shards run out */
 	for (int i = 0; i < CHARGES; i++) {
 		memshed_charge(shared, 3, 1);
 		memshed_hit(shared, 2);
@@ -84,7 +84,7 @@ static void *charge(void *argument)
 	return NULL;
 }
 
-static void test_more_threads_than_lanes(void **state)
+static void test_more_threads_than_shards(void **state)
 {
 	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "shared", .shrink = shrink);
 	pthread_t thread[THREADS];
@@ -92,7 +92,7 @@ static void test_more_threads_than_lanes(void **state)
 	(void)state;
 	assert_int_equal(memshed_register(&options, &shared), 0);
 	bed_open(&bed, getpid());
-	/* Twice: the second time the lanes are those of threads that have ended. */
+	/* Twice: the second time the shards are those of threads that have ended. */
 	for (unsigned round = 1; round <= 2; round++) {
 		pthread_barrier_init(&barrier, NULL, THREADS);
 		for (int i = 0; i < THREADS; i++)
@@ -115,7 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_rows),
-		cmocka_unit_test(test_more_threads_than_lanes),
+		cmocka_unit_test(test_more_threads_than_shards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static void wait_readable(int fd)
 
 static void serve_by_fd(void)
 {
-	struct ms_order order = bed_order(&bed, "mode", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "mode", MS_LEVEL_CLEAR, 0);
 	struct ms_order_handle handle = bed_post(&bed, &order);
 	struct ms_answer answer;
 
@@ -123,7 +123,7 @@ static void handle_before(int signal)
 
 static void serve_by_signal(bool send)
 {
-	struct ms_order order = bed_order(&bed, "mode", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "mode", MS_LEVEL_CLEAR, 0);
 	struct ms_order_handle handle = bed_post(&bed, &order);
 	struct ms_answer answer;
 
@@ -183,7 +183,7 @@ static void test_signal_mode_in_two_threads(void **state)
 	polling = true;
 	assert_int_equal(pthread_create(&thread, NULL, poll_on, NULL), 0);
 	for (unsigned i = 0; i < 20; i++) {
-		struct ms_order order = bed_order(&bed, "mode", MS_ORDER_CLEAR, 0);
+		struct ms_order order = bed_order(&bed, "mode", MS_LEVEL_CLEAR, 0);
 		struct ms_order_handle handle = bed_post(&bed, &order);
 		struct ms_answer answer;
 

@@ -104,7 +104,7 @@ static void test_answer_is_what_the_callback_said(void **state)
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "said"));
 	memshed_charge(fake.handle, 100000, 100);
 
-	struct ms_answer answer = bed_do(&bed, "said", MS_ORDER_TRIM, 4000);
+	struct ms_answer answer = bed_do(&bed, "said", MS_LEVEL_TRIM, 4000);
 
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
 	assert_int_equal(answer.claimed_bytes, 4096);
@@ -123,7 +123,7 @@ static void test_answer_is_what_the_callback_said(void **state)
 	assert_int_equal(row.last.orders, 1);
 	for (unsigned status = MEMSHED_PARTIAL; status <= MEMSHED_UNSUPPORTED; status++) {
 		fake.status = (enum memshed_status)status;
-		assert_int_equal(bed_do(&bed, "said", MS_ORDER_CLEAR, 0).status, status);
+		assert_int_equal(bed_do(&bed, "said", MS_LEVEL_CLEAR, 0).status, status);
 		assert_int_equal(fake.last.target_bytes, 0);
 	}
 	assert_int_equal(bed_row(&bed, "said").last.orders, 5);
@@ -138,13 +138,13 @@ static void test_clear_alone_is_judged_by_its_counters(void **state)
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "clear", .clear = clear));
 	memshed_charge(fake.handle, 5000, 1);
 
-	struct ms_answer answer = bed_do(&bed, "clear", MS_ORDER_TRIM, 1);
+	struct ms_answer answer = bed_do(&bed, "clear", MS_LEVEL_TRIM, 1);
 
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
 	assert_int_equal(answer.claimed_bytes, 5000);
 	assert_int_equal(answer.claimed_entries, 1);
 	fake.uncharge_bytes = 0;
-	assert_int_equal(bed_do(&bed, "clear", MS_ORDER_CLEAR, 0).status, MS_ANSWER_EMPTY);
+	assert_int_equal(bed_do(&bed, "clear", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_EMPTY);
 	memshed_unregister(fake.handle);
 }
 
@@ -155,7 +155,7 @@ static void test_orders_for_what_is_not_there(void **state)
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "gone"));
 
-	struct ms_order order = bed_order(&bed, "gone", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "gone", MS_LEVEL_CLEAR, 0);
 
 	memshed_unregister(fake.handle);
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_GONE);
@@ -164,7 +164,7 @@ static void test_orders_for_what_is_not_there(void **state)
 	order.level = 77;
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_INVALID);
 	assert_int_equal(fake.calls, 0);
-	assert_int_equal(bed_do(&bed, NULL, MS_ORDER_CLEAR, 0).status, MS_ANSWER_EMPTY);
+	assert_int_equal(bed_do(&bed, NULL, MS_LEVEL_CLEAR, 0).status, MS_ANSWER_EMPTY);
 }
 
 /* Priority first, then what a byte costs, then size; and no more than asked. */
@@ -185,7 +185,7 @@ static void test_cheapest_first_until_enough(void **state)
 	memshed_charge(low.handle, 1000, 10);
 	call_order = 0;
 
-	struct ms_answer answer = bed_do(&bed, NULL, MS_ORDER_TRIM, 250);
+	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_TRIM, 250);
 
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
 	assert_int_equal(answer.claimed_bytes, 300);
@@ -197,7 +197,7 @@ static void test_cheapest_first_until_enough(void **state)
 	assert_int_equal(low.last.target_bytes, 250);
 	assert_int_equal(cheap_small.last.target_bytes, 50);
 
-	answer = bed_do(&bed, NULL, MS_ORDER_CLEAR, 0);
+	answer = bed_do(&bed, NULL, MS_LEVEL_CLEAR, 0);
 	assert_int_equal(answer.caches, 5);
 	assert_int_equal(answer.claimed_bytes, 400);
 	assert_int_equal(empty.calls, 1);
@@ -216,16 +216,16 @@ static void test_excluded_caches_are_not_asked(void **state)
 	add(&manual, MEMSHED_CACHE_OPTIONS(.name = "manual", .flags = MEMSHED_CACHE_MANUAL));
 	add(&io, MEMSHED_CACHE_OPTIONS(.name = "io", .flags = MEMSHED_CACHE_MAY_IO));
 
-	struct ms_order order = bed_order(&bed, "manual", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "manual", MS_LEVEL_CLEAR, 0);
 
 	order.reason = MEMSHED_REASON_PRESSURE;
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_UNSUPPORTED);
-	order.row = MS_ORDER_ALL_ROWS;
+	order.scope = MS_SCOPE_PROCESS, order.row = order.generation = 0;
 	assert_int_equal(bed_ask(&bed, &order).caches, 1);
 	assert_int_equal(manual.calls, 0);
 	assert_int_equal(io.calls, 1);
-	assert_int_equal(bed_do(&bed, "io", MS_ORDER_EMERGENCY, 0).status, MS_ANSWER_UNSUPPORTED);
-	assert_int_equal(bed_do(&bed, NULL, MS_ORDER_EMERGENCY, 0).caches, 1);
+	assert_int_equal(bed_do(&bed, "io", MS_LEVEL_EMERGENCY, 0).status, MS_ANSWER_UNSUPPORTED);
+	assert_int_equal(bed_do(&bed, NULL, MS_LEVEL_EMERGENCY, 0).caches, 1);
 	assert_int_equal(io.calls, 1);
 	assert_int_equal(manual.calls, 1);
 	memshed_unregister(manual.handle);
@@ -247,12 +247,12 @@ static void test_count_replaces_what_was_charged(void **state)
 	assert_true(bed_row(&bed, "pulled").pulled_at_ns > 0);
 
 	say_usage(&fake, MEMSHED_USAGE_BYTES, 888);
-	assert_int_equal(bed_do(&bed, "pulled", MS_ORDER_COUNT, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "pulled", MS_LEVEL_COUNT, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(bed_row(&bed, "pulled").bytes, 888);
 	assert_int_equal(fake.calls, 0);
 
 	say_usage(&fake, MEMSHED_USAGE_BYTES, 999); /* after an order it is asked again */
-	bed_do(&bed, "pulled", MS_ORDER_TRIM, 1);
+	bed_do(&bed, "pulled", MS_LEVEL_TRIM, 1);
 	assert_int_equal(bed_row(&bed, "pulled").bytes, 999);
 
 	unsigned counts = fake.counts;
@@ -301,13 +301,13 @@ static void test_callbacks_register_and_unregister(void **state)
 
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "parent"));
-	assert_int_equal(bed_do(&bed, "parent", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "parent", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(bed_row(&bed, "born inside").bytes, 50);
 	fake.inside = unregister_another;
-	assert_int_equal(bed_do(&bed, "parent", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "parent", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	assert_false(bed_find(&bed, "born inside", &row));
 	fake.inside = unregister_itself;
-	assert_int_equal(bed_do(&bed, "parent", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "parent", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	BED_WAIT_UNTIL(!bed_find(&bed, "parent", &row));
 	assert_int_equal(fake.calls, 3);
 }
@@ -318,10 +318,10 @@ static void test_stop_inside_a_callback(void **state)
 
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "stopper"));
-	assert_int_equal(bed_do(&bed, "stopper", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "stopper", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(memshed_start(NULL), 0); /* waits for the other to be over */
 	fake.inside = NULL;
-	assert_int_equal(bed_do(&bed, "stopper", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "stopper", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	memshed_unregister(fake.handle);
 }
 
@@ -340,13 +340,13 @@ static void test_stuck_callback_does_not_stop_others(void **state)
 	add(&stuck, MEMSHED_CACHE_OPTIONS(.name = "stuck"));
 	add(&other, MEMSHED_CACHE_OPTIONS(.name = "other"));
 
-	struct ms_order order = bed_order(&bed, "stuck", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "stuck", MS_LEVEL_CLEAR, 0);
 
 	order.timeout_us = 20000;
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_STUCK);
 	assert_true(is_stuck("stuck"));
 	assert_int_equal(bed_row(&bed, "stuck").last.status, MS_ANSWER_STUCK);
-	assert_int_equal(bed_do(&bed, "other", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "other", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_STUCK); /* still: not asked twice */
 	assert_int_equal(stuck.calls, 1);
 
@@ -354,12 +354,12 @@ static void test_stuck_callback_does_not_stop_others(void **state)
 	sem_post(&stuck.let_go);
 	BED_WAIT_UNTIL(!is_stuck("stuck"));
 	assert_int_equal(bed_row(&bed, "stuck").last.claimed_bytes, 11);
-	assert_int_equal(bed_do(&bed, "stuck", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "stuck", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 
 	/* And once more the other way round: the thread that was late takes over now. */
 	stuck.wait = true;
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_STUCK);
-	assert_int_equal(bed_do(&bed, "other", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "other", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	stuck.wait = false;
 	sem_post(&stuck.let_go);
 	memshed_unregister(stuck.handle);
@@ -376,7 +376,7 @@ static void test_series_goes_on_after_a_stuck_one(void **state)
 	memshed_charge(stuck.handle, 100, 1);
 	memshed_charge(other.handle, 100, 1);
 
-	struct ms_order order = bed_order(&bed, NULL, MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, NULL, MS_LEVEL_CLEAR, 0);
 
 	order.timeout_us = 400000;
 
@@ -399,11 +399,11 @@ static void test_unhelpful_cache_is_marked_and_forgiven(void **state)
 	memshed_charge(fake.handle, 100000, 10);
 	for (int i = 0; i < 3; i++) {
 		assert_false(bed_row(&bed, "useless").flags & MS_ROW_UNHELPFUL);
-		bed_do(&bed, "useless", MS_ORDER_CLEAR, 0);
+		bed_do(&bed, "useless", MS_LEVEL_CLEAR, 0);
 	}
 	assert_true(bed_row(&bed, "useless").flags & MS_ROW_UNHELPFUL);
 	fake.freed_bytes = 5;
-	bed_do(&bed, "useless", MS_ORDER_CLEAR, 0);
+	bed_do(&bed, "useless", MS_LEVEL_CLEAR, 0);
 	assert_false(bed_row(&bed, "useless").flags & MS_ROW_UNHELPFUL);
 	memshed_unregister(fake.handle);
 }
@@ -428,7 +428,7 @@ static void test_unregister_waits_for_the_callback(void **state)
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "waited for"));
 
-	struct ms_order order = bed_order(&bed, "waited for", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "waited for", MS_LEVEL_CLEAR, 0);
 	struct ms_order_handle handle = bed_post(&bed, &order);
 
 	sem_wait(&fake.began);
@@ -452,7 +452,7 @@ static void test_stop_waits_and_refuses(void **state)
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "stopping"));
 
-	struct ms_order order = bed_order(&bed, "stopping", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "stopping", MS_LEVEL_CLEAR, 0);
 
 	handle = bed_post(&bed, &order);
 	sem_wait(&fake.began);
@@ -491,7 +491,7 @@ static void test_stop_sleeps(void **state)
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "slow to stop"));
 
-	struct ms_order order = bed_order(&bed, "slow to stop", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "slow to stop", MS_LEVEL_CLEAR, 0);
 	struct ms_order_handle handle = bed_post(&bed, &order);
 
 	sem_wait(&fake.began);
@@ -535,11 +535,11 @@ static void test_owner_runs_in_its_poll(void **state)
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "owned", .thread_class = MEMSHED_THREAD_OWNER));
 	add(&other, MEMSHED_CACHE_OPTIONS(.name = "free"));
 
-	struct ms_order order = bed_order(&bed, "owned", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "owned", MS_LEVEL_CLEAR, 0);
 	struct ms_order_handle handle = bed_post(&bed, &order);
 
 	/* The agent serves others meanwhile. */
-	assert_int_equal(bed_do(&bed, "free", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "free", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(poll_in_another_thread(), 0);
 	assert_int_equal(fake.calls, 0);
 	BED_WAIT_UNTIL(memshed_poll() == 1);
@@ -557,7 +557,7 @@ static void test_owner_runs_in_its_poll(void **state)
 	assert_int_equal(fake.calls, 1);
 
 	/* One of several in a series. */
-	order = bed_order(&bed, NULL, MS_ORDER_CLEAR, 0);
+	order = bed_order(&bed, NULL, MS_LEVEL_CLEAR, 0);
 	handle = bed_post(&bed, &order);
 	BED_WAIT_UNTIL(memshed_poll() == 1);
 	answer = bed_wait(&bed, &handle);
@@ -590,7 +590,7 @@ static void test_owner_that_gets_stuck(void **state)
 	BED_WAIT_UNTIL(sem_trywait(&fake.began) == 0);
 	fake.wait = true;
 
-	struct ms_order order = bed_order(&bed, "owner stuck", MS_ORDER_CLEAR, 0);
+	struct ms_order order = bed_order(&bed, "owner stuck", MS_LEVEL_CLEAR, 0);
 
 	order.timeout_us = 200000;
 
@@ -598,7 +598,7 @@ static void test_owner_that_gets_stuck(void **state)
 
 	assert_int_equal(answer.status, MS_ANSWER_STUCK);
 	assert_true(is_stuck("owner stuck"));
-	assert_int_equal(bed_do(&bed, "beside", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "beside", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	sem_post(&fake.let_go);
 	pthread_join(thread, NULL);
 	memshed_unregister(other.handle);
@@ -643,11 +643,11 @@ static void test_round_hooks(void **state)
 	assert_int_equal(memshed_stop(), 0);
 	assert_int_equal(memshed_start(&options), 0);
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "round"));
-	assert_int_equal(bed_do(&bed, "round", MS_ORDER_CLEAR, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, "round", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	BED_WAIT_UNTIL(inside_round == 0 && rounds == 1);
 	round_refuses = -EAGAIN;
 
-	struct ms_answer answer = bed_do(&bed, "round", MS_ORDER_CLEAR, 0);
+	struct ms_answer answer = bed_do(&bed, "round", MS_LEVEL_CLEAR, 0);
 
 	assert_int_equal(answer.status, MS_ANSWER_BUSY);
 	assert_int_equal(answer.error, -EAGAIN);

@@ -14,8 +14,9 @@
 #include "lib/agent.h"
 #include "lib/call.h"
 #include "lib/lib.h"
-#include "table/order.h"
+#include "table/slot.h"
 #include "util/clock.h"
+#include "util/futex.h"
 
 /* ---- stand-ins ---- */
 

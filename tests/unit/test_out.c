@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "super/out.h"
+#include "event/out.h"
 
 enum { MANY = 5000 };
 

@@ -81,10 +81,10 @@ static void check_action(const struct ms_plan *plan, uint32_t index, const struc
 	const struct ms_policy_row *row = row_of(rows, count, action);
 
 	assert_non_null(row);
-	assert_true(action->level >= MS_ORDER_TRIM && action->level <= MS_ORDER_EMERGENCY);
-	assert_true(action->level == MS_ORDER_TRIM || action->target_bytes == 0);
+	assert_true(action->level >= MS_LEVEL_TRIM && action->level <= MS_LEVEL_EMERGENCY);
+	assert_true(action->level == MS_LEVEL_TRIM || action->target_bytes == 0);
 	assert_true(action->target_bytes <= plan->ask_bytes);
-	if (action->level == MS_ORDER_TRIM && action->row != MS_ALLOCATOR_ROW)
+	if (action->level == MS_LEVEL_TRIM && action->row != MS_ALLOCATOR_ROW)
 		assert_true(action->target_bytes > 0);
 }
 

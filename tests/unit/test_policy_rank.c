@@ -29,7 +29,7 @@ static void only_what_is_needed_is_asked(void **state)
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_ABOVE_HIGH);
 	assert_int_equal(bed.plan.need_bytes, 110 * MIB);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 }
 
 static void who_cannot_give_parts_gives_all(void **state)
@@ -41,7 +41,7 @@ static void who_cannot_give_parts_gives_all(void **state)
 	bed_row(&bed, 0, 1, 500)->flags = 0;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_CLEAR, 0);
 	assert_int_equal(bed.plan.actions[0].expect_bytes, 500 * MIB);
 }
 
@@ -56,8 +56,8 @@ static void lower_priority_goes_first(void **state)
 	bed_row(&bed, 0, 3, 400)->priority = 10;
 	bed_plan(&bed, 950);
 	assert_int_equal(bed.plan.count, 2);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 100);
-	assert_action(&bed.plan, 1, 1, MS_ORDER_TRIM, 50);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 100);
+	assert_action(&bed.plan, 1, 1, MS_LEVEL_TRIM, 50);
 }
 
 static void cheaper_bytes_go_first(void **state)
@@ -70,7 +70,7 @@ static void cheaper_bytes_go_first(void **state)
 	bed_row(&bed, 0, 2, 200)->cost_us = 1;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 110);
 }
 
 static void what_is_never_looked_up_is_cheap(void **state)
@@ -86,7 +86,7 @@ static void what_is_never_looked_up_is_cheap(void **state)
 	cold->misses = 1000;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 110);
 }
 
 static void the_kind_says_what_the_owner_did_not(void **state)
@@ -99,7 +99,7 @@ static void the_kind_says_what_the_owner_did_not(void **state)
 	bed_row(&bed, 0, 2, 290)->kind = MEMSHED_KIND_MEMO;
 	bed_row(&bed, 0, 3, 280)->kind = MEMSHED_KIND_BUFFER;
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 3, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 3, MS_LEVEL_TRIM, 110);
 }
 
 static void one_large_order_rather_than_many_small(void **state)
@@ -113,7 +113,7 @@ static void one_large_order_rather_than_many_small(void **state)
 	bed_row(&bed, 0, 21, 200);
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 21, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 21, MS_LEVEL_TRIM, 110);
 }
 
 static void of_whole_caches_the_smallest_that_suffices(void **state)
@@ -127,7 +127,7 @@ static void of_whole_caches_the_smallest_that_suffices(void **state)
 	bed_row(&bed, 0, 3, 90)->flags = 0;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_CLEAR, 0);
 }
 
 static void one_that_gives_parts_rather_than_a_whole_one(void **state)
@@ -140,7 +140,7 @@ static void one_that_gives_parts_rather_than_a_whole_one(void **state)
 	bed_row(&bed, 0, 2, 120);
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 110);
 }
 
 static void small_change_goes_after_what_matters(void **state)
@@ -156,7 +156,7 @@ static void small_change_goes_after_what_matters(void **state)
 	bed_row(&bed, 0, 11, 400);
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 11, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 11, MS_LEVEL_TRIM, 110);
 }
 
 /* Cheap but tiny caches would fill every plan and never make up the need. */
@@ -170,7 +170,7 @@ static void the_largest_when_the_cheapest_do_not_suffice(void **state)
 		bed_row(&bed, 0, i, 2)->priority = -10;
 	bed_row(&bed, 0, 61, 400);
 	bed_plan(&bed, 950);
-	assert_action(&bed.plan, 0, 61, MS_ORDER_TRIM, 150);
+	assert_action(&bed.plan, 0, 61, MS_LEVEL_TRIM, 150);
 	assert_int_equal(bed.plan.count, 1);
 }
 
@@ -201,7 +201,7 @@ static void small_caches_and_singletons_are_left_alone(void **state)
 	bed_row(&bed, 0, 3, 50);
 	bed_plan(&bed, 950);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 3, MS_ORDER_TRIM, 50);
+	assert_action(&bed.plan, 0, 3, MS_LEVEL_TRIM, 50);
 }
 
 static void small_ones_are_asked_when_nothing_else_is_left(void **state)
@@ -213,7 +213,7 @@ static void small_ones_are_asked_when_nothing_else_is_left(void **state)
 	bed_row(&bed, 0, 2, 300)->entries = 1;
 	bed_plan(&bed, 950);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_CLEAR, 0);
 	assert_int_equal(bed.state.step, MS_STEP_SMALL);
 }
 
@@ -244,7 +244,7 @@ static void unknown_size_is_usable(void **state)
 	row->entries = 1000000;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 	assert_int_equal(bed.state.step, MS_STEP_TRIM);
 }
 
@@ -258,7 +258,7 @@ static void a_cache_without_counts_is_the_last_resort(void **state)
 	bed_row(&bed, 0, 1, 0)->flags = 0;
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_ABOVE_HIGH);
 	assert_int_equal(bed.state.step, MS_STEP_SMALL);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_CLEAR, 0);
 }
 
 static void an_empty_cache_is_not_asked(void **state)
@@ -281,7 +281,7 @@ static void near_max_whole_caches_without_io(void **state)
 	bed_row(&bed, 0, 2, 300);
 	assert_plan(bed_plan(&bed, 990), MS_PLAN_ORDERS, MS_WHY_NEAR_MAX);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_CLEAR, 0);
 }
 
 static void io_is_better_than_nothing_but_never_an_emergency(void **state)
@@ -296,8 +296,8 @@ static void io_is_better_than_nothing_but_never_an_emergency(void **state)
 	bed.state.danger_rounds = 1;
 	bed_plan(&bed, 999);
 	assert_int_equal(bed.plan.count, 2);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_EMERGENCY, 0);
-	assert_action(&bed.plan, 1, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_EMERGENCY, 0);
+	assert_action(&bed.plan, 1, 1, MS_LEVEL_CLEAR, 0);
 }
 
 static void free_memory_of_the_allocator_goes_first_when_it_suffices(void **state)
@@ -312,13 +312,13 @@ static void free_memory_of_the_allocator_goes_first_when_it_suffices(void **stat
 	allocator->kind = MEMSHED_KIND_ALLOCATOR;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, MS_ALLOCATOR_ROW, MS_ORDER_TRIM, 0);
+	assert_action(&bed.plan, 0, MS_ALLOCATOR_ROW, MS_LEVEL_TRIM, 0);
 
 	bed_init(&bed);
 	bed_row(&bed, 0, 1, 500);
 	bed_row(&bed, 0, MS_ALLOCATOR_ROW, 100); /* not enough */
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 }
 
 static void an_allocators_count_is_too_old_for_a_hurry(void **state)
@@ -380,7 +380,7 @@ static void a_helpless_flag_of_the_target_counts(void **state)
 	bed_row(&bed, 0, 3, 600)->flags |= MS_ROW_STUCK;
 	bed_plan(&bed, 910);
 	assert_int_equal(bed.plan.count, 1);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 110);
 }
 
 int main(void)

@@ -168,7 +168,7 @@ static void what_did_not_come_back_is_asked_for_harder(void **state)
 	bed_plan(&bed, 910);
 	bed_answer_all(&bed);
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_ESCALATED);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_CLEAR, 0);
 }
 
 static void the_share_that_came_back_is_learnt(void **state)
@@ -179,12 +179,12 @@ static void the_share_that_came_back_is_learnt(void **state)
 	bed_init(&bed);
 	bed_row(&bed, 0, 1, 500);
 	bed_plan(&bed, 920);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 120);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 120);
 	bed_answer_all(&bed);
 	/* Half of it came back: 60 of 120. The next order asks for more than the need. */
 	assert_plan(bed_plan(&bed, 860), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
 	assert_int_equal(bed.state.returned_per_mille, 750);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 80); /* 60 / 0.75 */
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 80); /* 60 / 0.75 */
 }
 
 static void growth_in_the_meantime_is_no_fault_of_the_cache(void **state)
@@ -232,7 +232,7 @@ static void busy_is_asked_again_soon(void **state)
 	bed_answer(&bed, 0, MS_ANSWER_BUSY, 0);
 	bed_pass(&bed, 30);
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110); /* no blame, no escalation */
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110); /* no blame, no escalation */
 	bed_answer(&bed, 0, MS_ANSWER_BUSY, 0);
 	bed_pass(&bed, 30);
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_WAIT, MS_WHY_NOBODY_ANSWERS);
@@ -254,7 +254,7 @@ static void stuck_is_left_alone_and_then_asked_last(void **state)
 	bed_answer(&bed, 0, MS_ANSWER_STUCK, 0);
 	bed_pass(&bed, 500);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 110);
 	bed_answer_all(&bed);
 	bed_plan(&bed, 799);
 	bed_pass(&bed, 1000);
@@ -310,8 +310,8 @@ static void who_is_empty_in_parts_gives_all(void **state)
 	bed_pass(&bed, 60000);
 	bed_plan(&bed, 970);
 	assert_int_equal(bed.plan.count, 2);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 80);
-	assert_action(&bed.plan, 1, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 80);
+	assert_action(&bed.plan, 1, 1, MS_LEVEL_CLEAR, 0);
 }
 
 static void below_high_the_useless_are_left_alone(void **state)
@@ -377,7 +377,7 @@ static void emptied_before_the_order_came_is_no_fault(void **state)
 	bed_pass(&bed, 1000);
 	bed_plan(&bed, 700);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 }
 
 static void unsupported_raises_the_level_for_this_cache_alone(void **state)
@@ -389,13 +389,13 @@ static void unsupported_raises_the_level_for_this_cache_alone(void **state)
 	bed_row(&bed, 0, 1, 150);
 	bed_row(&bed, 0, 2, 100);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 	bed_answer(&bed, 0, MS_ANSWER_UNSUPPORTED, 0);
 	bed_pass(&bed, 500);
 	bed_plan(&bed, 980);
 	assert_int_equal(bed.plan.count, 2);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
-	assert_action(&bed.plan, 1, 2, MS_ORDER_TRIM, 30);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_CLEAR, 0);
+	assert_action(&bed.plan, 1, 2, MS_LEVEL_TRIM, 30);
 }
 
 static void another_generation_starts_afresh(void **state)
@@ -410,7 +410,7 @@ static void another_generation_starts_afresh(void **state)
 	bed_pass(&bed, 500);
 	bed.rows[0].row.generation++;
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 }
 
 static void a_process_that_ended_is_forgotten(void **state)
@@ -457,7 +457,7 @@ static void an_order_that_could_not_be_posted_is_tried_again(void **state)
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_WAIT, MS_WHY_HOLD_OFF);
 	bed_pass(&bed, 30);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 }
 
 static void a_cache_that_regrows_at_once_goes_later(void **state)
@@ -469,13 +469,13 @@ static void a_cache_that_regrows_at_once_goes_later(void **state)
 	bed_row(&bed, 0, 1, 300);
 	bed_row(&bed, 0, 2, 250);
 	bed_plan(&bed, 920);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 120);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 120);
 	bed_answer_all(&bed);
 	bed_plan(&bed, 790);
 	bed.rows[0].row.bytes += 110 * MIB; /* back within a second */
 	bed_pass(&bed, 500);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 2, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 2, MS_LEVEL_TRIM, 110);
 	/* Alone it is asked all the same: a slow program is better than a dead one. */
 	bed.rows[1].row.bytes = bed.rows[1].row.entries = 0;
 	bed_answer_all(&bed);

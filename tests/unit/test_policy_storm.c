@@ -79,12 +79,12 @@ static void an_allocator_that_gives_nothing_is_not_asked_first_again(void **stat
 	bed_answer(&bed, 0, MS_ANSWER_DONE, 0);
 	bed_pass(&bed, 500);
 	assert_plan(bed_plan(&bed, 910), MS_PLAN_ORDERS, MS_WHY_STILL_ABOVE_LOW);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 	bed_answer_all(&bed);
 	assert_plan(bed_plan(&bed, 790), MS_PLAN_RECOVERED, MS_WHY_BELOW_LOW);
 	bed_pass(&bed, 60000);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_TRIM, 110);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_TRIM, 110);
 }
 
 static void a_pause_doubles_up_to_64_times(void **state)
@@ -263,7 +263,7 @@ static void empty_is_cleared_and_then_left(void **state)
 	bed_answer(&bed, 0, MS_ANSWER_EMPTY, 0);
 	bed_pass(&bed, 500);
 	bed_plan(&bed, 910);
-	assert_action(&bed.plan, 0, 1, MS_ORDER_CLEAR, 0);
+	assert_action(&bed.plan, 0, 1, MS_LEVEL_CLEAR, 0);
 	bed_answer(&bed, 0, MS_ANSWER_EMPTY, 0);
 	bed_pass(&bed, 500);
 	assert_int_equal(bed_plan(&bed, 910)->kind, MS_PLAN_WARN);

@@ -51,25 +51,26 @@ static void wrong_header_fields_are_refused(void **state)
 	ASSERT_FIELD_REFUSED(header_bytes, 64);
 	ASSERT_FIELD_REFUSED(header_bytes, 65535);
 	ASSERT_FIELD_REFUSED(major, 0);
-	ASSERT_FIELD_REFUSED(major, 2);
+	ASSERT_FIELD_REFUSED(major, MS_TABLE_MAJOR - 1);
+	ASSERT_FIELD_REFUSED(major, MS_TABLE_MAJOR + 1);
 	ASSERT_FIELD_REFUSED(row_bytes, 0);
 	ASSERT_FIELD_REFUSED(row_bytes, 511);
 	ASSERT_FIELD_REFUSED(row_bytes, UINT32_MAX);
 	ASSERT_FIELD_REFUSED(row_count, 0);
 	ASSERT_FIELD_REFUSED(row_count, FORGE_ROWS + 1);
 	ASSERT_FIELD_REFUSED(row_count, UINT32_MAX);
-	ASSERT_FIELD_REFUSED(lane_row_bytes, 0);
-	ASSERT_FIELD_REFUSED(lane_row_bytes, 128);
-	ASSERT_FIELD_REFUSED(lane_count, 0);
-	ASSERT_FIELD_REFUSED(lane_count, FORGE_LANES + 1);
-	ASSERT_FIELD_REFUSED(lane_count, MS_LANES_MAX + 1);
+	ASSERT_FIELD_REFUSED(shard_row_bytes, 0);
+	ASSERT_FIELD_REFUSED(shard_row_bytes, 128);
+	ASSERT_FIELD_REFUSED(shard_count, 0);
+	ASSERT_FIELD_REFUSED(shard_count, FORGE_SHARDS + 1);
+	ASSERT_FIELD_REFUSED(shard_count, MS_SHARDS_MAX + 1);
 	ASSERT_FIELD_REFUSED(rows_offset, 0);
 	ASSERT_FIELD_REFUSED(rows_offset, MS_HEADER_BYTES + 1);
 	ASSERT_FIELD_REFUSED(rows_offset, FORGE_BYTES);
 	ASSERT_FIELD_REFUSED(rows_offset, UINT64_MAX - 7);
-	ASSERT_FIELD_REFUSED(lanes_offset, 0);
-	ASSERT_FIELD_REFUSED(lanes_offset, FORGE_LANES_OFFSET + 8);
-	ASSERT_FIELD_REFUSED(lanes_offset, UINT64_MAX - 7);
+	ASSERT_FIELD_REFUSED(shards_offset, 0);
+	ASSERT_FIELD_REFUSED(shards_offset, FORGE_SHARDS_OFFSET + 8);
+	ASSERT_FIELD_REFUSED(shards_offset, UINT64_MAX - 7);
 	ASSERT_FIELD_REFUSED(total_bytes, 0);
 	ASSERT_FIELD_REFUSED(total_bytes, FORGE_BYTES - 1);
 	ASSERT_FIELD_REFUSED(total_bytes, UINT64_MAX);
@@ -131,7 +132,7 @@ static void huge_marks_are_bounded(void **state)
 
 	header.row_high = UINT32_MAX;
 	header.live_rows = UINT32_MAX;
-	header.lane_high = UINT32_MAX;
+	header.shard_high = UINT32_MAX;
 	header.agent_signal = SIGKILL;
 	memset(header.allocator, 'a', sizeof(header.allocator));
 	for (unsigned i = 0; i < FORGE_ROWS; i++)
@@ -141,7 +142,7 @@ static void huge_marks_are_bounded(void **state)
 	assert_int_equal(ms_table_open(&reader, &scratch, fd), 0);
 	assert_int_equal(reader.info.row_high, FORGE_ROWS);
 	assert_int_equal(reader.info.live_rows, FORGE_ROWS);
-	assert_int_equal(reader.info.lane_high, FORGE_LANES);
+	assert_int_equal(reader.info.shard_high, FORGE_SHARDS);
 	assert_int_equal(reader.info.agent_signal, 0);
 	assert_int_equal(strnlen(reader.info.allocator, 16), 15);
 	assert_int_equal(ms_table_read_rows(&reader, rows, 256), FORGE_ROWS);
@@ -203,7 +204,7 @@ static uint64_t count_reads_of_rows(uint32_t seq, uint32_t result_seq, int expec
 		table.rows[row].result_seq = result_seq;
 	}
 	table.header->row_high = ROWS;
-	table.header->lane_high = table.lane_count - 1;
+	table.header->shard_high = table.shard_count - 1;
 	open_own();
 
 	uint64_t before = count_reads();
@@ -221,9 +222,9 @@ static void rows_in_change_for_ever_cost_little(void **state)
 	(void)state;
 	uint64_t quiet = count_reads_of_rows(2, 2, 256);
 
-	/* 64 of them are copied four times more, alone: two passes over the lanes, and the row. */
-	assert_in_range(count_reads_of_rows(3, 2, 0), 0, quiet + 64 * 4 * 2 * (uint64_t)(table.lane_count + 4));
-	assert_in_range(count_reads_of_rows(2, 3, 256), 0, quiet + 64 * 4 * 2 * (uint64_t)(table.lane_count + 4));
+	/* 64 of them are copied four times more, alone: two passes over the shards, and the row. */
+	assert_in_range(count_reads_of_rows(3, 2, 0), 0, quiet + 64 * 4 * 2 * (uint64_t)(table.shard_count + 4));
+	assert_in_range(count_reads_of_rows(2, 3, 256), 0, quiet + 64 * 4 * 2 * (uint64_t)(table.shard_count + 4));
 }
 
 static void a_header_that_changes_is_refused(void **state)

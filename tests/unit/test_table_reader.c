@@ -22,16 +22,16 @@ static void reads_what_was_written(void **state)
 	(void)state;
 	uint32_t row = add_named("charged", MS_ROW_PARTIAL | 1u << 30 | MEMSHED_CACHE_MANUAL);
 
-	table.header->lane_high = 2;
-	table.header->shared_lane_used = 1;
-	ms_lane_add(&counters(0, row)->added_bytes, 1000);
-	ms_lane_add(&counters(1, row)->removed_bytes, 100);
-	ms_lane_add_shared(&counters(table.lane_count - 1, row)->added_bytes, 1);
-	ms_lane_add(&counters(1, row)->added_entries, 4);
-	ms_lane_add(&counters(1, row)->removed_entries, 1);
-	ms_lane_add(&counters(0, row)->hits, 5);
-	ms_lane_add(&counters(0, row)->misses, 6);
-	ms_lane_add(&counters(0, row)->evictions, 7);
+	table.header->shard_high = 2;
+	table.header->shared_shard_used = 1;
+	ms_shard_add(&counters(0, row)->added_bytes, 1000);
+	ms_shard_add(&counters(1, row)->removed_bytes, 100);
+	ms_shard_add_shared(&counters(table.shard_count - 1, row)->added_bytes, 1);
+	ms_shard_add(&counters(1, row)->added_entries, 4);
+	ms_shard_add(&counters(1, row)->removed_entries, 1);
+	ms_shard_add(&counters(0, row)->hits, 5);
+	ms_shard_add(&counters(0, row)->misses, 6);
+	ms_shard_add(&counters(0, row)->evictions, 7);
 	ms_table_row_result(&table, row, &(struct ms_row_result){.order_seq = 8, .claimed_bytes = 9});
 
 	open_own();
@@ -62,9 +62,9 @@ static void pulled_fields_replace_charged_ones(void **state)
 	(void)state;
 	uint32_t row = add_named("both", MS_ROW_PULLED);
 
-	table.header->lane_high = 1;
-	ms_lane_add(&counters(0, row)->added_bytes, 1000);
-	ms_lane_add(&counters(0, row)->hits, 5);
+	table.header->shard_high = 1;
+	ms_shard_add(&counters(0, row)->added_bytes, 1000);
+	ms_shard_add(&counters(0, row)->hits, 5);
 	ms_table_row_pulled(&table, row, &(struct ms_row_pulled){.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_INSERTS,
 								 .at_ns = 99, .bytes = 4, .hits = 12, .inserts = 6});
 	open_own();
@@ -100,10 +100,10 @@ static void the_largest_are_kept(void **state)
 	(void)state;
 	uint64_t sum = 0;
 
-	table.header->lane_high = 1;
+	table.header->shard_high = 1;
 	ms_table_row_add_allocator(&table, &(struct ms_row_identity){.name = "glibc"}, 1);
 	for (unsigned i = 0; i < 200; i++)
-		ms_lane_add(&counters(0, add_named("x", 0))->added_bytes, (i * 37) % 200 + 1); /* 1 to 200 */
+		ms_shard_add(&counters(0, add_named("x", 0))->added_bytes, (i * 37) % 200 + 1); /* 1 to 200 */
 	open_own();
 	assert_int_equal(ms_table_read_rows(&reader, rows, 11), 11);
 	assert_int_equal(rows[0].row, MS_ALLOCATOR_ROW);
@@ -125,8 +125,8 @@ static void reading_makes_no_page(void **state)
 
 	for (int i = 0; i < 200; i++)
 		add_named("x", 0);
-	table.header->lane_high = table.lane_count - 1;
-	table.header->shared_lane_used = 1;
+	table.header->shard_high = table.shard_count - 1;
+	table.header->shared_shard_used = 1;
 	open_own();
 	assert_int_equal(fstat(table.fd, &before), 0);
 	assert_int_equal(ms_table_read_rows(&reader, rows, 256), 200);
@@ -136,18 +136,18 @@ static void reading_makes_no_page(void **state)
 }
 
 /* A thread that began after the header was read: what it charged must not be missed where it is removed. */
-static void a_new_lane_is_seen_at_once(void **state)
+static void a_new_shard_is_seen_at_once(void **state)
 {
 	(void)state;
 	uint32_t row = add_named("x", 0);
 
-	table.header->lane_high = 1;
+	table.header->shard_high = 1;
 	open_own();
-	table.header->lane_high = 2;
-	table.header->shared_lane_used = 1;
-	ms_lane_add(&counters(1, row)->added_bytes, 100);
-	ms_lane_add_shared(&counters(table.lane_count - 1, row)->added_bytes, 10);
-	ms_lane_add(&counters(0, row)->removed_bytes, 50);
+	table.header->shard_high = 2;
+	table.header->shared_shard_used = 1;
+	ms_shard_add(&counters(1, row)->added_bytes, 100);
+	ms_shard_add_shared(&counters(table.shard_count - 1, row)->added_bytes, 10);
+	ms_shard_add(&counters(0, row)->removed_bytes, 50);
 	assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
 	assert_int_equal(rows[0].bytes, 60);
 	ms_table_close(&reader);
@@ -322,8 +322,8 @@ static void *reuse_one_row(void *arg)
 		if (ms_table_row_add(&table, &(struct ms_row_identity){.name = name, .cost_us = i},
 				     i * 3 * MS_NS_PER_S, &row, &generation) < 0 || row != 1)
 			break;
-		ms_lane_add(&counters(0, row)->added_bytes, i);
-		ms_lane_add(&counters(1, row)->hits, i);
+		ms_shard_add(&counters(0, row)->added_bytes, i);
+		ms_shard_add(&counters(1, row)->hits, i);
 		for (int pause = 0; pause < 1000 && !stop; pause++)
 			; /* live for about as long as it is not */
 		ms_table_row_retire(&table, row, i * 3 * MS_NS_PER_S);
@@ -340,7 +340,7 @@ static void a_reused_row_is_never_mixed(void **state)
 
 	rounds = 0;
 	stop = false;
-	table.header->lane_high = 2;
+	table.header->shard_high = 2;
 	open_own();
 	assert_int_equal(pthread_create(&thread, NULL, reuse_one_row, NULL), 0);
 	while ((rounds < ROUNDS || seen < SIGHTINGS) && rounds < 10000 * ROUNDS) {
@@ -365,14 +365,14 @@ static void a_reused_row_is_never_mixed(void **state)
 enum { FLOOR = 1000 };
 static _Atomic uint64_t turns;
 
-/* What was put into one lane is taken away in the other: never less than FLOOR in all. */
-static void *move_through_two_lanes(void *arg)
+/* What was put into one shard is taken away in the other: never less than FLOOR in all. */
+static void *move_through_two_shards(void *arg)
 {
-	struct ms_lane_row *in = counters(1, *(uint32_t *)arg), *out = counters(0, *(uint32_t *)arg);
+	struct ms_shard_row *in = counters(1, *(uint32_t *)arg), *out = counters(0, *(uint32_t *)arg);
 
 	while (!stop) {
-		ms_lane_add(&in->added_bytes, 1);
-		ms_lane_add(&out->removed_bytes, 1);
+		ms_shard_add(&in->added_bytes, 1);
+		ms_shard_add(&out->removed_bytes, 1);
 		turns++;
 	}
 	return NULL;
@@ -386,10 +386,10 @@ static void a_sum_never_falls_below_the_truth(void **state)
 
 	stop = false;
 	turns = 0;
-	table.header->lane_high = 2;
-	ms_lane_add(&counters(0, row)->added_bytes, FLOOR);
+	table.header->shard_high = 2;
+	ms_shard_add(&counters(0, row)->added_bytes, FLOOR);
 	open_own();
-	assert_int_equal(pthread_create(&thread, NULL, move_through_two_lanes, &row), 0);
+	assert_int_equal(pthread_create(&thread, NULL, move_through_two_shards, &row), 0);
 	for (int i = 0; i < 20000 || (turns < 500000 && i < 100000000); i++) {
 		assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
 		assert_true(rows[0].bytes >= FLOOR && rows[0].bytes < UINT64_MAX / 2);
@@ -409,7 +409,7 @@ int main(void)
 		WITH_TABLE(retired_rows_are_left_out),
 		WITH_TABLE(the_largest_are_kept),
 		WITH_TABLE(reading_makes_no_page),
-		WITH_TABLE(a_new_lane_is_seen_at_once),
+		WITH_TABLE(a_new_shard_is_seen_at_once),
 		WITH_TABLE(an_inherited_table_is_not_the_childs),
 		WITH_TABLE(its_own_is_found_among_inherited_ones),
 		WITH_TABLE(a_stopped_target_can_be_read),

@@ -63,9 +63,9 @@ static void header_says_who_and_what(void **state)
 	assert_int_equal(header->heartbeat_ns, 7);
 	assert_true(header->start_ticks > 0);
 	assert_int_equal(header->row_high, 1);
-	assert_true(header->lane_count >= MS_LANES_MIN && header->lane_count <= MS_LANES_MAX);
+	assert_true(header->shard_count >= MS_SHARDS_MIN && header->shard_count <= MS_SHARDS_MAX);
 	assert_int_equal(header->total_bytes, table.bytes);
-	assert_int_equal(header->lanes_offset, MS_HEADER_BYTES + MS_ROW_COUNT * MS_ROW_BYTES);
+	assert_int_equal(header->shards_offset, MS_HEADER_BYTES + MS_ROW_COUNT * MS_ROW_BYTES);
 
 	FILE *stream = fopen("/proc/self/stat", "r");
 	unsigned long long ticks = 0;
@@ -176,16 +176,16 @@ static void a_new_use_starts_at_zero(void **state)
 {
 	(void)state;
 	uint32_t row = add_at("old", 1);
-	struct ms_lane_sum sum;
-	uint32_t last = table.lane_count - 1;
+	struct ms_shard_sum sum;
+	uint32_t last = table.shard_count - 1;
 
-	table.header->lane_high = 2;
-	table.header->shared_lane_used = 1;
-	ms_lane_add(&counters(0, row)->added_bytes, 500);
-	ms_lane_add(&counters(1, row)->removed_bytes, 100);
-	ms_lane_add(&counters(1, row)->hits, 3);
-	ms_lane_add_shared(&counters(last, row)->added_bytes, 11);
-	ms_lane_add_shared(&counters(last, row)->added_entries, 2);
+	table.header->shard_high = 2;
+	table.header->shared_shard_used = 1;
+	ms_shard_add(&counters(0, row)->added_bytes, 500);
+	ms_shard_add(&counters(1, row)->removed_bytes, 100);
+	ms_shard_add(&counters(1, row)->hits, 3);
+	ms_shard_add_shared(&counters(last, row)->added_bytes, 11);
+	ms_shard_add_shared(&counters(last, row)->added_entries, 2);
 	ms_table_row_sum(&table, row, &sum);
 	assert_int_equal(sum.bytes, 411);
 	assert_int_equal(sum.entries, 2);
@@ -199,7 +199,7 @@ static void a_new_use_starts_at_zero(void **state)
 	ms_table_row_retire(&table, row, 1);
 	assert_int_equal(add_at("new", 3 * MS_NS_PER_S), row);
 	ms_table_row_sum(&table, row, &sum);
-	assert_memory_equal(&sum, &(struct ms_lane_sum){0}, sizeof(sum));
+	assert_memory_equal(&sum, &(struct ms_shard_sum){0}, sizeof(sum));
 	assert_int_equal(table.rows[row].pulled.fields, 0);
 	assert_int_equal(table.rows[row].last.order_seq, 0);
 	assert_int_equal(table.rows[row].seq & 1, 0);
@@ -209,10 +209,10 @@ static void removed_more_than_added_is_nothing(void **state)
 {
 	(void)state;
 	uint32_t row = add_at("x", 1);
-	struct ms_lane_sum sum;
+	struct ms_shard_sum sum;
 
-	table.header->lane_high = 1;
-	ms_lane_add(&counters(0, row)->removed_bytes, 1);
+	table.header->shard_high = 1;
+	ms_shard_add(&counters(0, row)->removed_bytes, 1);
 	ms_table_row_sum(&table, row, &sum);
 	assert_int_equal(sum.bytes, 0);
 }
@@ -251,7 +251,7 @@ static void child_has_its_own(void *arg)
 {
 	struct fork_case *c = arg;
 	unsigned char *was = table.base;
-	struct ms_lane_sum sum;
+	struct ms_shard_sum sum;
 
 	wait_for_byte(c->pipe[0]); /* the parent has moved on */
 	/* At the same address, unless something took it first, as ThreadSanitizer's own thread does. */
@@ -262,7 +262,7 @@ static void child_has_its_own(void *arg)
 	CHILD_ASSERT(table.header->identity == 43);
 	CHILD_ASSERT(table.header->live_rows == 2);
 	CHILD_ASSERT(table.header->row_high == 4);
-	CHILD_ASSERT(table.header->lane_high == 3);
+	CHILD_ASSERT(table.header->shard_high == 3);
 	CHILD_ASSERT(strcmp(table.header->allocator, "glibc") == 0);
 	CHILD_ASSERT(fcntl(table.fd, F_GETFD) == FD_CLOEXEC);
 
@@ -283,7 +283,7 @@ static void child_has_its_own(void *arg)
 	CHILD_ASSERT(counters(0, c->kept)->added_bytes == 1000);
 
 	/* And it goes on from there, without the parent. */
-	ms_lane_add(&counters(2, c->kept)->added_bytes, 50);
+	ms_shard_add(&counters(2, c->kept)->added_bytes, 50);
 	ms_table_row_sum(&table, c->kept, &sum);
 	CHILD_ASSERT(sum.bytes == 950);
 	ms_table_row_retire(&table, c->kept, 1);
@@ -296,12 +296,12 @@ static void a_child_gets_its_own_table(void **state)
 			      .dropped_after = add_at("dropped after", 1)};
 	int status;
 
-	table.header->lane_high = 3;
+	table.header->shard_high = 3;
 	memcpy(table.header->allocator, "glibc", 6);
 	ms_table_row_retire(&table, c.dropped_before, 1);
-	ms_lane_add(&counters(0, c.kept)->added_bytes, 600);
-	ms_lane_add(&counters(1, c.kept)->added_bytes, 400);
-	ms_lane_add(&counters(2, c.kept)->removed_bytes, 100);
+	ms_shard_add(&counters(0, c.kept)->added_bytes, 600);
+	ms_shard_add(&counters(1, c.kept)->added_bytes, 400);
+	ms_shard_add(&counters(2, c.kept)->removed_bytes, 100);
 	ms_table_row_set_flags(&table, c.kept, MS_ROW_STUCK);
 	ms_table_row_result(&table, c.kept, &(struct ms_row_result){.order_seq = 5});
 	c.kept_generation = table.rows[c.kept].generation;
@@ -332,13 +332,13 @@ static void child_without_descriptors(void *arg)
 	uint32_t row = *(uint32_t *)arg, other, generation;
 	struct ms_row_identity identity = {.name = "blind"};
 	struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
-	struct ms_lane_sum sum;
+	struct ms_shard_sum sum;
 
 	CHILD_ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
 	CHILD_ASSERT(ms_table_recreate(&table, 43, 8) == -EMFILE);
 	CHILD_ASSERT(table.fd == -1);
 	CHILD_ASSERT(strcmp(table.rows[row].name, "x") == 0);
-	ms_lane_add(&counters(0, row)->added_bytes, 5);
+	ms_shard_add(&counters(0, row)->added_bytes, 5);
 	ms_table_row_sum(&table, row, &sum);
 	CHILD_ASSERT(sum.bytes == 5);
 	CHILD_ASSERT(ms_table_row_add(&table, &identity, 8, &other, &generation) == 0);
@@ -352,7 +352,7 @@ static void a_child_without_descriptors_goes_on(void **state)
 	(void)state;
 	uint32_t row = add_at("x", 1);
 
-	table.header->lane_high = 1;
+	table.header->shard_high = 1;
 	assert_child_succeeds(child_without_descriptors, &row);
 }
 

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/shards.c - hands the table's shards to threads.
+ *
+ * A thread takes a shard at its first charge and gives it back when it ends; the values stay, and the
+ * next owner adds to them. Threads that find none share the last shard. Any thread; no locks; what a
+ * thread does at its end is called by the C library through a key.
+ *
+ *   [N1] giving a shard back (release) pairs with taking it (acquire): the next owner reads the values
+ *        that the one before it left.
+ *   [N2] shard_high goes up (release) before the first value in the shard, and shared_shard_used likewise:
+ *        readers look only at shards that were used; pairs with [R1] in table/reader.c.
+ */
+#include "lib/shards.h"
+
+#include <limits.h>
+
+#include "lib/lib.h"
+
+__thread uint64_t ms_shard_offset __attribute__((tls_model("initial-exec")));
+
+/* Of the same thread; apart from the hot word. */
+static __thread struct {
+	uint64_t id;
+	uint32_t shard;
+	bool no_shard; /* found none, or is ending: shares the last one from now on */
+} own __attribute__((tls_model("initial-exec")));
+
+static _Atomic uint64_t free_shards; /* bit per shard; [N1] */
+static _Atomic uint64_t last_thread_id;
+static pthread_key_t end_key;
+
+static void give_back(void *value)
+{
+	(void)value;
+	own.no_shard = true;
+	if (!ms_shard_offset)
+		return;
+	ms_shard_offset = 0;
+	atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << own.shard, memory_order_release); /* [N1] */
+}
+
+int ms_shards_init(void)
+{
+	return -pthread_key_create(&end_key, give_back);
+}
+
+static uint64_t all_shards(uint32_t shard_count)
+{
+	uint32_t owned = shard_count - 1; /* the last is the shared one */
+
+	return owned >= 64 ? UINT64_MAX : (UINT64_C(1) << owned) - 1;
+}
+
+void ms_shards_open(uint32_t shard_count)
+{
+	atomic_store_explicit(&free_shards, all_shards(shard_count), memory_order_release); /* [N1] */
+}
+
+void ms_shards_after_fork(void)
+{
+	uint64_t shards = all_shards(ms_lib.table.shard_count);
+
+	if (ms_shard_offset)
+		shards &= ~(UINT64_C(1) << own.shard);
+	atomic_store_explicit(&free_shards, shards, memory_order_relaxed);
+}
+
+static bool take_bit(uint32_t *ret_shard)
+{
+	uint64_t shards = atomic_load_explicit(&free_shards, memory_order_relaxed);
+
+	while (shards) {
+		uint32_t shard = (uint32_t)__builtin_ctzll(shards);
+
+		if (atomic_compare_exchange_weak_explicit(&free_shards, &shards, shards & ~(UINT64_C(1) << shard),
+							  memory_order_acquire, memory_order_relaxed)) { /* [N1] */
+			*ret_shard = shard;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void raise_shard_high(uint32_t high)
+{
+	_Atomic uint32_t *word = &ms_lib.table.header->shard_high;
+	uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+	while (seen < high && !atomic_compare_exchange_weak_explicit(word, &seen, high, memory_order_release,
+								     memory_order_relaxed)) /* [N2] */
+		;
+}
+
+static uint64_t offset_of(uint32_t shard)
+{
+	return (uint64_t)(ms_lib.table.shards - ms_lib.table.base) + (uint64_t)shard * MS_SHARD_BYTES;
+}
+
+bool ms_shards_claim(void)
+{
+	uint32_t shard;
+
+	if (own.no_shard)
+		return false;
+	own.no_shard = true;
+	if (!take_bit(&shard))
+		return false;
+	own.shard = shard;
+	if (pthread_setspecific(end_key, &own) != 0) { /* nobody would give it back */
+		atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << shard, memory_order_release); /* [N1] */
+		return false;
+	}
+	raise_shard_high(shard + 1);
+	own.no_shard = false;
+	ms_shard_offset = offset_of(shard);
+	return true;
+}
+
+uint64_t ms_shards_shared_offset(void)
+{
+	_Atomic uint32_t *used = &ms_lib.table.header->shared_shard_used;
+
+	if (!atomic_load_explicit(used, memory_order_relaxed))
+		atomic_store_explicit(used, 1, memory_order_release); /* [N2] */
+	return offset_of(ms_lib.table.shard_count - 1);
+}
+
+uint64_t ms_thread_id(void)
+{
+	if (!own.id)
+		own.id = atomic_fetch_add_explicit(&last_thread_id, 1, memory_order_relaxed) + 1;
+	return own.id;
+}

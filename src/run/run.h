@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run/run.h - run a command under a budget: the whole of `memshed run` but its options.
+ *
+ * One call, one thread. It changes the process it runs in (signal mask, scheduling, locked memory,
+ * closed descriptors), so that the caller should do no more afterwards than say why and exit.
+ */
+#ifndef MS_RUN_RUN_H
+#define MS_RUN_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/units.h"
+
+struct ms_super_options {
+	char *const *argv;    /* the command, NULL-terminated */
+	uint64_t max_bytes;   /* --max; 0 = none */
+	struct ms_mark high, low;
+	const char *journal;  /* path; NULL = lines to stderr */
+	bool quiet;           /* no summary */
+	const char *python_dir; /* the Python adapter; NULL = none found */
+};
+
+enum ms_super_end {
+	MS_SUPER_ENDED = 0,   /* the command ran and ended: exit_code is its own */
+	MS_SUPER_NOT_STARTED, /* the supervisor failed first: error, and what it was doing */
+	MS_SUPER_CANNOT_EXEC, /* error is execvp()'s */
+};
+
+struct ms_super_outcome {
+	enum ms_super_end end;
+	int exit_code;
+	int error;        /* negative errno */
+	const char *what; /* MS_SUPER_NOT_STARTED: which step failed */
+};
+
+/** ms_super_run - run the command until it ends; *ret_outcome is always filled in */
+void ms_super_run(const struct ms_super_options *options, struct ms_super_outcome *ret_outcome);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run/signals.c - stand between the caller and the command without being noticed.
+ *
+ * The command runs in our own process group, so what the terminal sends to the group (^C, ^\, ^Z,
+ * hang-up, a change of its size) reaches the command by itself; the kernel marks such signals
+ * SI_KERNEL and they are not forwarded. What a process sends to our pid alone is forwarded. A signal
+ * that a process sends to the whole group cannot be told from that and arrives twice.
+ *
+ * Everything but SIGKILL, SIGSTOP and the signals of one's own faults is blocked and read from a
+ * signalfd. That works as PID 1 too, where the kernel drops unblocked signals with no handler.
+ *
+ * Stops: when the command is stopped and job control meant the group (we got a stop signal
+ * ourselves, or a shell with us as its foreground job is looking), we stop too, so that the shell
+ * sees the job stop. When somebody stops the command alone, away from any terminal, we go on
+ * watching: whoever continues it would not know to continue us. SIGCONT is passed on.
+ *
+ * One thread. Nothing here allocates.
+ */
+#include "run/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "run/child.h"
+#include "util/clock.h"
+
+/* How long a program may take between the terminal's ^Z and its own stop: it restores the screen. */
+#define STOP_MEMORY_NS (5 * MS_NS_PER_S)
+
+/* Signals that mean a fault of our own; blocking them would only make the fault spin or die worse. */
+static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+
+static sigset_t forwarded_set(void)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	for (unsigned i = 0; i < sizeof(own_faults) / sizeof(own_faults[0]); i++)
+		sigdelset(&set, own_faults[i]);
+	return set;
+}
+
+void ms_signals_block(struct ms_signals *signals)
+{
+	sigset_t set = forwarded_set();
+	struct sigaction plain = {.sa_handler = SIG_DFL};
+
+	*signals = (struct ms_signals){.fd = -1};
+	sigprocmask(SIG_BLOCK, &set, &signals->original_mask);
+	/* An ignored SIGCHLD, which a caller may hand down, would make children unwaitable. */
+	sigaction(SIGCHLD, &plain, &signals->original_chld);
+}
+
+void ms_signals_restore(const struct ms_signals *signals)
+{
+	sigaction(SIGCHLD, &signals->original_chld, NULL);
+	sigprocmask(SIG_SETMASK, &signals->original_mask, NULL);
+}
+
+int ms_signals_open(struct ms_signals *signals)
+{
+	sigset_t set = forwarded_set();
+
+	signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signals->fd < 0 ? -errno : 0;
+}
+
+static bool is_stop(int number)
+{
+	return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+}
+
+/*
+ * Sent by the kernel to our group, and so to the command as well? Two exceptions are for us alone: a
+ * hang-up goes to the session's leader first, and an alarm(2) set before we were executed is ours
+ * although it was meant for what runs here.
+ */
+static bool command_has_it(const struct signalfd_siginfo *info)
+{
+	if (info->ssi_code <= 0)
+		return (pid_t)info->ssi_pid == getpid(); /* our own doing, such as SIGPIPE */
+	if (info->ssi_signo == SIGHUP || info->ssi_signo == SIGCONT)
+		return getsid(0) != getpid();
+	return info->ssi_signo != SIGALRM;
+}
+
+/* A queued signal keeps its value and its sender; the others can only be sent anew. */
+static void forward(const struct ms_child *child, const struct signalfd_siginfo *info)
+{
+	union sigval value = {.sival_ptr = (void *)(uintptr_t)info->ssi_ptr};
+
+	if (child->ended)
+		return;
+	if (info->ssi_code == SI_QUEUE)
+		sigqueue(child->pid, (int)info->ssi_signo, value);
+	else
+		kill(child->pid, (int)info->ssi_signo);
+}
+
+/* After our own stop the shell's SIGCONT may have gone to the whole group: once is enough. */
+static bool has_continued(const struct ms_child *child)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)child->pid, &info, WCONTINUED | WNOHANG) == 0 && info.si_pid == child->pid;
+}
+
+static void take(struct ms_signals *signals, struct ms_child *child, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (number == SIGCHLD)
+		return;
+	if (is_stop(number))
+		signals->stop_seen_ns = ms_clock_ns();
+	if (number == SIGCONT) {
+		signals->stop_seen_ns = 0;
+		signals->continued = true;
+		if (signals->was_stopped && has_continued(child))
+			return;
+	}
+	if (!command_has_it(info))
+		forward(child, info);
+}
+
+static bool is_foreground_job(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return false;
+	bool foreground = tcgetpgrp(fd) == getpgrp() && getpgrp() == getpid() && getsid(0) != getpid();
+	close(fd);
+	return foreground;
+}
+
+/* Stop with the command's own signal, so that the shell says the right word. */
+static void stop_self(int number)
+{
+	struct sigaction plain = {.sa_handler = SIG_DFL}, old;
+	sigset_t one;
+
+	if (number == SIGSTOP) {
+		raise(SIGSTOP);
+		return;
+	}
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	sigaction(number, &plain, &old);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL); /* stops here; an orphaned group goes on */
+	sigprocmask(SIG_BLOCK, &one, NULL);
+	sigaction(number, &old, NULL);
+}
+
+/* A stop signal that the command shrugged off says nothing about a stop much later. */
+static bool meant_for_group(const struct ms_signals *signals)
+{
+	return signals->stop_seen_ns != 0 && ms_clock_ns() - signals->stop_seen_ns < STOP_MEMORY_NS;
+}
+
+static void follow_stop(struct ms_signals *signals, int number)
+{
+	if (getpid() == 1 || signals->continued || !(meant_for_group(signals) || is_foreground_job()))
+		return;
+	signals->stop_seen_ns = 0;
+	stop_self(number);
+	signals->was_stopped = true;
+}
+
+/* Everything that ended or stopped: the command, and orphans of the tree that became ours. */
+static void reap(struct ms_signals *signals, struct ms_child *child)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
+		if (pid != child->pid)
+			continue;
+		if (WIFSTOPPED(status)) {
+			follow_stop(signals, WSTOPSIG(status));
+			continue;
+		}
+		child->ended = true;
+		child->status = status;
+		child->usage = usage;
+	}
+}
+
+void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child)
+{
+	struct signalfd_siginfo info;
+
+	signals->continued = false;
+	while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		take(signals, child, &info);
+	signals->was_stopped = false;
+	reap(signals, child);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* run/signals.h - signals in, signals forwarded, stops followed, zombies reaped. See signals.c. */
+#ifndef MS_RUN_SIGNALS_H
+#define MS_RUN_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ms_child;
+
+struct ms_signals {
+	int fd; /* signalfd; -1 until ms_signals_open() */
+	sigset_t original_mask;
+	struct sigaction original_chld;
+	uint64_t stop_seen_ns; /* when a stop signal reached us ourselves; 0 = none, or it was followed */
+	bool continued;        /* SIGCONT came in this dispatch: a stop reported with it is over */
+	bool was_stopped;      /* we have just come back from a stop of our own */
+};
+
+/** ms_signals_block - block everything that is to be forwarded; before fork */
+void ms_signals_block(struct ms_signals *signals);
+
+/** ms_signals_restore - in the child: as the caller of this program had them */
+void ms_signals_restore(const struct ms_signals *signals);
+
+/** ms_signals_open - Return: 0 or a negative errno */
+int ms_signals_open(struct ms_signals *signals);
+
+/**
+ * ms_signals_dispatch - the signalfd is readable: forward, reap, stop and go on with the child
+ *
+ * May stop this whole process, when the child was stopped by job control. Sets child->ended.
+ */
+void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child);
+
+#endif

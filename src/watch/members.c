@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* watch/members.c - see members.h. */
+#include "watch/members.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "memshed.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+/* The first looks catch a program that registers while it starts; the later ones, one that loads the
+ * library when it has run for hours. Each costs a few system calls per open descriptor. */
+#define FIRST_LOOK_NS (20 * MS_NS_PER_MS)
+#define LAST_LOOK_NS (60 * MS_NS_PER_S)
+
+/* An agent that has been in one callback for so long takes no further order. */
+#define AGENT_STUCK_NS (10 * MS_NS_PER_S)
+
+void ms_members_init(struct ms_members *members, const struct ms_root *root)
+{
+	members->root = root;
+	members->tables = 0;
+	members->next_look_ns = 0;
+	for (uint32_t i = 0; i < MS_TREE_CAPACITY; i++)
+		members->at[i].pid = 0;
+}
+
+static void drop_control(struct ms_member *target)
+{
+	if (target->can_post)
+		ms_control_close(&target->client);
+	target->can_post = false;
+	target->refreshing = false;
+	if (target->pidfd >= 0)
+		close(target->pidfd);
+	target->pidfd = -1;
+}
+
+static void drop_table(struct ms_members *members, struct ms_member *target)
+{
+	drop_control(target);
+	if (!target->has_table)
+		return;
+	ms_table_close(&target->reader);
+	target->has_table = false;
+	members->tables--;
+}
+
+void ms_members_fini(struct ms_members *members)
+{
+	for (uint32_t i = 0; i < MS_TREE_CAPACITY; i++)
+		if (members->at[i].pid)
+			ms_members_remove(members, i);
+}
+
+static void plan_look(struct ms_members *members, struct ms_member *target, uint64_t now_ns)
+{
+	uint64_t pause = target->looks < 12 ? FIRST_LOOK_NS << target->looks : LAST_LOOK_NS;
+
+	target->look_at_ns = now_ns + (pause < LAST_LOOK_NS ? pause : LAST_LOOK_NS);
+	if (target->look_at_ns < members->next_look_ns)
+		members->next_look_ns = target->look_at_ns;
+}
+
+void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns)
+{
+	struct ms_member *target = &members->at[slot];
+
+	*target = (struct ms_member){.pid = pid, .start_ticks = start_ticks, .pidfd = -1};
+	plan_look(members, target, now_ns);
+}
+
+void ms_members_remove(struct ms_members *members, uint32_t slot)
+{
+	drop_table(members, &members->at[slot]);
+	members->at[slot].pid = 0;
+}
+
+/* What was opened by pid just now belongs to this process if the pid is still its own afterwards. */
+static int check_alive(const struct ms_members *members, struct ms_member *target)
+{
+	struct ms_process_stat stat;
+	int error = ms_process_read_stat(members->root, target->pid, target->start_ticks, &stat);
+
+	if (error == 0)
+		memcpy(target->comm, stat.comm, sizeof(target->comm));
+	return error;
+}
+
+static int open_pidfd(const struct ms_members *members, struct ms_member *target)
+{
+	MS_CLEANUP_FD int fd = pidfd_open(target->pid, 0);
+
+	if (fd < 0)
+		return -errno;
+	int error = check_alive(members, target);
+	return error < 0 ? error : ms_steal_fd(&fd);
+}
+
+static void open_control(struct ms_members *members, struct ms_member *target, int control_fd)
+{
+	const struct ms_table_info *info = &target->reader.info;
+	int signal = info->agent_mode == MEMSHED_AGENT_SIGNAL ? (int)info->agent_signal : 0;
+
+	if (signal)
+		target->pidfd = open_pidfd(members, target);
+	if (ms_control_open(&target->client, control_fd, info->identity, target->pidfd, signal) == 0)
+		target->can_post = true;
+	else
+		close(control_fd);
+}
+
+static void take_over(struct ms_members *members, struct ms_member *target, const struct ms_table_reader *reader,
+		      int control_fd)
+{
+	drop_table(members, target);
+	target->reader = *reader;
+	target->has_table = true;
+	target->looks = 0;
+	target->said_silent = false;
+	members->tables++;
+	check_alive(members, target); /* for its name: it may have executed another program */
+	if (control_fd >= 0)
+		open_control(members, target, control_fd);
+}
+
+int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd)
+{
+	struct ms_table_reader reader;
+	int error = ms_table_open(&reader, &members->scratch, table_fd);
+
+	if (error < 0) {
+		close(table_fd);
+		if (control_fd >= 0)
+			close(control_fd);
+		return error;
+	}
+	take_over(members, &members->at[slot], &reader, control_fd);
+	return 0;
+}
+
+int ms_members_next_look(struct ms_members *members, uint32_t slots, uint64_t now_ns)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (now_ns < members->next_look_ns)
+		return -EAGAIN;
+	for (uint32_t i = 0; i < slots; i++) {
+		const struct ms_member *target = &members->at[i];
+
+		if (!target->pid || target->has_table)
+			continue;
+		if (target->look_at_ns <= now_ns)
+			return (int)i;
+		if (target->look_at_ns < next)
+			next = target->look_at_ns;
+	}
+	members->next_look_ns = next;
+	return -EAGAIN;
+}
+
+static void close_found(struct ms_table_reader *reader, int control_fd)
+{
+	ms_table_close(reader);
+	if (control_fd >= 0)
+		close(control_fd);
+}
+
+int ms_members_look(struct ms_members *members, uint32_t slot, uint64_t now_ns)
+{
+	struct ms_member *target = &members->at[slot];
+	struct ms_table_reader reader;
+	int control_fd = -1;
+	int error = ms_table_open_pid(&reader, &members->scratch, target->pid, &control_fd);
+
+	target->looks++;
+	plan_look(members, target, now_ns);
+	if (error == -ENOENT && target->has_table) { /* it executes another program now */
+		drop_table(members, target);
+		return 1;
+	}
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
+	bool same = target->has_table && target->reader.info.identity == reader.info.identity;
+	error = check_alive(members, target);
+	if (same || error < 0) {
+		close_found(&reader, control_fd);
+		return error;
+	}
+	take_over(members, target, &reader, control_fd);
+	return 1;
+}
+
+void ms_members_look_soon(struct ms_members *members, uint32_t slots, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < slots; i++)
+		if (members->at[i].pid && !members->at[i].has_table)
+			members->at[i].look_at_ns = now_ns;
+	members->next_look_ns = now_ns;
+}
+
+static bool answers(const struct ms_member *target, uint64_t now_ns)
+{
+	const struct ms_table_info *info = &target->reader.info;
+
+	if (!target->can_post || target->stopped || target->in_flight > 0)
+		return false;
+	if (info->agent_state != MS_AGENT_RUNNING || info->current_since_ns == 0)
+		return info->agent_state != MS_AGENT_NONE && info->agent_state != MS_AGENT_STOPPED;
+	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
+}
+
+static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now_ns, struct ms_policy_row *rows,
+			 uint32_t capacity)
+{
+	struct ms_member *target = &members->at[slot];
+	uint32_t room = capacity < MS_MEMBERS_ROWS_OF_ONE ? capacity : MS_MEMBERS_ROWS_OF_ONE;
+	int count = ms_table_read_rows(&target->reader, members->buffer, room);
+
+	for (int i = 0; i < count; i++)
+		rows[i] = (struct ms_policy_row){
+			.process = slot, .answers = answers(target, now_ns), .row = members->buffer[i]};
+	return count < 0 ? 0 : (uint32_t)count;
+}
+
+uint32_t ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
+			 struct ms_policy_row *rows, uint32_t capacity)
+{
+	uint32_t count = 0, left = members->tables;
+
+	for (uint32_t i = 0; i < slots && left > 0; i++) {
+		if (!members->at[i].has_table)
+			continue;
+		/* Each may have its share of what the ones before it left. */
+		count += read_one(members, i, now_ns, rows + count, (capacity - count) / left--);
+	}
+	return count;
+}
+
+bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot)
+{
+	const struct ms_member *target = &members->at[slot];
+	struct ms_process_stat stat;
+
+	if (ms_process_read_stat(members->root, target->pid, target->start_ticks, &stat) < 0)
+		return false;
+	return stat.state == 'T' || stat.state == 't';
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch/members.h - the processes of the tree that registered caches: their tables and control pages.
+ *
+ * A target stands beside its tree slot and has the same number. A table comes by a hello (pushed) or is
+ * looked for below /proc/PID/fd (pulled): soon after the process was found, then more and more
+ * seldom. Nothing allocates; opening fails when there is no memory or descriptor left, and is tried
+ * again later.
+ */
+#ifndef MS_WATCH_MEMBERS_H
+#define MS_WATCH_MEMBERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "policy/policy.h"
+#include "sample/tree.h"
+#include "table/control.h"
+#include "table/reader.h"
+#include "util/root.h"
+
+enum {
+	MS_MEMBERS_ROWS = 512,        /* caches that the policy sees at a time, of all processes */
+	MS_MEMBERS_ROWS_OF_ONE = 256, /* of one process: the ones with the most bytes */
+};
+
+struct ms_member {
+	pid_t pid; /* 0 = no process in this slot */
+	uint64_t start_ticks;
+	char comm[MS_COMM_BYTES]; /* when its table was found; escape before printing */
+	bool has_table, can_post;
+	bool stopped;       /* by a signal or a debugger: its agent sleeps with it */
+	bool said_silent;
+	uint32_t in_flight; /* orders */
+	bool refreshing;    /* asked to count its caches */
+	struct ms_order_handle refresh;
+	uint64_t refresh_ns;
+	uint32_t looks;     /* for a table, in vain */
+	uint64_t look_at_ns;
+	int pidfd; /* -1, or for a target in signal mode */
+	struct ms_table_reader reader;
+	struct ms_control_client client;
+};
+
+struct ms_members {
+	const struct ms_root *root;
+	uint32_t tables; /* how many have one */
+	uint64_t next_look_ns;
+	struct ms_table_scratch scratch;
+	struct ms_row buffer[MS_MEMBERS_ROWS_OF_ONE];
+	struct ms_member at[MS_TREE_CAPACITY];
+};
+
+void ms_members_init(struct ms_members *members, const struct ms_root *root);
+void ms_members_fini(struct ms_members *members);
+
+/** ms_members_add, ms_members_remove - a process came to this slot, or left */
+void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns);
+void ms_members_remove(struct ms_members *members, uint32_t slot);
+
+/**
+ * ms_members_adopt - take over a table and a control page
+ * @table_fd, @control_fd: owned from now on, whatever the outcome; @control_fd may be -1
+ * Return: 0; the errors of ms_table_open(). A table it had before is given up only on success.
+ */
+int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd);
+
+/**
+ * ms_members_next_look - whose file descriptors are to be searched for a table now
+ * Return: a slot; -EAGAIN nobody's, and @members->next_look_ns says when.
+ */
+int ms_members_next_look(struct ms_members *members, uint32_t slots, uint64_t now_ns);
+
+/**
+ * ms_members_look - search one process for its table
+ * Return: 1 a new table was taken over (all that was known of the old one is void); 0 the table it had
+ * still is its table, or there is none; a negative errno when it could not be searched.
+ */
+int ms_members_look(struct ms_members *members, uint32_t slot, uint64_t now_ns);
+
+/** ms_members_look_soon - look for the tables of those without one again, when memory becomes short */
+void ms_members_look_soon(struct ms_members *members, uint32_t slots, uint64_t now_ns);
+
+/**
+ * ms_members_read - the caches of all processes, for the policy
+ * Return: how many were put into @rows, at most @capacity.
+ */
+uint32_t ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
+			 struct ms_policy_row *rows, uint32_t capacity);
+
+/** ms_members_is_stopped - what the kernel says now; false too when it cannot be read */
+bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot);
+
+#endif
