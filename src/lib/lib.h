@@ -90,6 +90,7 @@ struct ms_guard {
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
 
+/* All zeroes before the first start: what has to be something else is set there. */
 struct ms_lib {
 	pthread_mutex_t lock;        /* [K1] */
 	pthread_mutex_t result_lock; /* [K2] */
@@ -97,8 +98,8 @@ struct ms_lib {
 	struct memshed_agent_options agent_options; /* guarded by [K1]; fixed while the agent runs */
 	struct ms_table table;
 	struct ms_control_server control;
-	/* writer: register and unregister under [K1]; readers: under RCU */
-	_Atomic(struct memshed_cache *) by_row[MS_ROW_COUNT];
+	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under RCU */
+	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
 	/* Goes up, and is woken, each time a callback has returned or an agent thread has ended. */
