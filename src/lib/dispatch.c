@@ -201,9 +201,9 @@ static int make_again(void)
 
 MS_PUBLIC int memshed_fd(void)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 
-	if (ms_fork_recover() < 0)
+	if (ms_enter() < 0)
 		return -ENOENT;
 	int fd = atomic_load_explicit(&event_fd, memory_order_acquire); /* [D2] */
 
@@ -222,9 +222,9 @@ static void clear_event(int fd)
 
 MS_PUBLIC int memshed_dispatch(void)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 
-	if (ms_fork_recover() < 0 || !is_mode(MEMSHED_AGENT_FD))
+	if (ms_enter() < 0 || !is_mode(MEMSHED_AGENT_FD))
 		return -ENOENT;
 	if (!ms_dispatch_enter())
 		return -EBUSY;
@@ -325,10 +325,10 @@ MS_PUBLIC int memshed_poll(void)
 	if (ms_likely(!word))
 		return 0;
 
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 	int ran = 0;
 
-	if (ms_fork_recover() < 0)
+	if (ms_enter() < 0)
 		return 0;
 	if (word & ~MS_POLL_SIGNAL_MODE)
 		ran += ms_owner_poll();

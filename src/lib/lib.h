@@ -86,6 +86,7 @@ enum ms_life {
 enum { MS_GUARD_BYTES = 4096 };
 struct ms_guard {
 	_Alignas(MS_GUARD_BYTES) _Atomic(unsigned char *) base; /* of the table; writer: start and fork */
+	_Atomic uint32_t home; /* 0: the child of a raw clone; writer: ms_enter() and fork */
 };
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
@@ -108,20 +109,31 @@ struct ms_lib {
 	_Atomic uint32_t workers;   /* threads of the agent's that have not ended */
 	bool exit_handler;          /* guarded by [K1] */
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
+	_Atomic uint32_t loaded;    /* enter.c */
+	int load_error;             /* writer: ms_enter(), before loaded */
 };
 extern struct ms_lib ms_lib;
 
 /* The library never changes the caller's errno. */
-struct ms_errno {
-	int saved;
+struct ms_kept {
+	int saved_errno;
 };
-void ms_errno_restore(struct ms_errno *errno_);
-#define MS_KEEP_ERRNO __attribute__((cleanup(ms_errno_restore), unused)) struct ms_errno keep_errno = {errno}
+void ms_kept_restore(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_restore), unused)) struct ms_kept kept = {errno}
 
 static inline uint32_t ms_lib_life(void)
 {
 	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [L2] */
 }
+
+/* ---- enter.c ---- */
+
+/**
+ * ms_enter - first in every public call that may take a lock
+ * Return: 0; -ENOTSUP in the child of a raw clone, where the library does nothing; -ENOMEM in a child that
+ * is lost; what could not be had when the library was loaded.
+ */
+int ms_enter(void);
 
 /* ---- start.c ---- */
 
@@ -161,9 +173,7 @@ void ms_registry_after_fork(void);
 
 /* ---- fork.c ---- */
 
-/** ms_fork_recover - in a child that a raw clone() made: what the atfork handler would have done */
-int ms_fork_recover(void);
-/** ms_fork_init - install the atfork handlers, at load */
+/** ms_fork_init - install the atfork handlers, once */
 int ms_fork_init(void);
 
 /* ---- hello.c ---- */

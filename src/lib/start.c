@@ -32,20 +32,6 @@ struct ms_guard ms_guard;
 
 struct ms_lib ms_lib; /* PTHREAD_MUTEX_INITIALIZER is all zeroes */
 
-static int load_error; /* of the constructor */
-
-void ms_errno_restore(struct ms_errno *errno_)
-{
-	errno = errno_->saved;
-}
-
-__attribute__((constructor)) static void load(void)
-{
-	load_error = ms_shards_init();
-	if (!load_error)
-		load_error = ms_fork_init();
-}
-
 /* ---- start ---- */
 
 uint64_t ms_lib_new_identity(void)
@@ -73,8 +59,6 @@ static int make_tables(void)
 	uint64_t identity = ms_lib_new_identity();
 	int error;
 
-	/* Where the kernel's pages are larger, or it is too old, raw clones are not noticed. */
-	madvise(&ms_guard, sizeof(ms_guard), MADV_WIPEONFORK);
 	error = make_rows();
 	if (!error)
 		error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
@@ -137,10 +121,8 @@ static void leave_process(void);
 
 static int start_locked(const struct memshed_agent_options *options)
 {
-	int error = load_error;
+	int error = ms_lib.table.base ? 0 : make_tables();
 
-	if (!error && !ms_lib.table.base)
-		error = make_tables();
 	if (error)
 		return error;
 	if (!ms_lib.exit_handler) {
@@ -170,12 +152,12 @@ static int lock_when_settled(void)
 
 MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 	struct memshed_agent_options copy;
 	int error = ms_options_copy_agent(options, &copy);
 
 	if (!error)
-		error = ms_fork_recover();
+		error = ms_enter();
 	if (!error)
 		error = lock_when_settled();
 	if (error)
@@ -191,7 +173,7 @@ MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 
 int ms_lib_ensure(void)
 {
-	int error = ms_fork_recover();
+	int error = ms_enter();
 
 	if (error || ms_lib_life() != MS_LIFE_NEVER)
 		return error;
@@ -264,12 +246,9 @@ static void wait_stopped(uint64_t until_ns)
 
 MS_PUBLIC int memshed_stop(void)
 {
-	MS_KEEP_ERRNO;
-	int error = ms_fork_recover();
+	MS_KEEP_CALLER;
+	int error = ms_enter() < 0 ? -ENOENT : begin_stop();
 
-	if (error || !ms_lib.table.base)
-		return -ENOENT;
-	error = begin_stop();
 	if (!error && !ms_calling)
 		wait_stopped(UINT64_MAX);
 	return error;
@@ -278,6 +257,6 @@ MS_PUBLIC int memshed_stop(void)
 /* At exit: no callback begins any more, and one that runs gets a moment. */
 static void leave_process(void)
 {
-	if (ms_fork_recover() == 0 && begin_stop() == 0 && !ms_calling)
+	if (ms_enter() == 0 && begin_stop() == 0 && !ms_calling)
 		wait_stopped(ms_clock_ns() + EXIT_PATIENCE_NS);
 }

@@ -25,9 +25,9 @@ struct ms_lib ms_lib = {.by_row = rows};
 __thread struct memshed_cache *ms_calling;
 static _Atomic unsigned forgotten, forgotten_too_early;
 
-void ms_errno_restore(struct ms_errno *errno_)
+void ms_kept_restore(struct ms_kept *kept)
 {
-	errno = errno_->saved;
+	errno = kept->saved_errno;
 }
 
 void ms_lib_returned(void)
@@ -54,7 +54,7 @@ int ms_lib_ensure(void)
 	return 0;
 }
 
-int ms_fork_recover(void)
+int ms_enter(void)
 {
 	errno = ENOTTY;
 	return 0;
