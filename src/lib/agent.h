@@ -120,7 +120,16 @@ void ms_dispatch_after_fork(void);
 
 /* ---- allocator.c ---- */
 
-void ms_allocator_start(void);
+struct ms_allocator;
+struct ms_allocator_found {
+	const struct ms_allocator *kind; /* NULL: an unknown one */
+	void *symbol, *property;
+};
+
+/** ms_allocator_find - asks the loader, whose lock a thread may hold that waits for one of ours: call it
+ * with no lock held */
+struct ms_allocator_found ms_allocator_find(void);
+void ms_allocator_start(const struct ms_allocator_found *found);
 /** ms_allocator_worth_trimming - was enough claimed that the allocator should be asked to give back? */
 bool ms_allocator_worth_trimming(uint64_t claimed_bytes);
 /** ms_allocator_count_due - when its free bytes may be looked up again */

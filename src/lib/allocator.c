@@ -39,15 +39,14 @@
 #define COUNT_INTERVAL_NS (8 * MS_NS_PER_S)
 enum { COUNT_SHARE = 1000 };
 
-struct allocator {
+struct ms_allocator {
 	const char *name;
 	const char *symbol; /* one that only this allocator provides, beside malloc */
 	void (*give_back)(void);
 	bool (*free_bytes)(uint64_t *ret_bytes); /* NULL: it does not say */
 };
 
-static const struct allocator *used;
-static void *used_symbol;
+static struct ms_allocator_found used; /* guarded by [K1], and fixed once there is a row */
 static struct memshed_cache row;
 static int statm_fd = -1; /* the host may close it */
 static struct ms_inode statm;
@@ -73,12 +72,12 @@ typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
 static void jemalloc_give_back(void)
 {
 	/* 4096 is MALLCTL_ARENAS_ALL. */
-	((mallctl_fn)used_symbol)("arena.4096.purge", NULL, NULL, NULL, 0);
+	((mallctl_fn)used.symbol)("arena.4096.purge", NULL, NULL, NULL, 0);
 }
 
 static bool jemalloc_free_bytes(uint64_t *ret_bytes)
 {
-	mallctl_fn mallctl = (mallctl_fn)used_symbol;
+	mallctl_fn mallctl = (mallctl_fn)used.symbol;
 	uint64_t epoch = 1;
 	size_t resident = 0, allocated = 0, size = sizeof(size_t);
 
@@ -97,12 +96,12 @@ typedef int (*property_fn)(const char *, size_t *);
 
 static void tcmalloc_give_back(void)
 {
-	((release_fn)used_symbol)();
+	((release_fn)used.symbol)();
 }
 
 static bool tcmalloc_free_bytes(uint64_t *ret_bytes)
 {
-	property_fn property = (property_fn)dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty");
+	property_fn property = (property_fn)used.property;
 	size_t heap = 0, allocated = 0, unmapped = 0;
 
 	if (!property || !property("generic.heap_size", &heap) ||
@@ -119,10 +118,10 @@ typedef void (*collect_fn)(bool);
 
 static void mimalloc_give_back(void)
 {
-	((collect_fn)used_symbol)(true);
+	((collect_fn)used.symbol)(true);
 }
 
-static const struct allocator allocators[] = {
+static const struct ms_allocator allocators[] = {
 	{"jemalloc", "mallctl", jemalloc_give_back, jemalloc_free_bytes},
 	{"tcmalloc", "MallocExtension_ReleaseFreeMemory", tcmalloc_give_back, tcmalloc_free_bytes},
 	{"mimalloc", "mi_collect", mimalloc_give_back, NULL},
@@ -166,13 +165,17 @@ static void *find_beside_malloc(const char *name)
 	return defines_malloc(&of_symbol) ? address : NULL;
 }
 
-static void find_allocator(void)
+struct ms_allocator_found ms_allocator_find(void)
 {
-	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !used_symbol; i++) {
-		used_symbol = find_beside_malloc(allocators[i].symbol);
-		if (used_symbol)
-			used = &allocators[i];
+	struct ms_allocator_found found = {.kind = NULL};
+
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !found.kind; i++) {
+		found.symbol = find_beside_malloc(allocators[i].symbol);
+		if (found.symbol)
+			found.kind = &allocators[i];
 	}
+	found.property = dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty");
+	return found;
 }
 
 /* ---- the row ---- */
@@ -197,10 +200,10 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 	uint64_t before;
 
 	(void)ctx;
-	if (!used || request->level == MEMSHED_LEVEL_EMERGENCY)
+	if (!used.kind || request->level == MEMSHED_LEVEL_EMERGENCY)
 		return MEMSHED_UNSUPPORTED;
 	before = read_rss();
-	used->give_back();
+	used.kind->give_back();
 
 	uint64_t after = read_rss();
 
@@ -216,9 +219,9 @@ static int count(void *ctx, struct memshed_usage *usage)
 	bool known;
 
 	(void)ctx;
-	if (!used || !used->free_bytes)
+	if (!used.kind || !used.kind->free_bytes)
 		return -ENOTSUP;
-	known = used->free_bytes(&usage->bytes);
+	known = used.kind->free_bytes(&usage->bytes);
 	if (known)
 		usage->fields = MEMSHED_USAGE_BYTES;
 
@@ -231,7 +234,7 @@ static int count(void *ctx, struct memshed_usage *usage)
 
 bool ms_allocator_worth_trimming(uint64_t claimed_bytes)
 {
-	return used && claimed_bytes >= LEAST_CLAIMED_BYTES;
+	return used.kind && claimed_bytes >= LEAST_CLAIMED_BYTES;
 }
 
 uint64_t ms_allocator_count_due(void)
@@ -245,7 +248,7 @@ static void open_statm(void)
 	statm = ms_inode_of(statm_fd);
 }
 
-void ms_allocator_start(void)
+void ms_allocator_start(const struct ms_allocator_found *found)
 {
 	struct ms_row_identity identity = {
 		.name = "allocator",
@@ -254,13 +257,13 @@ void ms_allocator_start(void)
 	};
 	struct ms_table_header *header = ms_lib.table.header;
 
-	find_allocator();
+	used = *found;
 	open_statm();
-	strncpy(header->allocator, used ? used->name : "unknown", sizeof(header->allocator) - 1);
+	strncpy(header->allocator, used.kind ? used.kind->name : "unknown", sizeof(header->allocator) - 1);
 	ms_table_row_add_allocator(&ms_lib.table, &identity, ms_clock_ns());
 	row.generation = atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
 	row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
-	atomic_store_explicit(&count_due_ns, used && used->free_bytes ? ms_clock_ns() : UINT64_MAX,
+	atomic_store_explicit(&count_due_ns, used.kind && used.kind->free_bytes ? ms_clock_ns() : UINT64_MAX,
 			      memory_order_relaxed);
 	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &row); /* [R1] in util/rcu.h */
 }

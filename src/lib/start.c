@@ -54,7 +54,7 @@ static int make_rows(void)
 	return error;
 }
 
-static int make_tables(void)
+static int make_tables(const struct ms_allocator_found *allocator)
 {
 	uint64_t identity = ms_lib_new_identity();
 	int error;
@@ -70,7 +70,7 @@ static int make_tables(void)
 		return error;
 	}
 	ms_shards_open(ms_lib.table.shard_count);
-	ms_allocator_start();
+	ms_allocator_start(allocator);
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
 	mlock(ms_lib.table.header, MS_HEADER_BYTES);
@@ -119,9 +119,9 @@ int ms_lib_start_agent(bool in_child)
 
 static void leave_process(void);
 
-static int start_locked(const struct memshed_agent_options *options)
+static int start_locked(const struct memshed_agent_options *options, const struct ms_allocator_found *allocator)
 {
-	int error = ms_lib.table.base ? 0 : make_tables();
+	int error = ms_lib.table.base ? 0 : make_tables(allocator);
 
 	if (error)
 		return error;
@@ -158,11 +158,15 @@ MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 
 	if (!error)
 		error = ms_enter();
-	if (!error)
-		error = lock_when_settled();
 	if (error)
 		return error;
-	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy);
+
+	struct ms_allocator_found allocator = ms_allocator_find();
+
+	error = lock_when_settled();
+	if (error)
+		return error;
+	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy, &allocator);
 	pthread_mutex_unlock(&ms_lib.lock);
 	if (!error && copy.mode == MEMSHED_AGENT_THREAD)
 		ms_thread_wait_warm();

@@ -3,7 +3,10 @@
  * The first calls of a process: from many threads at once, and before the library's own constructor. Each
  * runs in a process of its own: test_lib_enter early for the second.
  */
+#include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "lib_bed.h"
 
@@ -51,6 +54,69 @@ static void test_first_registrations_at_once(void **state)
 			start_at_once();
 		bed_expect_child(child, 0);
 	}
+}
+
+/* ---- beside the loader ---- */
+
+/* A thread in dlopen() holds the loader's lock while the constructor of what it loads registers a cache. So
+ * the one that asks the loader may hold nothing that a registration needs. */
+static _Atomic bool hold_loader;
+static sem_t loader_asked, loader_free;
+
+typedef int (*dladdr1_fn)(const void *, Dl_info *, void **, int);
+
+/* In place of the C library's, for libmemshed too. */
+__attribute__((visibility("default"))) int dladdr1(const void *address, Dl_info *info, void **extra, int flags)
+{
+	dladdr1_fn real = (dladdr1_fn)dlsym(RTLD_NEXT, "dladdr1");
+
+	if (atomic_exchange(&hold_loader, false)) {
+		sem_post(&loader_asked);
+		while (sem_wait(&loader_free) < 0)
+			;
+	}
+	return real(address, info, extra, flags);
+}
+
+static void *add_one(void *argument)
+{
+	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "beside", .clear = clear);
+	struct memshed_cache *cache;
+
+	if (memshed_register(&options, &cache) != 0)
+		refused++;
+	return argument;
+}
+
+static void register_beside_the_loader(void)
+{
+	struct timespec until;
+	pthread_t asking, loading;
+
+	sem_init(&loader_asked, 0, 0);
+	sem_init(&loader_free, 0, 0);
+	hold_loader = true;
+	if (pthread_create(&asking, NULL, add_one, NULL) != 0)
+		_exit(99);
+	while (sem_wait(&loader_asked) < 0)
+		;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += (time_t)(BED_PATIENCE_NS / MS_NS_PER_S);
+	if (pthread_create(&loading, NULL, add_one, NULL) != 0 || pthread_timedjoin_np(loading, NULL, &until) != 0)
+		_exit(98);
+	sem_post(&loader_free);
+	pthread_join(asking, NULL);
+	_exit(refused ? 1 : 0);
+}
+
+static void test_no_lock_is_held_that_the_loader_waits_for(void **state)
+{
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0)
+		register_beside_the_loader();
+	bed_expect_child(child, 0);
 }
 
 /* ---- before the constructor ---- */
@@ -123,6 +189,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_registrations_at_once),
+		cmocka_unit_test(test_no_lock_is_held_that_the_loader_waits_for),
 		cmocka_unit_test(test_before_the_constructor),
 	};
 
