@@ -25,7 +25,12 @@ struct ms_lib ms_lib = {.by_row = rows};
 __thread struct memshed_cache *ms_calling;
 static _Atomic unsigned forgotten, forgotten_too_early;
 
-void ms_kept_restore(struct ms_kept *kept)
+struct ms_kept ms_kept_begin(void)
+{
+	return (struct ms_kept){.saved_errno = errno};
+}
+
+void ms_kept_end(struct ms_kept *kept)
 {
 	errno = kept->saved_errno;
 }
