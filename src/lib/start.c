@@ -78,6 +78,7 @@ static int make_tables(void)
 		return error;
 	}
 	ms_shards_open(ms_lib.table.shard_count);
+	ms_statm_open();
 	ms_allocator_start();
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
