@@ -10,31 +10,22 @@
 #include "lib/candidates.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
+#include "table/memfd.h"
 #include "util/clock.h"
 #include "util/rcu.h"
 
 enum { PAGE_BYTES = 4096, PER_PAGE = PAGE_BYTES / sizeof(struct ms_rank_key) };
-#define ALL_BYTES (MS_ROW_COUNT * sizeof(struct ms_rank_key))
 
 _Static_assert(PAGE_BYTES % sizeof(struct ms_rank_key) == 0, "no key on two pages");
 
-/* Without access first and unlocked: mlockall(MCL_FUTURE) would fill it all at once. */
 static int map_keys(void)
 {
-	void *keys = mmap(NULL, ALL_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *keys = NULL;
+	int error = ms_memfd_map_private(MS_ROW_COUNT * sizeof(struct ms_rank_key), &keys);
 
-	if (keys == MAP_FAILED)
-		return -ENOMEM;
-	munlock(keys, ALL_BYTES);
-	madvise(keys, ALL_BYTES, MADV_NOHUGEPAGE);
-	if (mprotect(keys, ALL_BYTES, PROT_READ | PROT_WRITE) < 0) {
-		munmap(keys, ALL_BYTES);
-		return -ENOMEM;
-	}
 	ms_lib.candidates.keys = keys;
-	return 0;
+	return error;
 }
 
 /* Rows are handed out in order, so when this one is new, the agent cannot use its place yet. */
@@ -42,8 +33,10 @@ int ms_candidates_reserve(uint32_t row)
 {
 	struct ms_candidates *candidates = &ms_lib.candidates;
 
-	if (!candidates->keys && map_keys() < 0)
-		return -ENOMEM;
+	int error = candidates->keys ? 0 : map_keys();
+
+	if (error)
+		return error;
 	if (row >= candidates->reserved) {
 		((volatile struct ms_rank_key *)candidates->keys)[row].row = row;
 		candidates->reserved = (row / PER_PAGE + 1) * PER_PAGE;

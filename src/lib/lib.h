@@ -107,6 +107,7 @@ struct ms_candidates {
 	char group[MS_NAME_BYTES]; /* whose caches were collected last; writer: agent */
 };
 
+/* All zeroes before the first start: what has to be something else is set there. */
 struct ms_lib {
 	pthread_mutex_t lock;        /* [K1] */
 	pthread_mutex_t result_lock; /* [K2] */
@@ -116,8 +117,8 @@ struct ms_lib {
 	struct ms_candidates candidates;
 	struct ms_table table;
 	struct ms_control_server control;
-	/* writer: register and unregister under [K1]; readers: under RCU */
-	_Atomic(struct memshed_cache *) by_row[MS_ROW_COUNT];
+	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under RCU */
+	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
 	/* Goes up, and is woken, each time a callback has returned or an agent thread has ended. */

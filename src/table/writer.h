@@ -14,12 +14,10 @@
 #include "table/layout.h"
 #include "util/inode.h"
 
-/* Large (768 KiB, touched only as far as rows are used): static or zeroed by mmap, not on a stack.
- * The private part is what a forked child still knows when the parent's table has moved on; guarded
- * by the caller's registry lock. */
+/* Zeroes are a table that was not made yet. Guarded by the caller's registry lock. */
 struct ms_table {
-	int fd;              /* -1: the mapping is blind, see ms_table_recreate(); the host may close it */
-	struct ms_inode held; /* which file it is */
+	int fd;              /* the host may close it */
+	struct ms_inode held; /* which file it is; zero: none, the mapping is blind, see ms_table_recreate() */
 	bool handed_on;      /* during a fork: the child inherits the mapping */
 	unsigned char *base; /* MADV_DONTFORK; NULL: no table, every call below then does nothing */
 	size_t bytes;
@@ -29,9 +27,7 @@ struct ms_table {
 	uint32_t shard_count; /* with the shared shard, which is the last */
 	uint32_t row_high;   /* as the header has it */
 	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
-	uint16_t retired[MS_ROW_COUNT];
-	uint32_t generation[MS_ROW_COUNT]; /* of the live rows; 0 = not live */
-	uint32_t retired_at_ms[MS_ROW_COUNT];
+	struct ms_table_private *private;
 };
 
 struct ms_row_identity {

@@ -21,7 +21,8 @@
 
 /* ---- stand-ins ---- */
 
-struct ms_lib ms_lib = {.lock = PTHREAD_MUTEX_INITIALIZER, .result_lock = PTHREAD_MUTEX_INITIALIZER};
+static _Atomic(struct memshed_cache *) rows[MS_ROW_COUNT];
+struct ms_lib ms_lib = {.by_row = rows};
 __thread struct memshed_cache *ms_calling;
 static _Atomic unsigned forgotten, forgotten_too_early;
 
