@@ -22,7 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/agent.h"
+#include "lib/allocator.h"
+#include "lib/lib.h"
 #include "lib/statm.h"
 #include "util/clock.h"
 #include "util/rcu.h"

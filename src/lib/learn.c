@@ -11,6 +11,7 @@
 #include "lib/learn.h"
 
 #include "lib/lib.h"
+#include "lib/registry.h"
 #include "util/rcu.h"
 #include "util/saturate.h"
 
@@ -49,7 +50,7 @@ void ms_learn_claim(uint32_t row, uint64_t round, uint64_t claimed_bytes, uint64
 	if (claimed_bytes < LEAST_BYTES)
 		return;
 	ms_rcu_read_lock();
-	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[row]); /* [R1] in util/rcu.h */
+	struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache)
 		cache->lesson = (struct ms_lesson){.round = round, .claimed_bytes = claimed_bytes, .fell_bytes = fell_bytes};
@@ -59,7 +60,7 @@ void ms_learn_claim(uint32_t row, uint64_t round, uint64_t claimed_bytes, uint64
 /* Return: the cache's lesson of @round that is not settled yet, or NULL; inside a read section. */
 static struct ms_lesson *find(const struct ms_rank_key *key, uint64_t round)
 {
-	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[key->row]); /* [R1] in util/rcu.h */
+	struct memshed_cache *cache = ms_registry_find(key->row, 0);
 
 	return cache && cache->lesson.round == round ? &cache->lesson : NULL;
 }

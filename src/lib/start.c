@@ -9,7 +9,7 @@
  *   RUNNING           STOPPING  memshed_stop(), or the process exits: no callback begins any more
  *   STOPPING          STOPPED   whoever is the last to leave: memshed_stop(), a worker, a dispatch
  *
- *   [L1] life is set to STOPPING before the look at workers, callbacks and dispatch; who goes inside
+ *   [agent.D2] life is set to STOPPING before the look at workers, callbacks and dispatch; who goes inside
  *        counts itself before the look at life. All sequentially consistent: one sees the other.
  */
 #include <errno.h>
@@ -20,17 +20,15 @@
 #include <unistd.h>
 
 #include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/allocator.h"
+#include "lib/executor.h"
+#include "lib/lib.h"
 #include "table/memfd.h"
 #include "util/clock.h"
 #include "util/futex.h"
 
 /* How long exit() waits for a callback that runs: it may use what the host's own handlers destroy. */
 #define EXIT_PATIENCE_NS (200 * MS_NS_PER_MS)
-
-struct ms_guard ms_guard;
-
-struct ms_lib ms_lib; /* PTHREAD_MUTEX_INITIALIZER is all zeroes */
 
 static int load_error; /* of the constructor */
 
@@ -96,40 +94,31 @@ static int make_tables(void)
 	return 0;
 }
 
-static int start_mode(bool in_child)
-{
-	switch (ms_lib.agent_options.mode) {
-	case MEMSHED_AGENT_FD:
-		return ms_fd_start();
-	case MEMSHED_AGENT_SIGNAL:
-		return ms_signal_start(ms_lib.agent_options.signal);
-	default:
-		return ms_thread_start(in_child);
-	}
-}
-
-static void ring_all(void)
-{
-	ms_control_wake(&ms_lib.control);
-	ms_thread_stop();
-}
+static const struct ms_mode *const modes[] = {
+	[MEMSHED_AGENT_THREAD] = &ms_mode_thread,
+	[MEMSHED_AGENT_FD] = &ms_mode_fd,
+	[MEMSHED_AGENT_SIGNAL] = &ms_mode_poll,
+};
 
 int ms_lib_start_agent(bool in_child)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 	uint32_t before = ms_lib_life();
 
+	ms_lib.mode = modes[ms_lib.agent_options.mode];
+	if (!in_child)
+		ms_executor_init();
 	ms_agent_reset();
 	header->agent_mode = ms_lib.agent_options.mode;
 	header->agent_signal = (uint32_t)ms_lib.agent_options.signal;
 	atomic_store_explicit(&header->agent_tid, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [L1] [L2] */
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [agent.D2] [L2] */
 
-	int error = start_mode(in_child);
+	int error = ms_lib.mode->start(in_child);
 
 	if (error) { /* nothing runs that could have seen it */
-		atomic_store_explicit(&ms_lib.life, before, memory_order_seq_cst); /* [L1] */
-		ms_agent_state(MS_AGENT_NONE);
+		atomic_store_explicit(&ms_lib.life, before, memory_order_seq_cst); /* [agent.D2] */
+		ms_lib_show_agent(MS_AGENT_NONE);
 	}
 	return error;
 }
@@ -163,7 +152,10 @@ static int lock_when_settled(void)
 		if (ms_lib_life() != MS_LIFE_STOPPING)
 			return 0;
 		pthread_mutex_unlock(&ms_lib.lock);
-		if (ms_calling)
+		ms_agent_finish_stop();
+		if (ms_lib_life() != MS_LIFE_STOPPING)
+			continue;
+		if (ms_executor_is_in_callback())
 			return -EBUSY;
 		ms_futex_wait(&ms_lib.returns, seen, UINT64_MAX);
 	}
@@ -183,10 +175,8 @@ MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 		return error;
 	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy);
 	pthread_mutex_unlock(&ms_lib.lock);
-	if (!error && copy.mode == MEMSHED_AGENT_THREAD)
-		ms_thread_wait_warm();
-	if (!error && copy.mode == MEMSHED_AGENT_SIGNAL)
-		ms_signal_greet();
+	if (!error && modes[copy.mode]->settle)
+		modes[copy.mode]->settle();
 	return error;
 }
 
@@ -202,38 +192,6 @@ int ms_lib_ensure(void)
 
 /* ---- stop ---- */
 
-void ms_lib_returned(void)
-{
-	atomic_fetch_add_explicit(&ms_lib.returns, 1, memory_order_release); /* [L3] */
-	ms_futex_wake_all(&ms_lib.returns);
-}
-
-static bool is_empty(void)
-{
-	return !atomic_load_explicit(&ms_lib.workers, memory_order_seq_cst) &&
-	       !atomic_load_explicit(&ms_lib.callbacks, memory_order_seq_cst) && !ms_dispatch_busy(); /* [L1] */
-}
-
-void ms_lib_finish_stop(void)
-{
-	bool stopped = false;
-
-	if (ms_lib_life() != MS_LIFE_STOPPING)
-		return;
-	pthread_mutex_lock(&ms_lib.lock);
-	if (ms_lib_life() == MS_LIFE_STOPPING && is_empty()) {
-		stopped = true;
-		if (ms_lib.agent_options.mode == MEMSHED_AGENT_FD)
-			ms_fd_stop();
-		ms_agent_refuse_all();
-		ms_agent_state(MS_AGENT_STOPPED);
-		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
-	}
-	pthread_mutex_unlock(&ms_lib.lock);
-	if (stopped) /* else who waits for it in vain would wake itself */
-		ms_lib_returned();
-}
-
 /* Return: 0; -ENOENT when no agent runs. */
 static int begin_stop(void)
 {
@@ -241,10 +199,12 @@ static int begin_stop(void)
 
 	pthread_mutex_lock(&ms_lib.lock);
 	if (ms_lib_life() == MS_LIFE_RUNNING) {
-		if (ms_lib.agent_options.mode == MEMSHED_AGENT_SIGNAL)
-			ms_signal_stop();
-		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPING, memory_order_seq_cst); /* [L1] */
-		ring_all();
+		if (ms_lib.mode->stop)
+			ms_lib.mode->stop();
+		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPING, memory_order_seq_cst); /* [agent.D2] */
+		ms_control_wake(&ms_lib.control);
+		if (ms_lib.mode->ring)
+			ms_lib.mode->ring();
 		error = 0;
 	}
 	pthread_mutex_unlock(&ms_lib.lock);
@@ -256,7 +216,7 @@ static void wait_stopped(uint64_t until_ns)
 	for (;;) {
 		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
 
-		ms_lib_finish_stop();
+		ms_agent_finish_stop();
 		if (ms_lib_life() != MS_LIFE_STOPPING || ms_clock_ns() >= until_ns)
 			return;
 		ms_futex_wait(&ms_lib.returns, seen, until_ns);
@@ -271,7 +231,7 @@ MS_PUBLIC int memshed_stop(void)
 	if (error || !ms_lib.table.base)
 		return -ENOENT;
 	error = begin_stop();
-	if (!error && !ms_calling)
+	if (!error && !ms_executor_is_in_callback())
 		wait_stopped(UINT64_MAX);
 	return error;
 }
@@ -279,6 +239,6 @@ MS_PUBLIC int memshed_stop(void)
 /* At exit: no callback begins any more, and one that runs gets a moment. */
 static void leave_process(void)
 {
-	if (ms_fork_recover() == 0 && begin_stop() == 0 && !ms_calling)
+	if (ms_fork_recover() == 0 && begin_stop() == 0 && !ms_executor_is_in_callback())
 		wait_stopped(ms_clock_ns() + EXIT_PATIENCE_NS);
 }
