@@ -263,16 +263,13 @@ enum ms_asked ms_executor_ask(uint32_t row, uint32_t generation, const struct ms
 
 		*ret_outcome = (struct ms_outcome){.status = MS_ANSWER_GONE};
 		started = REFUSED;
-		ms_rcu_read_lock();
-		cache = ms_registry_find(row, generation);
-		if (cache && !fits(cache, order)) {
+		lock();
+		cache = ms_registry_find(row, generation); /* [registry.C3] */
+		if (cache && !fits(cache, order))
 			ret_outcome->status = MS_ANSWER_UNSUPPORTED;
-		} else if (cache) {
-			lock();
+		else if (cache)
 			started = start(cache, ask, job, &ret_outcome->status);
-			unlock();
-		}
-		ms_rcu_read_unlock();
+		unlock();
 		if (started == WAIT)
 			wait_for_others(seen);
 	} while (started == WAIT);

@@ -4,11 +4,13 @@
  *
  * Any thread, also from inside a callback. [K1] is held for short.
  *
- *   [registry.C1] ms_lib.by_row[] is read under RCU. A thread that wants to run a callback moves the cache away from
- *        idle (executor.c) inside the read section.
- *   [registry.C2] a cache that is unregistered is taken out of by_row[] (release); after a grace period each
- *        thread that found it has moved it or will not; then its callback is waited for (ms_executor_end()).
- *        Pairs with [rcu.R1].
+ *   [registry.C1] ms_lib.by_row[] is read under RCU, or under [K2].
+ *   [registry.C2] a cache that is unregistered is taken out of by_row[] (release); after a grace period no
+ *        reader has it any more; pairs with [rcu.R1].
+ *   [registry.C3] it is freed only after it was moved to DYING (executor.c), which is done under [K2] and not
+ *        while its callback runs. So a thread that finds it under [K2] may use it until it releases [K2], and until
+ *        the callback has returned that it began meanwhile. Nothing may wait for [K2] in a read section: fork
+ *        holds [K2] while it waits for liburcu.
  */
 #include "lib/registry.h"
 
