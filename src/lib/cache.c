@@ -26,7 +26,7 @@ static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache
 
 MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, struct memshed_cache **ret_cache)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 	struct memshed_cache_options copy;
 	int error = ms_options_copy_cache(options, &copy);
 
@@ -52,9 +52,9 @@ MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, stru
 
 MS_PUBLIC void memshed_unregister(struct memshed_cache *cache)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 
-	if (!cache || ms_fork_recover() < 0)
+	if (!cache || ms_enter() < 0)
 		return;
 	ms_registry_withdraw(cache);
 	if (ms_executor_end(cache))

@@ -7,9 +7,7 @@
  * repairs itself first, before other handlers can register or charge. prepare takes all locks, outer
  * to inner, so that no other thread was in the middle of something.
  *
- * A child made by a raw clone() runs no handlers. The guard page reads as zeroes there: charging sees
- * that without a lock and does nothing, and the first call that may take locks repairs the rest. There
- * is nobody to have unlocked what another thread held at that moment, so it only tries.
+ * A child made by a raw clone() runs no handlers, and is left alone (enter.c); so is its child.
  *
  * exec leaves nothing behind: every descriptor is close-on-exec.
  */
@@ -23,10 +21,14 @@
 #include "util/clock.h"
 #include "util/rcu.h"
 
-static bool holds_rcu; /* between prepare and the other two; guarded by [K1] */
+/* Between prepare and the other two; guarded by [K1]. */
+static bool holds_locks, holds_rcu;
 
 static void prepare(void)
 {
+	holds_locks = atomic_load_explicit(&ms_guard.home, memory_order_relaxed);
+	if (!holds_locks)
+		return;
 	pthread_mutex_lock(&ms_lib.lock);
 	pthread_mutex_lock(&ms_lib.result_lock);
 	/* A library that was never used leaves liburcu to whoever else uses it. */
@@ -38,6 +40,8 @@ static void prepare(void)
 
 static void parent(void)
 {
+	if (!holds_locks)
+		return;
 	ms_table_after_fork(&ms_lib.table);
 	if (holds_rcu)
 		ms_rcu_after_fork_parent();
@@ -80,35 +84,15 @@ static void repair(void)
 
 static void child(void)
 {
+	if (!holds_locks)
+		return;
+	atomic_store_explicit(&ms_guard.home, 1, memory_order_relaxed);
 	if (holds_rcu)
 		ms_rcu_after_fork_child();
 	if (ms_lib.table.base)
 		repair();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
-}
-
-int ms_fork_recover(void)
-{
-	if (ms_likely(atomic_load_explicit(&ms_guard.base, memory_order_relaxed)) || !ms_lib.table.base)
-		return ms_lib.lost ? -ENOMEM : 0;
-	if (ms_lib.lost)
-		return -ENOMEM;
-	if (pthread_mutex_trylock(&ms_lib.lock) != 0)
-		return -EAGAIN;
-	if (pthread_mutex_trylock(&ms_lib.result_lock) != 0) {
-		pthread_mutex_unlock(&ms_lib.lock);
-		return -EAGAIN;
-	}
-	if (!atomic_load_explicit(&ms_guard.base, memory_order_relaxed)) {
-		ms_rcu_before_fork();
-		holds_rcu = true;
-		child();
-	} else {
-		pthread_mutex_unlock(&ms_lib.result_lock);
-		pthread_mutex_unlock(&ms_lib.lock);
-	}
-	return ms_lib.lost ? -ENOMEM : 0;
 }
 
 int ms_fork_init(void)

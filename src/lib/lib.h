@@ -8,8 +8,8 @@
  *   callback, executor             runs a cache's callbacks, one at a time
  *   allocator, candidates, learn,
  *   hooks, count, round, agent     carries out orders
- *   worker, host, mode_*           which thread does so
- *   start, fork, cache, ...        what the host calls
+ *   worker, host, mode_*, life     which thread does so
+ *   fork, enter, start, cache, api what the host calls, and what comes first there
  *
  * Locks, outer to inner; none is held while a callback of the host runs or while a thread waits for
  * one to return:
@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "lib/agent.h"
+#include "lib/allocator.h"
 #include "lib/ask.h"
 #include "lib/candidates.h"
 #include "lib/count.h"
@@ -77,6 +78,7 @@ enum ms_life {
 enum { MS_GUARD_BYTES = 4096 };
 struct ms_guard {
 	_Alignas(MS_GUARD_BYTES) _Atomic(unsigned char *) base; /* of the table; writer: start and fork */
+	_Atomic uint32_t home; /* 0: the child of a raw clone; writer: ms_enter() and fork */
 };
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
@@ -93,6 +95,8 @@ struct ms_lib {
 	struct ms_candidates candidates;
 	struct ms_count count;
 	struct ms_agent agent;
+	struct ms_allocator allocator;
+	struct memshed_cache allocator_row;
 	struct ms_mode_thread mode_thread;
 	struct ms_mode_fd mode_fd;
 	struct ms_mode_poll mode_poll;
@@ -109,15 +113,17 @@ struct ms_lib {
 	_Atomic uint32_t workers;   /* threads of the agent's that have not ended */
 	bool exit_handler;          /* guarded by [K1] */
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
+	_Atomic uint32_t loaded;    /* enter.c */
+	int load_error;             /* writer: ms_enter(), before loaded */
 };
 extern struct ms_lib ms_lib;
 
 /* The library never changes the caller's errno. */
-struct ms_errno {
-	int saved;
+struct ms_kept {
+	int saved_errno;
 };
-void ms_errno_restore(struct ms_errno *errno_);
-#define MS_KEEP_ERRNO __attribute__((cleanup(ms_errno_restore), unused)) struct ms_errno keep_errno = {errno}
+void ms_kept_restore(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_restore), unused)) struct ms_kept kept = {errno}
 
 static inline uint32_t ms_lib_life(void)
 {
@@ -136,14 +142,28 @@ void ms_lib_returned(void);
 /** ms_lib_show_agent - what the table says that the agent does */
 void ms_lib_show_agent(enum ms_agent_state state);
 
+/* ---- enter.c ---- */
+
+/**
+ * ms_enter - first in every public call that may take a lock
+ * Return: 0; -ENOTSUP in the child of a raw clone, where the library does nothing; -ENOMEM in a child that
+ * is lost; what could not be had when the library was loaded.
+ */
+int ms_enter(void);
+
 /* ---- start.c ---- */
 
 /** ms_lib_ensure - make the table and start the agent unless that was done, or memshed_stop() called */
 int ms_lib_ensure(void);
+
+/* ---- life.c ---- */
+
 /** ms_lib_new_identity - a random number that table and control page share */
 uint64_t ms_lib_new_identity(void);
 /** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: in the atfork handler */
 int ms_lib_start_agent(bool in_child);
+/** ms_lib_settle - what a mode does after that with no lock held */
+void ms_lib_settle(enum memshed_agent_mode mode);
 
 /* ---- options.c ---- */
 
@@ -161,9 +181,7 @@ uint64_t ms_thread_id(void);
 
 /* ---- fork.c ---- */
 
-/** ms_fork_recover - in a child that a raw clone() made: what the atfork handler would have done */
-int ms_fork_recover(void);
-/** ms_fork_init - install the atfork handlers, at load */
+/** ms_fork_init - install the atfork handlers, once */
 int ms_fork_init(void);
 
 /* ---- hello.c ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/mode_fd.c - the agent in the host's own event loop: memshed_fd(), memshed_dispatch().
+ * lib/mode_fd.c - the agent in the host's own event loop, for memshed_fd() and memshed_dispatch().
  *
  * The doorbell is a futex, which cannot be polled, so a small thread (the relay) turns it into an eventfd. It
  * runs no callback; it also says in the table when one is past its deadline, and has the host come by
@@ -178,12 +178,8 @@ static int make_again(void)
 	return fd;
 }
 
-MS_PUBLIC int memshed_fd(void)
+int ms_fd_get(void)
 {
-	MS_KEEP_ERRNO;
-
-	if (ms_fork_recover() < 0)
-		return -ENOENT;
 	int fd = event_fd();
 
 	if (fd < 0)
@@ -200,11 +196,9 @@ static void clear_event(void)
 		return; /* called without need: fine */
 }
 
-MS_PUBLIC int memshed_dispatch(void)
+int ms_fd_dispatch(void)
 {
-	MS_KEEP_ERRNO;
-
-	if (ms_fork_recover() < 0 || !is_on())
+	if (!is_on())
 		return -ENOENT;
 	/* Also where another thread is inside: what it was told stays said, and a host that polls does not spin. */
 	clear_event();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/mode_poll.c - the agent at the host's safe points: memshed_poll(). No thread at all.
+ * lib/mode_poll.c - the agent at the host's safe points, for memshed_poll(). No thread at all.
  *
  * A client also sends a signal, whose handler sets a flag; memshed_poll() looks at the doorbell too, in case the
  * client could not. In every mode it runs what is queued for the calling thread (executor.c).
@@ -106,17 +106,11 @@ static int serve(void)
 	return ms_host_serve(MEMSHED_AGENT_SIGNAL, entry);
 }
 
-MS_PUBLIC int memshed_poll(void)
+int ms_poll_run(uint32_t word)
 {
-	uint32_t word = atomic_load_explicit(&ms_lib.poll_word, memory_order_acquire); /* [mode_poll.O2] */
-
-	if (ms_likely(!word))
-		return 0;
-
-	MS_KEEP_ERRNO;
 	int ran = 0;
 
-	if (ms_fork_recover() < 0 || (ms_executor_is_in_callback() && !ms_executor_is_overdue()))
+	if (ms_executor_is_in_callback() && !ms_executor_is_overdue())
 		return 0;
 	if (word & ~MS_POLL_MODE)
 		ran += ms_executor_poll();

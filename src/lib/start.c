@@ -30,30 +30,8 @@
 /* How long exit() waits for a callback that runs: it may use what the host's own handlers destroy. */
 #define EXIT_PATIENCE_NS (200 * MS_NS_PER_MS)
 
-static int load_error; /* of the constructor */
-
-void ms_errno_restore(struct ms_errno *errno_)
-{
-	errno = errno_->saved;
-}
-
-__attribute__((constructor)) static void load(void)
-{
-	load_error = ms_shards_init();
-	if (!load_error)
-		load_error = ms_fork_init();
-}
 
 /* ---- start ---- */
-
-uint64_t ms_lib_new_identity(void)
-{
-	uint64_t identity = 0;
-
-	if (getrandom(&identity, sizeof(identity), GRND_NONBLOCK) != sizeof(identity))
-		identity = ms_clock_ns() ^ (uint64_t)getpid() << 32;
-	return identity;
-}
 
 /* Once; what a start that failed has made is found by the next. */
 static int make_rows(void)
@@ -66,13 +44,11 @@ static int make_rows(void)
 	return error;
 }
 
-static int make_tables(void)
+static int make_tables(const struct ms_allocator_found *allocator)
 {
 	uint64_t identity = ms_lib_new_identity();
 	int error;
 
-	/* Where the kernel's pages are larger, or it is too old, raw clones are not noticed. */
-	madvise(&ms_guard, sizeof(ms_guard), MADV_WIPEONFORK);
 	error = make_rows();
 	if (!error)
 		error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
@@ -85,7 +61,7 @@ static int make_tables(void)
 	}
 	ms_shards_open(ms_lib.table.shard_count);
 	ms_statm_open();
-	ms_allocator_start();
+	ms_allocator_start(allocator);
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
 	mlock(ms_lib.table.header, MS_HEADER_BYTES);
@@ -94,43 +70,12 @@ static int make_tables(void)
 	return 0;
 }
 
-static const struct ms_mode *const modes[] = {
-	[MEMSHED_AGENT_THREAD] = &ms_mode_thread,
-	[MEMSHED_AGENT_FD] = &ms_mode_fd,
-	[MEMSHED_AGENT_SIGNAL] = &ms_mode_poll,
-};
-
-int ms_lib_start_agent(bool in_child)
-{
-	struct ms_table_header *header = ms_lib.table.header;
-	uint32_t before = ms_lib_life();
-
-	ms_lib.mode = modes[ms_lib.agent_options.mode];
-	if (!in_child)
-		ms_executor_init();
-	ms_agent_reset();
-	header->agent_mode = ms_lib.agent_options.mode;
-	header->agent_signal = (uint32_t)ms_lib.agent_options.signal;
-	atomic_store_explicit(&header->agent_tid, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [agent.D2] [L2] */
-
-	int error = ms_lib.mode->start(in_child);
-
-	if (error) { /* nothing runs that could have seen it */
-		atomic_store_explicit(&ms_lib.life, before, memory_order_seq_cst); /* [agent.D2] */
-		ms_lib_show_agent(MS_AGENT_NONE);
-	}
-	return error;
-}
-
 static void leave_process(void);
 
-static int start_locked(const struct memshed_agent_options *options)
+static int start_locked(const struct memshed_agent_options *options, const struct ms_allocator_found *allocator)
 {
-	int error = load_error;
+	int error = ms_lib.table.base ? 0 : make_tables(allocator);
 
-	if (!error && !ms_lib.table.base)
-		error = make_tables();
 	if (error)
 		return error;
 	if (!ms_lib.exit_handler) {
@@ -163,26 +108,30 @@ static int lock_when_settled(void)
 
 MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 	struct memshed_agent_options copy;
 	int error = ms_options_copy_agent(options, &copy);
 
 	if (!error)
-		error = ms_fork_recover();
-	if (!error)
-		error = lock_when_settled();
+		error = ms_enter();
 	if (error)
 		return error;
-	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy);
+
+	struct ms_allocator_found allocator = ms_allocator_find();
+
+	error = lock_when_settled();
+	if (error)
+		return error;
+	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy, &allocator);
 	pthread_mutex_unlock(&ms_lib.lock);
-	if (!error && modes[copy.mode]->settle)
-		modes[copy.mode]->settle();
+	if (!error)
+		ms_lib_settle(copy.mode);
 	return error;
 }
 
 int ms_lib_ensure(void)
 {
-	int error = ms_fork_recover();
+	int error = ms_enter();
 
 	if (error || ms_lib_life() != MS_LIFE_NEVER)
 		return error;
@@ -225,12 +174,9 @@ static void wait_stopped(uint64_t until_ns)
 
 MS_PUBLIC int memshed_stop(void)
 {
-	MS_KEEP_ERRNO;
-	int error = ms_fork_recover();
+	MS_KEEP_CALLER;
+	int error = ms_enter() < 0 ? -ENOENT : begin_stop();
 
-	if (error || !ms_lib.table.base)
-		return -ENOENT;
-	error = begin_stop();
 	if (!error && !ms_executor_is_in_callback())
 		wait_stopped(UINT64_MAX);
 	return error;
@@ -239,6 +185,6 @@ MS_PUBLIC int memshed_stop(void)
 /* At exit: no callback begins any more, and one that runs gets a moment. */
 static void leave_process(void)
 {
-	if (ms_fork_recover() == 0 && begin_stop() == 0 && !ms_executor_is_in_callback())
+	if (ms_enter() == 0 && begin_stop() == 0 && !ms_executor_is_in_callback())
 		wait_stopped(ms_clock_ns() + EXIT_PATIENCE_NS);
 }
