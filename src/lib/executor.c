@@ -352,13 +352,15 @@ static bool is_late(const struct ms_executor *executor, uint64_t now_ns)
 	return executor->running && executor->by_agent && now_ns >= executor->deadline_ns;
 }
 
-bool ms_executor_take_over(uint64_t now_ns)
+bool ms_executor_take_over(uint64_t now_ns, _Atomic uint32_t *role, uint32_t index)
 {
 	struct ms_executor *executor = lock();
 	bool late = is_late(executor, now_ns);
 
 	if (late)
 		make_late(executor);
+	if (late && role)
+		atomic_store_explicit(role, index, memory_order_relaxed);
 	unlock();
 	return late;
 }
