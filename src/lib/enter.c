@@ -20,20 +20,6 @@
 
 enum { FRESH = 0, LOADING, LOADED };
 
-struct ms_kept ms_kept_begin(void)
-{
-	struct ms_kept kept = {.saved_errno = errno};
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &kept.cancel_state);
-	return kept;
-}
-
-void ms_kept_end(struct ms_kept *kept)
-{
-	pthread_setcancelstate(kept->cancel_state, NULL);
-	errno = kept->saved_errno;
-}
-
 static void load(void)
 {
 	uint32_t seen = FRESH;

@@ -14,8 +14,10 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/executor.h"
+#include "lib/host.h"
+#include "lib/lib.h"
+#include "lib/registry.h"
 #include "util/clock.h"
 #include "util/rcu.h"
 
@@ -27,7 +29,7 @@ static void prepare(void)
 {
 	struct ms_kept caller = ms_kept_begin();
 
-	if (ms_enter() == -ENOTSUP) {
+	if (!atomic_load_explicit(&ms_guard.home, memory_order_relaxed)) {
 		holds_locks = false;
 		ms_kept_end(&caller);
 		return;
@@ -78,14 +80,13 @@ static void repair(void)
 	if (ms_lib.lost)
 		return;
 	atomic_store_explicit(&ms_lib.workers, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.callbacks, ms_calling ? 1 : 0, memory_order_relaxed);
 	ms_shards_after_fork();
-	ms_call_after_fork();
-	ms_agent_reset();
-	ms_owner_after_fork();
-	ms_dispatch_after_fork();
-	ms_registry_after_fork();
-	ms_allocator_after_fork();
+	ms_executor_after_fork();
+	ms_host_after_fork();
+	if (ms_lib.mode->after_fork)
+		ms_lib.mode->after_fork();
+	ms_registry_after_fork(ms_executor_in_fork());
+	ms_statm_after_fork();
 	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	if (ran && seen)
 		ms_lib_start_agent(true); /* without one the child's caches are still seen */
