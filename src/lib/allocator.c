@@ -27,6 +27,7 @@
 
 #include "lib/agent.h"
 #include "util/clock.h"
+#include "util/fd.h"
 #include "util/inode.h"
 #include "util/rcu.h"
 
@@ -241,7 +242,9 @@ uint64_t ms_allocator_count_due(void)
 
 static void open_statm(void)
 {
-	statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+	statm_fd = fd < 0 ? fd : ms_fd_raise(fd);
 	statm = ms_inode_of(statm_fd);
 }
 

@@ -26,6 +26,7 @@
 #include "lib/agent.h"
 #include "lib/call.h"
 #include "util/clock.h"
+#include "util/fd.h"
 #include "util/inode.h"
 
 /* All eventfds are one inode. Ours carries a mark: the signal it would send if it were asked to. */
@@ -141,6 +142,7 @@ static int make_event(void)
 
 	if (fd < 0)
 		return -errno;
+	fd = ms_fd_raise(fd);
 	if (!event_held.inode)
 		event_held = ms_inode_of(fd);
 	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {
