@@ -21,3 +21,17 @@ void ms_lib_show_agent(enum ms_agent_state state)
 	if (atomic_load_explicit(word, memory_order_relaxed) != (uint32_t)state)
 		atomic_store_explicit(word, state, memory_order_relaxed);
 }
+
+struct ms_kept ms_kept_begin(void)
+{
+	struct ms_kept kept = {.saved_errno = errno};
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &kept.cancel_state);
+	return kept;
+}
+
+void ms_kept_end(struct ms_kept *kept)
+{
+	pthread_setcancelstate(kept->cancel_state, NULL);
+	errno = kept->saved_errno;
+}

@@ -118,12 +118,18 @@ struct ms_lib {
 };
 extern struct ms_lib ms_lib;
 
-/* The library never changes the caller's errno. */
+/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
+ * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
 struct ms_kept {
-	int saved_errno;
+	int saved_errno, cancel_state;
 };
-void ms_kept_restore(struct ms_kept *kept);
-#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_restore), unused)) struct ms_kept kept = {errno}
+struct ms_kept ms_kept_begin(void);
+void ms_kept_end(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
+/* The same in a call that is a cancellation point, before it has done anything. */
+#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
+	pthread_testcancel();                                                                      \
+	MS_KEEP_CALLER
 
 static inline uint32_t ms_lib_life(void)
 {

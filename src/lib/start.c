@@ -108,7 +108,7 @@ static int lock_when_settled(void)
 
 MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 {
-	MS_KEEP_CALLER;
+	MS_CANCEL_OR_KEEP_CALLER;
 	struct memshed_agent_options copy;
 	int error = ms_options_copy_agent(options, &copy);
 
@@ -185,6 +185,8 @@ MS_PUBLIC int memshed_stop(void)
 /* At exit: no callback begins any more, and one that runs gets a moment. */
 static void leave_process(void)
 {
+	MS_KEEP_CALLER;
+
 	if (ms_enter() == 0 && begin_stop() == 0 && !ms_executor_is_in_callback())
 		wait_stopped(ms_clock_ns() + EXIT_PATIENCE_NS);
 }
