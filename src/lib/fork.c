@@ -60,7 +60,7 @@ static bool take_memory(void)
 	int control = ms_control_recreate(&ms_lib.control, identity);
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;
-	/* [L4] */
+	/* [lib.L4] */
 	atomic_store_explicit(&ms_guard.base, ms_lib.lost ? NULL : ms_lib.table.base, memory_order_release);
 	return !ms_lib.lost && table >= 0 && control >= 0;
 }
@@ -80,7 +80,7 @@ static void repair(void)
 		ms_lib.mode->after_fork();
 	ms_registry_after_fork(ms_executor_in_fork());
 	ms_statm_after_fork();
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
 	if (ran && seen)
 		ms_lib_start_agent(true); /* without one the child's caches are still seen */
 }

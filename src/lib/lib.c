@@ -10,7 +10,7 @@ struct ms_lib ms_lib; /* PTHREAD_MUTEX_INITIALIZER is all zeroes */
 
 void ms_lib_returned(void)
 {
-	atomic_fetch_add_explicit(&ms_lib.returns, 1, memory_order_release); /* [L3] */
+	atomic_fetch_add_explicit(&ms_lib.returns, 1, memory_order_release); /* [lib.L3] */
 	ms_futex_wake_all(&ms_lib.returns);
 }
 

@@ -18,11 +18,12 @@
  * Charging takes none of them. fork takes all of them (fork.c).
  *
  * How the others wait:
- *   [L2] what was done before life moved (release) is seen by a thread that sees it moved (acquire).
- *   [L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
- *        before it looks, and sleeps only while it has not gone up since.
- *   [L4] the table is complete before ms_guard.base (release); pairs with the loads of it, which need
- *        no acquire: every access to the table goes through the value loaded.
+ *   [lib.L2] what was done before life moved (release) is seen by a thread that sees it moved (acquire);
+ *            pairs with [lib.L2]
+ *   [lib.L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
+ *            before it looks, and sleeps only while it has not gone up since; pairs with [lib.L3]
+ *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the loads of
+ *            it need no acquire, since every access to the table goes through the value loaded; pairs with [lib.L4]
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -132,7 +133,7 @@ void ms_kept_end(struct ms_kept *kept);
 
 static inline uint32_t ms_lib_life(void)
 {
-	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [L2] */
+	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [lib.L2] */
 }
 
 static inline bool ms_lib_runs(void)
