@@ -187,7 +187,7 @@ void ms_registry_release(struct memshed_cache *cache)
 void ms_registry_after_fork(void)
 {
 	struct memshed_cache *dying = ms_lib.dying;
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_relaxed);
+	uint32_t high = ms_lib.table.row_high; /* also of rows that are not shown yet */
 
 	ms_lib.dying = NULL;
 	while (dying) {
