@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/enter.c - what a public call does first: is the library ready, and is this a process of its own?
+ * lib/enter.c - what a public call does first: keep what is the caller's, see that the library is ready
+ * and that this process is its own.
  *
  * The library gets ready in its constructor, or in the first call of another one that runs before it.
  * Any thread; takes no lock, and calls nothing that takes the loader's.
@@ -18,11 +19,6 @@
 #include "util/futex.h"
 
 enum { FRESH = 0, LOADING, LOADED };
-
-void ms_kept_restore(struct ms_kept *kept)
-{
-	errno = kept->saved_errno;
-}
 
 static void load(void)
 {

@@ -14,20 +14,29 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/executor.h"
+#include "lib/host.h"
+#include "lib/lib.h"
+#include "lib/registry.h"
 #include "util/clock.h"
 #include "util/rcu.h"
 
 /* Between prepare and the other two; guarded by [K1]. */
 static bool holds_locks, holds_rcu;
+static struct ms_kept kept;
 
 static void prepare(void)
 {
-	holds_locks = ms_enter() != -ENOTSUP;
-	if (!holds_locks)
+	struct ms_kept caller = ms_kept_begin();
+
+	if (!atomic_load_explicit(&ms_guard.home, memory_order_relaxed)) {
+		holds_locks = false;
+		ms_kept_end(&caller);
 		return;
+	}
 	pthread_mutex_lock(&ms_lib.lock);
+	holds_locks = true;
+	kept = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
 	/* A library that was never used leaves liburcu to whoever else uses it. */
 	holds_rcu = ms_lib_life() != MS_LIFE_NEVER;
@@ -38,6 +47,8 @@ static void prepare(void)
 
 static void parent(void)
 {
+	struct ms_kept caller = kept;
+
 	if (!holds_locks)
 		return;
 	ms_table_after_fork(&ms_lib.table);
@@ -45,6 +56,7 @@ static void parent(void)
 		ms_rcu_after_fork_parent();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
+	ms_kept_end(&caller);
 }
 
 /* Under all locks. Return: whether there is a table that others can see. */
@@ -68,14 +80,13 @@ static void repair(void)
 	if (ms_lib.lost)
 		return;
 	atomic_store_explicit(&ms_lib.workers, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.callbacks, ms_calling ? 1 : 0, memory_order_relaxed);
 	ms_shards_after_fork();
-	ms_call_after_fork();
-	ms_agent_reset();
-	ms_owner_after_fork();
-	ms_dispatch_after_fork();
-	ms_registry_after_fork();
-	ms_allocator_after_fork();
+	ms_executor_after_fork();
+	ms_host_after_fork();
+	if (ms_lib.mode->after_fork)
+		ms_lib.mode->after_fork();
+	ms_registry_after_fork(ms_executor_in_fork());
+	ms_statm_after_fork();
 	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	if (ran && seen)
 		ms_lib_start_agent(true); /* without one the child's caches are still seen */
@@ -92,6 +103,7 @@ static void child(void)
 		repair();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
+	ms_kept_end(&kept);
 }
 
 int ms_fork_init(void)

@@ -120,11 +120,16 @@ void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t fla
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
 
-/* ms_table_row_sum - the row's own counters summed over the shards, by the target itself; any thread.
- * One lseek() per shard in use, so that holes stay holes. */
+/* ms_table_rows_sum - the counters of up to MS_TABLE_SUMS rows summed over the shards, by the target itself; any
+ * thread. One lseek() per shard in use and pass, so that holes stay holes. */
+enum { MS_TABLE_SUMS = 32 };
 struct ms_shard_sum {
 	uint64_t bytes, entries, hits, misses, evictions, inserts; /* inserts: entries ever added */
 };
-void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_shard_sum *ret_sum);
+void ms_table_rows_sum(const struct ms_table *table, uint32_t first, uint32_t count, struct ms_shard_sum *ret_sums);
+static inline void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_shard_sum *ret_sum)
+{
+	ms_table_rows_sum(table, row, 1, ret_sum);
+}
 
 #endif

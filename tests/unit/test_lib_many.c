@@ -26,13 +26,17 @@ static int check_child(void)
 	static struct bed own;
 	struct ms_answer answer;
 
-	memshed_charge(caches[0], 0, 0);
+	memshed_charge(caches[0], 100, 1);
 	if (bed_try_open(&own, getpid()) != 0)
 		return 1;
 	BED_WAIT_UNTIL(ms_table_refresh(&own.reader) == 0 && own.reader.info.live_rows == MEMSHED_MAX_CACHES + 1);
+	for (unsigned i = 1; i < MEMSHED_MAX_CACHES; i++)
+		memshed_charge(caches[i], 100, 1);
 	calls = 0;
 	answer = bed_do(&own, NULL, MS_LEVEL_CLEAR, 0);
-	return answer.caches == MEMSHED_MAX_CACHES && calls == MEMSHED_MAX_CACHES ? 0 : 2;
+	if (answer.caches != MEMSHED_MAX_CACHES || calls != MEMSHED_MAX_CACHES)
+		return 2;
+	return answer.claimed_bytes == UINT64_C(100) * MEMSHED_MAX_CACHES ? 0 : 3;
 }
 
 static void test_all_rows(void **state)

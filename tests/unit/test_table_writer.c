@@ -186,7 +186,7 @@ static void a_new_use_starts_at_zero(void **state)
 	ms_shard_add(&counters(1, row)->hits, 3);
 	ms_shard_add_shared(&counters(last, row)->added_bytes, 11);
 	ms_shard_add_shared(&counters(last, row)->added_entries, 2);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	assert_int_equal(sum.bytes, 411);
 	assert_int_equal(sum.entries, 2);
 	assert_int_equal(sum.inserts, 2);
@@ -198,7 +198,7 @@ static void a_new_use_starts_at_zero(void **state)
 
 	ms_table_row_retire(&table, row, 1);
 	assert_int_equal(add_at("new", 3 * MS_NS_PER_S), row);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	assert_memory_equal(&sum, &(struct ms_shard_sum){0}, sizeof(sum));
 	assert_int_equal(table.rows[row].pulled.fields, 0);
 	assert_int_equal(table.rows[row].last.order_seq, 0);
@@ -213,7 +213,7 @@ static void removed_more_than_added_is_nothing(void **state)
 
 	table.header->shard_high = 1;
 	ms_shard_add(&counters(0, row)->removed_bytes, 1);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	assert_int_equal(sum.bytes, 0);
 }
 
@@ -339,7 +339,7 @@ static void child_without_descriptors(void *arg)
 	CHILD_ASSERT(table.fd == -1);
 	CHILD_ASSERT(strcmp(table.rows[row].name, "x") == 0);
 	ms_shard_add(&counters(0, row)->added_bytes, 5);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	CHILD_ASSERT(sum.bytes == 5);
 	CHILD_ASSERT(ms_table_row_add(&table, &identity, 8, &other, &generation) == 0);
 	CHILD_ASSERT(other == row + 1);
@@ -416,7 +416,7 @@ static uint64_t bytes_of(uint32_t row)
 {
 	struct ms_shard_sum sum;
 
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	return sum.bytes;
 }
 
