@@ -17,6 +17,8 @@
 #include "cmd/json.h"
 #include "cmd/nearest.h"
 #include "cmd/rows.h"
+#include "table/names.h"
+#include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/units.h"
@@ -375,8 +377,10 @@ static enum ms_exit order_target(const struct options *options, struct ms_target
 		count = drop_empty(rows, count);
 	ms_rows_sort_cheapest(rows, count);
 	uint32_t agent = target->table.info.agent_state;
-	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
-		ms_cmd_error(options->verb, "%s: its agent is stopped: nobody would carry out an order",
+	if (!options->dry_run && !ms_agent_takes_orders(agent)) {
+		ms_cmd_error(options->verb,
+			     agent == MS_AGENT_LAZY ? "%s: a forked child that has not used its caches: its agent starts when it does"
+						    : "%s: its agent is stopped: nobody would carry out an order",
 			     target->label);
 		return MS_EXIT_NO_ANSWER;
 	}

@@ -25,6 +25,7 @@
 #include "lib/mode.h"
 #include "lib/worker.h"
 #include "util/clock.h"
+#include "util/fd.h"
 
 /* All eventfds are one inode. Ours carries a mark: the signal it would send if it were asked to. */
 enum { EVENT_MARK = SIGURG };
@@ -66,7 +67,6 @@ static void be_relay(uint32_t rung)
 	uint64_t told_late = 0; /* the deadline that was passed when the host was last told */
 
 	ms_worker_warm("memshed-relay", false);
-	ms_hello_send();
 	while (ms_lib_runs()) {
 		uint64_t now = ms_clock_ns(), late = ms_executor_watch();
 		uint32_t seen = ms_control_doorbell(&ms_lib.control);
@@ -106,6 +106,7 @@ static int make_event(void)
 
 	if (fd < 0)
 		return -errno;
+	fd = ms_fd_raise(fd);
 	if (!mode->event_held.inode)
 		mode->event_held = ms_inode_of(fd);
 	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {
@@ -152,7 +153,13 @@ static void after_fork(void)
 	atomic_store_explicit(&mode->notified, 0, memory_order_relaxed);
 }
 
-const struct ms_mode ms_mode_fd = {.start = start, .ring = ring, .stopped = close_event, .after_fork = after_fork};
+const struct ms_mode ms_mode_fd = {
+	.has_threads = true,
+	.start = start,
+	.ring = ring,
+	.stopped = close_event,
+	.after_fork = after_fork,
+};
 
 /* ---- what the host calls ---- */
 

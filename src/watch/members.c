@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "memshed.h"
+#include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -209,7 +210,7 @@ static bool answers(const struct ms_member *target, uint64_t now_ns)
 	if (!target->can_post || target->stopped || target->in_flight > 0)
 		return false;
 	if (info->agent_state != MS_AGENT_RUNNING || info->current_since_ns == 0)
-		return info->agent_state != MS_AGENT_NONE && info->agent_state != MS_AGENT_STOPPED;
+		return ms_agent_takes_orders(info->agent_state);
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 
