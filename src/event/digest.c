@@ -156,7 +156,7 @@ static void add_process(struct ms_digest_round *round, pid_t pid)
 	for (uint32_t i = 0; i < round->processes; i++)
 		if (round->pids[i] == pid)
 			return;
-	if (round->processes < MS_PLAN_ACTIONS)
+	if (round->processes < MS_DIGEST_PROCESSES)
 		round->pids[round->processes++] = pid;
 }
 
@@ -234,7 +234,7 @@ static void take_other(struct ms_digest *digest, const struct ms_event *event)
 {
 	uint64_t *said_ns = &digest->said_ns[event->kind][event->why];
 
-	if (event->kind == MS_EVENT_WAIT && event->why == MS_WHY_STORM_PAUSE && digest->said_pause)
+	if (event->kind == MS_EVENT_WAIT && event->why == MS_WHY_BACK_OFF && digest->said_pause)
 		return;
 	digest->said_pause = event->kind == MS_EVENT_WARN && event->pause_ns > 0;
 	if (!may_write(digest, event) && *said_ns && event->since_start_ns + 1 - *said_ns < FOLD_NS) {

@@ -18,6 +18,7 @@
 
 enum {
 	MS_DIGEST_NAMED = 4, /* caches; what is said of the others is how many */
+	MS_DIGEST_PROCESSES = 16, /* of a round; told apart */
 	MS_DIGEST_STATUSES = 32,
 };
 
@@ -52,7 +53,7 @@ struct ms_digest_round {
 	bool told;      /* the first line was written */
 	bool returned;  /* all is known: the second one is due */
 	uint32_t orders, answers, processes;
-	pid_t pids[MS_PLAN_ACTIONS]; /* different ones */
+	pid_t pids[MS_DIGEST_PROCESSES]; /* different ones */
 	struct ms_digest_list asked; /* the largest first */
 	struct ms_digest_list odd;   /* not plainly done */
 	uint64_t asked_bytes;

@@ -75,17 +75,24 @@ void ms_phrase_why(struct ms_line *line, const struct ms_event *event)
 	case MS_WHY_IN_FLIGHT:
 		ms_line_add(line, "orders are not answered yet");
 		return;
-	case MS_WHY_PAUSE_OVER:
+	case MS_WHY_ONE_MORE_TRY:
 		ms_line_add(line, "one more try");
 		return;
 	case MS_WHY_DOES_NOT_HELP:
 		ms_line_add(line, "caches were shrunk again and again, and the memory did not come back");
 		return;
-	case MS_WHY_STORM_PAUSE:
+	case MS_WHY_BACK_OFF:
 		ms_line_add(line, "shrinking does not help");
 		return;
-	case MS_WHY_NOBODY_ANSWERS:
-		ms_line_add(line, "nobody can be asked now: every agent is stopped, stuck or busy");
+	case MS_WHY_SILENT:
+		ms_line_add(line, "caches cannot be asked now: their agents are stopped, stuck or not started");
+		return;
+	case MS_WHY_BUSY:
+		ms_line_add(line, "caches cannot be asked now: their owners hold their locks");
+		return;
+	case MS_WHY_NOTHING_TO_ASK:
+		ms_phrase_mark(line, "above high", event->marks->high_bytes);
+		ms_line_add(line, ", and its caches are empty, or only a person may ask them");
 		return;
 	case MS_WHY_NOTHING_LEFT:
 		ms_phrase_mark(line, "all caches were asked, and still above high", event->marks->high_bytes);

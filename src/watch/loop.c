@@ -208,13 +208,11 @@ static void say_wait(struct ms_super *super, uint64_t now_ns)
 	if (super->plan.why == super->said_why || super->plan.why == MS_WHY_HOLD_OFF ||
 	    super->plan.why == MS_WHY_IN_FLIGHT)
 		return;
-	if (super->plan.why == MS_WHY_STORM_PAUSE && super->policy.rounds == 0)
+	if (super->plan.why == MS_WHY_BACK_OFF && super->policy.rounds == 0)
 		return; /* nobody was asked: the warning before said why */
 	super->said_why = super->plan.why;
-	if (super->plan.not_before_ns > now_ns)
+	if (super->plan.not_before_ns > now_ns && event.why != MS_WHY_NO_CACHES)
 		event.pause_ns = super->plan.not_before_ns - now_ns;
-	else if (event.why != MS_WHY_NO_CACHES && super->policy.pause_until_ns > now_ns)
-		event.pause_ns = super->policy.pause_until_ns - now_ns;
 	ms_report(super, &event);
 }
 
@@ -230,14 +228,12 @@ static void begin_or_go_on(struct ms_super *super, uint64_t now_ns)
 
 static void decide(struct ms_super *super, uint64_t now_ns)
 {
+	struct ms_policy_input input = {0};
 	uint32_t posted;
 
-	super->row_count = 0;
 	if (ms_policy_wants_rows(&super->config, &super->sample, &super->marks, &super->policy))
-		super->row_count = ms_members_read(&super->members, super->tree.high, now_ns, super->rows,
-						   MS_MEMBERS_ROWS);
-	ms_policy_plan(&super->config, &super->sample, &super->marks, super->rows, super->row_count,
-		       &super->policy, &super->plan);
+		input = ms_members_read(&super->members, super->tree.high, now_ns, &super->stock);
+	ms_policy_plan(&super->config, &super->sample, &super->marks, &input, &super->policy, &super->plan);
 	switch (super->plan.kind) {
 	case MS_PLAN_NOTHING:
 		break;
@@ -393,7 +389,7 @@ static void rehearse(struct ms_super *super)
 	event.sample = &super->sample;
 	event.marks = &super->marks;
 	ms_journal_event(&event, &line);
-	ms_members_read(&super->members, super->tree.high, ms_clock_ns(), super->rows, MS_MEMBERS_ROWS);
+	ms_members_read(&super->members, super->tree.high, ms_clock_ns(), &super->stock);
 }
 
 static void say_start(struct ms_super *super)
@@ -426,7 +422,7 @@ int ms_loop_prepare(struct ms_super *super)
 	scan(super, now_ns);
 	sample(super, now_ns);
 	rehearse(super);
-	super->policy = (struct ms_policy_state){0};
+	memset(&super->policy, 0, sizeof(super->policy));
 	say_start(super);
 	return 0;
 }

@@ -220,7 +220,7 @@ static void a_warning_tells_of_its_pause(void **state)
 	assert_line(0, "memshed: +12.345s 190M of 200M, caches were shrunk again and again, and the memory did not come"
 		       " back; next try in 5s");
 	event.kind = MS_EVENT_WAIT;
-	event.why = MS_WHY_STORM_PAUSE;
+	event.why = MS_WHY_BACK_OFF;
 	take(&event);
 	assert_int_equal(bed.count, 1);
 	ask("a", 3, 8, 0);
@@ -333,8 +333,8 @@ static void the_longest_line_fits(void **state)
 	memset(name, 0xff, sizeof(name) - 1);
 	memset(comm, 0xff, sizeof(comm) - 1);
 	name[sizeof(name) - 1] = comm[sizeof(comm) - 1] = '\0';
-	for (unsigned i = 0; i < MS_PLAN_ACTIONS; i++) {
-		struct ms_event event = order_of(name, 1000, 2000, MS_PLAN_ACTIONS - 1 - i);
+	for (unsigned i = 0; i < MS_DIGEST_PROCESSES; i++) {
+		struct ms_event event = order_of(name, 1000, 2000, MS_DIGEST_PROCESSES - 1 - i);
 
 		event.comm = comm;
 		event.pid = 4000000 + (pid_t)i;

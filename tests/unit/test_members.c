@@ -22,7 +22,7 @@
 
 static struct ms_root root;
 static struct ms_members members;
-static struct ms_policy_row rows[MS_MEMBERS_ROWS];
+static struct ms_stock stock;
 static uint64_t start_ticks;
 static char socket_name[MS_HELLO_NAME_BYTES];
 static int hello_fd;
@@ -65,12 +65,18 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static bool has_mine(uint32_t count, uint32_t slot)
+/* One process, whose one cache holds 4096 bytes. */
+static void assert_read(uint32_t slot, bool answers)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (strcmp(rows[i].row.name, "mine") == 0)
-			return rows[i].process == slot && rows[i].answers && rows[i].row.bytes == 4096;
-	return false;
+	struct ms_policy_input input = ms_members_read(&members, 4, ms_clock_ns(), &stock);
+
+	assert_int_equal(input.process_count, 1);
+	assert_int_equal(input.processes[0].process, slot);
+	assert_int_equal(input.processes[0].answers, answers);
+	assert_int_equal(input.processes[0].caches, 1);
+	assert_int_equal(input.key_count, 1);
+	assert_int_equal(input.keys[0].process, slot);
+	assert_int_equal(input.keys[0].bytes, 4096);
 }
 
 static void a_table_is_found(void **state)
@@ -84,18 +90,18 @@ static void a_table_is_found(void **state)
 	now = members.next_look_ns;
 	assert_int_equal(ms_members_next_look(&members, 4, now), 3);
 	assert_int_equal(ms_members_look(&members, 3, now), 1);
-	assert_true(has_mine(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 3));
+	assert_read(3, true);
 	/* Again: the same table. Then nobody is left to be looked at. */
 	assert_int_equal(ms_members_look(&members, 3, now), 0);
 	assert_int_equal(ms_members_next_look(&members, 4, UINT64_MAX - 1), -EAGAIN);
 	members.at[3].stopped = true;
-	assert_false(has_mine(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 3));
+	assert_read(3, false);
 	members.at[3].stopped = false;
 	members.at[3].in_flight = 1;
-	assert_false(has_mine(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 3));
+	assert_read(3, false);
 	ms_members_remove(&members, 3);
 	assert_int_equal(members.tables, 0);
-	assert_int_equal(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 0);
+	assert_int_equal(ms_members_read(&members, 4, now, &stock).process_count, 0);
 }
 
 /* The pid is this process's, the start time is not: a process that has gone, and its number used again. */
