@@ -52,7 +52,7 @@ static int watch_functools(void)
 {
 	PyObject *functools = ms_py_imported("functools");
 
-	return functools ? ms_py_birth_hook(functools) : ms_py_finder_install();
+	return functools ? ms_py_creation_hook(functools) : ms_py_finder_install();
 }
 
 static PyObject *start(PyObject *module, PyObject *unused)
@@ -90,8 +90,9 @@ static int exec_module(PyObject *module)
 	}
 	if (modules && modules != PyImport_GetModuleDict()) {
 		ms_py_row_reset();
-		ms_py_birth_reset();
+		ms_py_creation_reset();
 		ms_py_lru_reset();
+		ms_py_proxy_reset();
 		ms_py_host_reset();
 	}
 	modules = PyImport_GetModuleDict();

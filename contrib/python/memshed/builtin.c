@@ -58,7 +58,8 @@ static int count(void *ctx, struct memshed_usage *usage)
 	struct builtin *self = ctx;
 	PyObject *dict MS_PY_REF = dict_of(self);
 
-	if (!dict) /* of garbage nobody knows how much there is; but that gc is asked keeps the rounds coming */
+	if (!dict) /* how much garbage there is cannot be known; but that gc is asked keeps the rounds coming
+		    */
 		return self->dict ? -ENOENT : 0;
 	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
 	usage->entries = (uint64_t)PyDict_Size(dict);

@@ -48,7 +48,7 @@ static PyObject *exec_module(PyObject *self, PyObject *module)
 	    PyObject_SetAttrString(module, "__loader__", real) < 0)
 		return NULL;
 	done = PyObject_CallMethod(real, "exec_module", "O", module);
-	if (done && ms_py_birth_hook(module) < 0)
+	if (done && ms_py_creation_hook(module) < 0)
 		PyErr_Clear();
 	return done;
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lru.c - every functools.lru_cache of the program, without the program's doing.
+ * lru.c - every functools.lru_cache of the program as a cache of memshed's.
  *
- * birth.c hands over the wrappers, by weak references. Each gets a row of the table once it holds
- * NOTABLE_ENTRIES or is older than YOUTH_NS; the small ones only while there are fewer than ROWS_FOR_SMALL.
+ * creation.c hands over the wrappers, by weak references. Each gets a row of the table in the first
+ * round that finds an entry in it, since one entry may be most of what there is to give back. Once there
+ * are ROWS_FOR_SMALL rows, only wrappers with NOTABLE_ENTRIES get one.
  *
- * Death. Nothing is called when a wrapper dies. The next count() finds the reference dead and
- * unregisters its own cache, which the library allows without waiting: nobody ever waits for the
- * agent with the GIL held, nor the agent for anybody.
+ * Removal. Nothing is called when a wrapper is deallocated. The next count() finds the reference dead and
+ * unregisters its own cache, which the library allows without waiting: no thread waits for the agent
+ * with the GIL held, and the agent waits for the GIL alone.
  *
- * Shrinking. An unbounded wrapper keeps its entries in a dict in the order of their making, from which
- * the oldest are taken in batches, the GIL released between them. A bounded one keeps them in links
- * that its dict merely points to: only cache_clear() frees them.
+ * Shrinking. An unbounded wrapper keeps its entries in a dict in the order of their insertion, from which
+ * the oldest are taken in batches; between two batches the GIL is released. A bounded one keeps them in
+ * links that its dict only points to: cache_clear() alone frees them.
+ *
+ * All of it runs with the GIL held: callbacks in the agent's thread, adoption at the beginning of a round.
  */
 #include "adapter.h"
 
@@ -23,12 +26,11 @@
 
 enum {
 	NOTABLE_ENTRIES = 16,
-	YOUTH_NS = 500000000,
 	ROWS_FOR_SMALL = 4096,
 	BATCH_ENTRIES = 512,
 	BATCH_NS = 2000000,
 	PRESSED_BATCH_NS = 50000000,
-	LONG_BREATH_NS = 400000000,
+	LONG_YIELD_NS = 400000000,
 	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
 	LINK_BYTES = 144,      /* of a bounded cache: link, and its part of the dict */
 	DEADLINE_MARGIN_NS = 20000000,
@@ -39,6 +41,7 @@ struct lru {
 	struct ms_py_row row; /* first: found from it */
 	PyObject *reference;
 	PyObject *dict;                     /* borrowed, there as long as the wrapper; unbounded ones only */
+	PyObject *proxy;                    /* likewise; may be NULL */
 	uint64_t cycle;                     /* when it was counted last */
 	bool dirty;                         /* shrunk since */
 	int64_t hits_before, misses_before; /* from before the last clearing */
@@ -206,6 +209,8 @@ static int count(void *ctx, struct memshed_usage *usage)
 	usage->entries = (uint64_t)self->entries;
 	usage->hits = (uint64_t)(self->hits_before + self->hits);
 	usage->misses = (uint64_t)(self->misses_before + self->misses);
+	if (ms_py_proxy_cost(self->proxy, &usage->cost_us))
+		usage->fields |= MEMSHED_USAGE_COST;
 	return 0;
 }
 
@@ -255,6 +260,21 @@ static unsigned gather(struct lru *self, PyObject **keys, uint64_t wanted)
 	return count;
 }
 
+/* False: the key cannot be looked up, for its __hash__ or __eq__ fails. */
+static bool pop(PyObject *dict, PyObject *key, int *popped)
+{
+	if (PyDict_DelItem(dict, key) == 0) {
+		(*popped)++;
+		return true;
+	}
+	if (PyErr_ExceptionMatches(PyExc_KeyError)) {
+		PyErr_Clear(); /* the program was faster */
+		return true;
+	}
+	PyErr_WriteUnraisable(key);
+	return false;
+}
+
 /* One batch of the oldest out of the dict. Return: how many went; -1 when that went wrong. */
 static int pop_batch(struct lru *self, uint64_t wanted)
 {
@@ -264,15 +284,8 @@ static int pop_batch(struct lru *self, uint64_t wanted)
 	bool failed = !count;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (failed) {
-		} else if (PyDict_DelItem(self->dict, keys[i]) == 0) {
-			popped++;
-		} else if (PyErr_ExceptionMatches(PyExc_KeyError)) {
-			PyErr_Clear(); /* the program was faster */
-		} else {
-			PyErr_WriteUnraisable(keys[i]); /* a key whose __hash__ or __eq__ fails */
-			failed = true;
-		}
+		if (!failed)
+			failed = !pop(self->dict, keys[i], &popped);
 		Py_DECREF(keys[i]);
 	}
 	return failed && !popped ? -1 : popped;
@@ -301,8 +314,8 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memsh
 		popped += (uint64_t)count;
 		now_ns = ms_clock_ns();
 		/* The GIL may be away for as long as a garbage collection takes. */
-		if (now_ns >= batch_end_ns && now_ns + LONG_BREATH_NS < end_ns) {
-			ms_py_host_breathe();
+		if (now_ns >= batch_end_ns && now_ns + LONG_YIELD_NS < end_ns) {
+			ms_py_host_yield_gil();
 			now_ns = ms_clock_ns();
 			batch_end_ns = now_ns + batch_ns(request);
 		}
@@ -387,7 +400,7 @@ static PyObject *source_of(PyObject *wrapper, unsigned *ret_line)
 	PyObject *function MS_PY_REF = ms_py_attribute(wrapper, "__wrapped__");
 	PyObject *code MS_PY_REF = NULL, *file MS_PY_REF = NULL, *line MS_PY_REF = NULL;
 
-	/* Of other callables the attributes may be anybody's properties. */
+	/* The attributes of other callables may be properties, which run code. */
 	if (!function || (PyObject *)Py_TYPE(function) != lru.function_type)
 		return NULL;
 	code = ms_py_attribute(function, "__code__");
@@ -403,7 +416,7 @@ static void abandon(struct ms_py_row *row)
 	release(row);
 }
 
-static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info)
+static int adopt(PyObject *wrapper, const struct ms_py_pending *pending, const struct info *info)
 {
 	struct lru *self = calloc(1, sizeof(*self));
 	unsigned line = 0;
@@ -435,34 +448,29 @@ static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info
 		free(self);
 		return err;
 	}
-	self->reference = reference;
+	self->reference = pending->reference;
+	self->proxy = pending->proxy;
 	ms_py_row_link(&self->row);
 	lru.rows++;
 	return 0;
 }
 
-static bool deserves_row(const struct ms_py_newborn *newborn, const struct info *info)
+int ms_py_lru_consider(const struct ms_py_pending *pending)
 {
-	if (info->entries >= NOTABLE_ENTRIES)
-		return true;
-	return lru.rows < ROWS_FOR_SMALL && ms_clock_ns() - newborn->born_ns >= YOUTH_NS;
-}
-
-int ms_py_lru_consider(const struct ms_py_newborn *newborn)
-{
-	PyObject *reference = newborn->reference;
 	PyObject *wrapper MS_PY_REF = NULL;
-	int there = ms_py_weak_get(reference, &wrapper);
+	int there = ms_py_weak_get(pending->reference, &wrapper);
 	struct info info;
 	int err;
 
 	if (!there) {
-		Py_DECREF(reference);
+		Py_DECREF(pending->reference);
 		return 1;
 	}
-	if (there < 0 || get_info(wrapper, &info) < 0 || !deserves_row(newborn, &info))
+	if (there < 0 || !ms_py_proxy_was_called(pending->proxy) || get_info(wrapper, &info) < 0)
 		return 0;
-	err = adopt(wrapper, reference, &info);
+	if (info.entries < (lru.rows < ROWS_FOR_SMALL ? 1 : NOTABLE_ENTRIES))
+		return 0;
+	err = adopt(wrapper, pending, &info);
 	return err < 0 ? err : 1;
 }
 

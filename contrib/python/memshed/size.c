@@ -8,7 +8,7 @@
  * they make up is the share of the object that belongs to the entry, so that what the program (or
  * another entry) holds as well is counted in part or, like small integers and interned names, not at
  * all, and a tree whose children point back to their parents is counted whole. A share is handed down:
- * what hangs from an object that is half somebody else's is at most half ours.
+ * what only an object refers to that is half the entry's is at most half the entry's.
  *
  * Of a container with more than WIDE items an even sample is taken and scaled. Modules, types,
  * functions, code and frames are never entered. No method written in Python is called: a __sizeof__
@@ -80,15 +80,13 @@ static void add_opaque(PyObject *object)
 static void find_opaque(PyObject *gc)
 {
 	PyObject *len = PyDict_GetItemString(PyEval_GetBuiltins(), "len");
-	PyObject *warnings = ms_py_imported("os"); /* any module of Python text has functions */
-	PyObject *function MS_PY_REF = warnings ? ms_py_attribute(warnings, "fspath") : NULL;
-	PyObject *getenv MS_PY_REF = warnings ? ms_py_attribute(warnings, "getenv") : NULL;
+	PyObject *os = ms_py_imported("os"); /* getenv: a function written in Python, as good as any */
+	PyObject *getenv MS_PY_REF = os ? ms_py_attribute(os, "getenv") : NULL;
 	PyObject *code MS_PY_REF = getenv ? ms_py_attribute(getenv, "__code__") : NULL;
 
 	size.opaque_count = 0;
 	add_opaque(gc);
 	add_opaque(len);
-	add_opaque(function);
 	add_opaque(getenv);
 	add_opaque(code);
 	add_opaque((PyObject *)PyEval_GetFrame());
@@ -158,7 +156,10 @@ static void push(PyObject *object, double edges)
 {
 	unsigned slot;
 
-	if (!object || object == Py_None || is_opaque(object))
+	if (!object || object == Py_None)
+		return;
+	object = ms_py_proxy_see_through(object);
+	if (is_opaque(object))
 		return;
 	slot = slot_of(object);
 	if (walk.slots[slot]) {
