@@ -30,7 +30,7 @@ static inline void ms_py_cleanup_decref(PyObject **object)
 /* CPython's version as in Py_Version: 0x030b... */
 uint32_t ms_py_host_version(void);
 
-/* A function of the interpreter's that the limited API does not declare, or NULL. */
+/* A function of the interpreter that the limited API does not declare, or NULL. */
 void *ms_py_host_symbol(const char *name);
 
 /* The extension serves the main interpreter alone: PyGILState_* knows no other. */
@@ -46,7 +46,7 @@ void ms_py_host_reset(void);
 
 /* May this round go on with work that can wait? False once its share of time is used up. */
 bool ms_py_round_has_time(void);
-/* Number of the pass over all caches; it goes up when a pass got through to the end. */
+/* Number of the pass over all caches; it goes up when a pass has reached the end. */
 uint64_t ms_py_round_cycle(void);
 /* Something had to be left for the next round. */
 void ms_py_round_leave(void);
@@ -102,7 +102,7 @@ struct ms_py_pending {
 	PyObject *proxy;     /* borrowed, there as long as the wrapper; NULL: made before there were any */
 };
 
-/* @functools: the imported module. Its lru_cache is made to tell of each wrapper, and those that exist
+/* @functools: the imported module. Its lru_cache is made to report each wrapper, and those that exist
  * are found. 0, or -1, perhaps with an exception set. */
 int ms_py_creation_hook(PyObject *functools);
 

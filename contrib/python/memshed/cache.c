@@ -4,7 +4,7 @@
  *
  * A Cache object is the callbacks' context. The library's pointer to it counts as a reference, given
  * back by unregister(). The callables run in the agent thread with the GIL. What they raise goes to
- * sys.unraisablehook the first time, and is an unhelpful answer every time.
+ * sys.unraisablehook the first time; each time the order fails or the counters stay as they were.
  */
 #include "adapter.h"
 
@@ -31,7 +31,7 @@ static void report(struct cache *self, PyObject *callable)
 	PyErr_Clear();
 }
 
-/* Call @callable, with one number if @argument is not negative. NULL after an error that was told. */
+/* Call @callable, with one number if @argument is not negative. NULL after an error, which is reported. */
 static PyObject *call(struct cache *self, PyObject *callable, long long argument)
 {
 	PyObject *answer;
@@ -46,7 +46,7 @@ static PyObject *call(struct cache *self, PyObject *callable, long long argument
 	return answer;
 }
 
-/* A number from @callable. Return: 0; -1 after an error that was told, or without a callable. */
+/* A number from @callable. Return: 0; -1 after an error, which is reported, or without a callable. */
 static int ask(struct cache *self, PyObject *callable, uint64_t *ret_number)
 {
 	PyObject *answer MS_PY_REF = callable ? call(self, callable, -1) : NULL;
@@ -83,7 +83,7 @@ static enum memshed_status run_clear(struct cache *self)
 	return answer ? MEMSHED_DONE : MEMSHED_UNSUPPORTED;
 }
 
-/* shrink(target_bytes) answers with the bytes it freed, or None if it does not know. */
+/* shrink(target_bytes) returns the bytes it freed, or None if it does not know. */
 static enum memshed_status run_shrink(struct cache *self, uint64_t target_bytes, uint64_t *ret_freed)
 {
 	PyObject *answer MS_PY_REF = call(self, self->shrink, (long long)(target_bytes & INT64_MAX));
@@ -173,7 +173,7 @@ static PyObject *unregister(PyObject *object, PyObject *unused)
 		Py_RETURN_NONE;
 	self->row.cache = NULL;
 	ms_py_row_unlink(&self->row);
-	/* A callback that runs needs the GIL to come back. */
+	/* A callback in progress needs the GIL to return. */
 	Py_BEGIN_ALLOW_THREADS
 	memshed_unregister(handle);
 	Py_END_ALLOW_THREADS

@@ -177,8 +177,8 @@ static PyObject *exchange_in_code(PyObject *code, int depth)
 	return changes ? PyObject_Call(replace, none, changes) : NULL;
 }
 
-/* Wrappers from before the hook are looked for among all objects, once. In 3.8 there is no way to hold
- * them. */
+/* Look for the wrappers that were made before, once, among all objects. In 3.8 they cannot be referred
+ * to weakly, and are left out. */
 static int scan(void)
 {
 	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
@@ -243,7 +243,7 @@ void ms_py_creation_adopt(void)
 		if (looked_at % 16 == 0 && !ms_py_round_has_time())
 			return;
 		pending = creation.list[creation.at];
-		/* Taken out meanwhile: what is looked at may run a destructor that makes wrappers. */
+		/* Taken out for the time being: a destructor that runs here may make wrappers. */
 		creation.list[creation.at] = creation.list[--creation.count];
 		left = ms_py_lru_consider(&pending);
 		if (left > 0)

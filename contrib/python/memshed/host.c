@@ -52,10 +52,10 @@ enum {
 
 static struct {
 	_Atomic pid_t
-		owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
+		owner_pid; /* writer: start_agent(), after_in_child(); reader: agent; relaxed: a word alone */
 	int (*is_finalizing)(void);
-	bool hooked;             /* atexit and fork know us */
-	bool wanted;             /* the agent shall run */
+	bool hooked;             /* the hooks for exit and fork are there */
+	bool wanted;             /* memshed.start() was called, memshed.stop() was not */
 	bool paused;             /* stopped for a fork */
 	PyObject *fork_frame;    /* the one that called os.fork() */
 	unsigned resume_retries; /* how often resume() may still be put off */
@@ -71,7 +71,7 @@ bool ms_py_host_start_is_due; /* guarded by the GIL */
 
 static __thread PyThreadState *agent_state;
 
-/* The rows' ring. */
+/* All rows, in a ring. */
 static struct ms_py_row rows = {.next = &rows, .previous = &rows};
 
 void *ms_py_host_symbol(const char *name)
@@ -200,7 +200,7 @@ static int start_agent(void)
 	return err;
 }
 
-/* Threads that have ended are counted by the kernel for a moment longer. */
+/* The kernel goes on counting a thread for a moment after its end. */
 static void await_thread_end(int threads_before)
 {
 	const struct timespec step = {.tv_nsec = THREAD_END_STEP_US * 1000};
@@ -222,7 +222,7 @@ static void stop_for_fork(void)
 	Py_END_ALLOW_THREADS
 }
 
-/* Does the main thread still run the fork hooks of others? Their frames stand below the forking one. */
+/* Does the main thread still run fork hooks? Their frames stand above that of os.fork()'s caller. */
 static bool is_in_fork(void)
 {
 	PyObject *frame = (PyObject *)PyEval_GetFrame();
@@ -250,7 +250,7 @@ static void start_again(void)
 	host.paused = false;
 }
 
-/* Where threads are limited it may fail, and succeed later. */
+/* It may fail where threads are limited, and succeed later. */
 void ms_py_host_start_due(void)
 {
 	uint64_t now_ns = ms_clock_ns();

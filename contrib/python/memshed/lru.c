@@ -103,7 +103,7 @@ static int get_info(PyObject *wrapper, struct info *ret_info)
 	return 0;
 }
 
-/* Take in what it says; when the program cleared it itself, its counts began anew. */
+/* After cache_clear() by the program the wrapper counts from 0 again. */
 static void note_info(struct lru *self, const struct info *info)
 {
 	if (info->misses < self->misses || info->hits < self->hits) {
@@ -247,7 +247,7 @@ static unsigned gather(struct lru *self, PyObject **keys, uint64_t wanted)
 	PyObject *value;
 	unsigned count = 0;
 
-	/* An insertion may have packed the dict, and then the oldest are at its beginning again. To start
+	/* An insertion may have packed the dict; then the oldest are at its beginning again. To start
 	 * there each time would mean to pass all gaps each time. */
 	if (PyDict_Size(self->dict) != self->left_length)
 		self->cursor = 0;
@@ -275,7 +275,7 @@ static bool pop(PyObject *dict, PyObject *key, int *popped)
 	return false;
 }
 
-/* One batch of the oldest out of the dict. Return: how many went; -1 when that went wrong. */
+/* Remove one batch of the oldest from the dict. Return: how many; -1 when that failed. */
 static int pop_batch(struct lru *self, uint64_t wanted)
 {
 	PyObject *keys[BATCH_ENTRIES];
@@ -291,14 +291,14 @@ static int pop_batch(struct lru *self, uint64_t wanted)
 	return failed && !popped ? -1 : popped;
 }
 
-/* How the work is divided: a person's order lets the program run every few milliseconds; where memory runs
- * short, what the program adds meanwhile is what is to be kept from it, and time is short as well. */
+/* How long the program is kept waiting at a time. Where memory runs short, it is kept from adding more, and
+ * the deadline is near; an order of a person's lets it run every few milliseconds. */
 static uint64_t batch_ns(const struct memshed_request *request)
 {
 	return request->reason == MEMSHED_REASON_USER ? BATCH_NS : PRESSED_BATCH_NS;
 }
 
-/* The oldest @wanted entries, a few at a time. Return: how many went. */
+/* Remove the oldest @wanted entries, a few at a time. Return: how many. */
 static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memshed_request *request)
 {
 	uint64_t end_ns = request->deadline_ns - DEADLINE_MARGIN_NS, now_ns = ms_clock_ns();
@@ -313,7 +313,7 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memsh
 			break;
 		popped += (uint64_t)count;
 		now_ns = ms_clock_ns();
-		/* The GIL may be away for as long as a garbage collection takes. */
+		/* Until the GIL is back may take as long as a garbage collection. */
 		if (now_ns >= batch_end_ns && now_ns + LONG_YIELD_NS < end_ns) {
 			ms_py_host_yield_gil();
 			now_ns = ms_clock_ns();
@@ -359,7 +359,7 @@ static enum memshed_status shrink_unbounded(void *ctx, const struct memshed_requ
 
 	if (there <= 0)
 		return there ? MEMSHED_BUSY : MEMSHED_EMPTY;
-	/* In an emergency what it said last has to do. */
+	/* In an emergency nothing may be allocated: what it said last is used. */
 	if (request->level != MEMSHED_LEVEL_EMERGENCY && get_info(wrapper, &info) == 0) {
 		note_info(self, &info);
 		weigh(self, wrapper, true);
