@@ -144,6 +144,7 @@ static bool write_pulled(uint32_t row, const struct memshed_usage *usage, uint64
 	struct ms_row_pulled old = ms_lib.table.rows[row].pulled; /* [K2]: we are its only writer */
 	struct ms_row_pulled pulled = {
 		.fields = usage->fields,
+		.cost_us = usage->cost_us < UINT32_MAX ? (uint32_t)usage->cost_us : UINT32_MAX,
 		.at_ns = now_ns,
 		.bytes = usage->bytes,
 		.entries = usage->entries,

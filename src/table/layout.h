@@ -131,8 +131,8 @@ struct ms_row_result {
 /* What count() said last. writer: agent, under result_seq. */
 struct ms_row_pulled {
 	uint32_t fields; /* enum memshed_usage_fields; 0 = nothing was pulled yet */
-	uint32_t reserved;
-	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint32_t cost_us; /* per entry, as measured: in place of the row's; UINT32_MAX also for more */
+	uint64_t at_ns;   /* CLOCK_MONOTONIC */
 	uint64_t bytes, entries, hits, misses, evictions, inserts;
 };
 

@@ -147,7 +147,8 @@ static void test_excluded_caches_are_not_asked(void **state)
 
 static void test_count_replaces_what_was_charged(void **state)
 {
-	struct fake fake = {.usage = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_HITS, .bytes = 777, .hits = 3}};
+	struct fake fake = {.usage = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_COST,
+				      .bytes = 777, .hits = 3, .cost_us = UINT64_MAX}};
 
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "pulled", .count = count));
@@ -155,6 +156,7 @@ static void test_count_replaces_what_was_charged(void **state)
 	BED_WAIT_UNTIL(bed_row(&bed, "pulled").bytes == 777); /* by itself, within the interval */
 	assert_int_equal(bed_row(&bed, "pulled").entries, 9);
 	assert_int_equal(bed_row(&bed, "pulled").hits, 3);
+	assert_int_equal(bed_row(&bed, "pulled").cost_us, UINT32_MAX);
 	assert_true(bed_row(&bed, "pulled").pulled_at_ns > 0);
 
 	say_usage(&fake, MEMSHED_USAGE_BYTES, 888);

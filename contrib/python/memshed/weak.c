@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * anchor.c - weak references to objects that cannot have any: the wrappers of CPython 3.8.
+ * weak.c - weak references, also to objects that cannot have any: the wrappers of CPython 3.8.
  *
- * A wrapper keeps the class that its cache_info() answers with. In 3.8 it is handed an anchor in its
- * place, which answers for the class and is held by nobody else: when the wrapper lets go of it, it
- * empties the reference that we keep. The wrapper's memory is there until then; it may be on its way
- * out already, which shows in a reference count of 0 or in a collection going on (gc.callbacks).
+ * A wrapper keeps the class that its cache_info() answers with. In 3.8 it is given a stand-in instead,
+ * which answers for the class. Nothing else holds the stand-in: when the wrapper drops it, it empties the
+ * reference that the adapter keeps. The wrapper's memory is there until then; its deallocation may have
+ * begun, which shows in a reference count of 0 or in a collection that is going on (gc.callbacks).
  */
 #include "adapter.h"
 
@@ -14,13 +14,13 @@ struct reference {
 	PyObject *target; /* borrowed; NULL when it is gone */
 };
 
-struct anchor {
+struct stand_in {
 	PyObject ob_base;
 	PyObject *reference;
 	PyObject *answers; /* the class it stands for */
 };
 
-static PyTypeObject *reference_type, *anchor_type;
+static PyTypeObject *reference_type, *stand_in_type;
 static bool collecting;
 
 static void dealloc_reference(PyObject *self)
@@ -31,9 +31,9 @@ static void dealloc_reference(PyObject *self)
 	Py_DECREF((PyObject *)type);
 }
 
-static void dealloc_anchor(PyObject *object)
+static void dealloc_stand_in(PyObject *object)
 {
-	struct anchor *self = (struct anchor *)object;
+	struct stand_in *self = (struct stand_in *)object;
 	PyTypeObject *type = Py_TYPE(object);
 
 	if (self->reference)
@@ -44,9 +44,9 @@ static void dealloc_anchor(PyObject *object)
 	Py_DECREF((PyObject *)type);
 }
 
-static PyObject *call_anchor(PyObject *self, PyObject *args, PyObject *kwargs)
+static PyObject *call_stand_in(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-	return PyObject_Call(((struct anchor *)self)->answers, args, kwargs);
+	return PyObject_Call(((struct stand_in *)self)->answers, args, kwargs);
 }
 
 static PyType_Slot reference_slots[] = {
@@ -61,17 +61,17 @@ static PyType_Spec reference_spec = {
 	.slots = reference_slots,
 };
 
-static PyType_Slot anchor_slots[] = {
-	{Py_tp_dealloc, (void *)dealloc_anchor},
-	{Py_tp_call, (void *)call_anchor},
+static PyType_Slot stand_in_slots[] = {
+	{Py_tp_dealloc, (void *)dealloc_stand_in},
+	{Py_tp_call, (void *)call_stand_in},
 	{0, NULL},
 };
 
-static PyType_Spec anchor_spec = {
-	.name = "memshed._memshed.Anchor",
-	.basicsize = sizeof(struct anchor),
+static PyType_Spec stand_in_spec = {
+	.name = "memshed._memshed.StandIn",
+	.basicsize = sizeof(struct stand_in),
 	.flags = Py_TPFLAGS_DEFAULT,
-	.slots = anchor_slots,
+	.slots = stand_in_slots,
 };
 
 static PyObject *watch_collection(PyObject *self, PyObject *args)
@@ -85,7 +85,7 @@ static PyObject *watch_collection(PyObject *self, PyObject *args)
 
 static PyMethodDef watch_method = {"_memshed_watch", watch_collection, METH_VARARGS, NULL};
 
-int ms_py_anchor_init(void)
+int ms_py_weak_init(void)
 {
 	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
 	PyObject *callbacks MS_PY_REF = gc ? PyObject_GetAttrString(gc, "callbacks") : NULL;
@@ -93,8 +93,8 @@ int ms_py_anchor_init(void)
 
 	collecting = false;
 	reference_type = (PyTypeObject *)PyType_FromSpec(&reference_spec);
-	anchor_type = (PyTypeObject *)PyType_FromSpec(&anchor_spec);
-	if (!callbacks || !watch || !reference_type || !anchor_type)
+	stand_in_type = (PyTypeObject *)PyType_FromSpec(&stand_in_spec);
+	if (!callbacks || !watch || !reference_type || !stand_in_type)
 		return -1;
 	return PyList_Append(callbacks, watch);
 }
@@ -104,34 +104,34 @@ static PyObject *allocate(PyTypeObject *type)
 	return ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
 }
 
-PyObject *ms_py_anchor_new(PyObject *answers, PyObject **ret_reference)
+PyObject *ms_py_weak_stand_in(PyObject *answers, PyObject **ret_reference)
 {
 	PyObject *reference = allocate(reference_type);
-	struct anchor *anchor = reference ? (struct anchor *)allocate(anchor_type) : NULL;
+	struct stand_in *stand_in = reference ? (struct stand_in *)allocate(stand_in_type) : NULL;
 
-	if (!anchor) {
+	if (!stand_in) {
 		Py_XDECREF(reference);
 		return NULL;
 	}
 	Py_INCREF(answers);
-	anchor->answers = answers;
+	stand_in->answers = answers;
 	Py_INCREF(reference);
-	anchor->reference = reference;
+	stand_in->reference = reference;
 	*ret_reference = reference;
-	return &anchor->ob_base;
+	return &stand_in->ob_base;
 }
 
-void ms_py_anchor_bind(PyObject *reference, PyObject *target)
+void ms_py_weak_bind(PyObject *reference, PyObject *target)
 {
 	((struct reference *)reference)->target = target;
 }
 
-static bool is_anchored(PyObject *reference)
+static bool is_bound(PyObject *reference)
 {
 	return Py_TYPE(reference) == reference_type;
 }
 
-static int get_anchored(PyObject *reference, PyObject **ret_target)
+static int get_bound(PyObject *reference, PyObject **ret_target)
 {
 	PyObject *target = ((struct reference *)reference)->target;
 
@@ -149,8 +149,8 @@ int ms_py_weak_get(PyObject *reference, PyObject **ret_object)
 	PyObject *object;
 	int there = 1;
 
-	if (is_anchored(reference))
-		there = get_anchored(reference, &object);
+	if (is_bound(reference))
+		there = get_bound(reference, &object);
 	else
 		object = PyWeakref_GetObject(reference);
 	if (there <= 0)
@@ -168,7 +168,7 @@ bool ms_py_weak_is_dead(PyObject *reference)
 {
 	PyObject *object;
 
-	if (is_anchored(reference))
-		return get_anchored(reference, &object) == 0;
+	if (is_bound(reference))
+		return get_bound(reference, &object) == 0;
 	return PyWeakref_GetObject(reference) == Py_None;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * birth.c - every functools.lru_cache wrapper is known from its birth, without the program's doing.
+ * creation.c - every functools.lru_cache wrapper is known from its creation, with no change to the program.
  *
- * Birth. functools.lru_cache stays the function it was; in its code the one name _lru_cache_wrapper is
- * exchanged for that of make_wrapper(), which calls the class and keeps a weak reference to what comes
- * out. So wrappers, their class, their attributes, error messages and tracebacks are what they were,
- * and a call of a cached function costs what it did.
+ * Hook. functools.lru_cache stays the function it was; in its code the one name _lru_cache_wrapper is
+ * exchanged for that of make_wrapper(), which calls the class and keeps a weak reference to the result.
+ * The class is given a proxy (proxy.c) of the user's function. So wrappers, their class, their attributes,
+ * error messages and tracebacks are what they were.
  *
- * Youth. The newborn wait in an array. Dead ones are swept out when it is full, so that a program that
+ * Pending. New wrappers wait in an array. Dead ones are swept out when it is full, so that a program that
  * makes wrappers by the million pays for each once. At the beginning of a round lru.c takes those that
- * deserve a row; the others are looked at again in the next, as far as the round's time goes.
+ * have an entry; the others are looked at again in the next, as far as the round's time goes.
  */
 #include "adapter.h"
 
@@ -17,99 +17,96 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/clock.h"
-
 enum { FIRST_ROOM = 64 };
 
 static struct {
-	struct ms_py_newborn *list;
+	struct ms_py_pending *list;
 	size_t count, room, at;
 	PyObject *module_dict; /* functools.__dict__ */
 	PyObject *wrapper_type;
-	bool needs_anchors; /* wrappers have no weak references (3.8) */
-} birth;
+	bool needs_stand_in; /* wrappers have no weak references (3.8) */
+} creation;
 
 static void sweep(void)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < birth.count; i++) {
-		if (ms_py_weak_is_dead(birth.list[i].reference))
-			Py_DECREF(birth.list[i].reference);
+	for (size_t i = 0; i < creation.count; i++) {
+		if (ms_py_weak_is_dead(creation.list[i].reference))
+			Py_DECREF(creation.list[i].reference);
 		else
-			birth.list[kept++] = birth.list[i];
+			creation.list[kept++] = creation.list[i];
 	}
-	birth.count = kept;
-	birth.at = 0;
+	creation.count = kept;
+	creation.at = 0;
 }
 
 static int make_room(void)
 {
-	size_t room = birth.room ? birth.room : FIRST_ROOM;
-	struct ms_py_newborn *grown;
+	size_t room = creation.room ? creation.room : FIRST_ROOM;
+	struct ms_py_pending *grown;
 
-	if (birth.count < birth.room)
+	if (creation.count < creation.room)
 		return 0;
 	sweep();
-	while (birth.count > room / 2)
+	while (creation.count > room / 2)
 		room *= 2;
-	if (room == birth.room)
+	if (room == creation.room)
 		return 0;
-	grown = realloc(birth.list, room * sizeof(*grown));
+	grown = realloc(creation.list, room * sizeof(*grown));
 	if (!grown)
-		return birth.count < birth.room ? 0 : -ENOMEM;
-	birth.list = grown;
-	birth.room = room;
+		return creation.count < creation.room ? 0 : -ENOMEM;
+	creation.list = grown;
+	creation.room = room;
 	return 0;
 }
 
 /* Takes over @reference, which may be NULL. */
-static void welcome(PyObject *reference)
+static void add_pending(PyObject *reference, PyObject *proxy)
 {
 	if (!reference || make_room() < 0) {
 		PyErr_Clear();
 		Py_XDECREF(reference);
 		return;
 	}
-	birth.list[birth.count++] = (struct ms_py_newborn){.reference = reference, .born_ns = ms_clock_ns()};
+	creation.list[creation.count++] = (struct ms_py_pending){.reference = reference, .proxy = proxy};
 }
 
-/* As lru_cache itself would call the class, but with an anchor for the class of its cache_info(). */
-static PyObject *make_anchored(PyObject *type, PyObject *args)
+/* @args as lru_cache passes them: the function, maxsize, typed, and the class of cache_info(). */
+static PyObject *make_with_proxy(PyObject *type, PyObject *args)
 {
-	PyObject *reference MS_PY_REF = NULL, *anchor MS_PY_REF = NULL, *changed MS_PY_REF = NULL;
-	PyObject *wrapper;
+	PyObject *proxy MS_PY_REF = ms_py_proxy_new(PyTuple_GetItem(args, 0));
+	PyObject *reference MS_PY_REF = NULL, *stand_in MS_PY_REF = NULL, *changed MS_PY_REF = NULL;
+	PyObject *info_class = PyTuple_GetItem(args, 3), *wrapper;
 
-	if (PyTuple_Size(args) != 4)
-		return PyObject_CallObject(type, args);
-	anchor = ms_py_anchor_new(PyTuple_GetItem(args, 3), &reference);
-	if (anchor)
-		changed = PyTuple_Pack(4, PyTuple_GetItem(args, 0), PyTuple_GetItem(args, 1),
-				       PyTuple_GetItem(args, 2), anchor);
+	if (creation.needs_stand_in)
+		info_class = stand_in = ms_py_weak_stand_in(info_class, &reference);
+	if (proxy && info_class)
+		changed = PyTuple_Pack(4, proxy, PyTuple_GetItem(args, 1), PyTuple_GetItem(args, 2),
+				       info_class);
 	wrapper = changed ? PyObject_CallObject(type, changed) : NULL;
-	if (wrapper && (PyObject *)Py_TYPE(wrapper) == birth.wrapper_type) {
-		ms_py_anchor_bind(reference, wrapper);
-		Py_INCREF(reference);
-		welcome(reference);
-	}
+	if (!wrapper)
+		return NULL;
+	if (reference)
+		ms_py_weak_bind(reference, wrapper);
+	else
+		reference = PyWeakref_NewRef(wrapper, NULL);
+	Py_XINCREF(reference);
+	add_pending(reference, proxy);
 	return wrapper;
 }
 
 static PyObject *make_wrapper(PyObject *self, PyObject *args, PyObject *kwargs)
 {
 	/* Looked up anew, as lru_cache itself would. */
-	PyObject *type = PyDict_GetItemString(birth.module_dict, "_lru_cache_wrapper");
-	PyObject *wrapper;
+	PyObject *type = PyDict_GetItemString(creation.module_dict, "_lru_cache_wrapper");
 
 	(void)self;
 	if (!type)
 		return PyErr_Format(PyExc_NameError, "name '_lru_cache_wrapper' is not defined");
-	if (birth.needs_anchors && !kwargs)
-		return make_anchored(type, args);
-	wrapper = PyObject_Call(type, args, kwargs);
-	if (wrapper && (PyObject *)Py_TYPE(wrapper) == birth.wrapper_type)
-		welcome(PyWeakref_NewRef(wrapper, NULL));
-	return wrapper;
+	if (type == creation.wrapper_type && PyTuple_Size(args) == 4 && !kwargs)
+		return make_with_proxy(type, args);
+	return PyObject_Call(type, args, kwargs);
 }
 
 static PyMethodDef make_wrapper_method = {"_lru_cache_wrapper", (PyCFunction)(void (*)(void))make_wrapper,
@@ -180,8 +177,8 @@ static PyObject *exchange_in_code(PyObject *code, int depth)
 	return changes ? PyObject_Call(replace, none, changes) : NULL;
 }
 
-/* Wrappers from before the hook are looked for among all objects, once. In 3.8 there is no way to hold
- * them. */
+/* Look for the wrappers that were made before, once, among all objects. In 3.8 they cannot be referred
+ * to weakly, and are left out. */
 static int scan(void)
 {
 	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
@@ -192,23 +189,23 @@ static int scan(void)
 	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
 		PyObject *object = PyList_GetItem(objects, i);
 
-		if ((PyObject *)Py_TYPE(object) == birth.wrapper_type)
-			welcome(PyWeakref_NewRef(object, NULL));
+		if ((PyObject *)Py_TYPE(object) == creation.wrapper_type)
+			add_pending(PyWeakref_NewRef(object, NULL), NULL);
 	}
 	return 0;
 }
 
 static int keep(PyObject *functools)
 {
-	Py_XDECREF(birth.wrapper_type);
-	birth.wrapper_type = PyObject_GetAttrString(functools, "_lru_cache_wrapper");
-	Py_XDECREF(birth.module_dict);
-	birth.module_dict = PyModule_GetDict(functools);
-	Py_XINCREF(birth.module_dict);
-	return birth.wrapper_type && birth.module_dict ? 0 : -1;
+	Py_XDECREF(creation.wrapper_type);
+	creation.wrapper_type = PyObject_GetAttrString(functools, "_lru_cache_wrapper");
+	Py_XDECREF(creation.module_dict);
+	creation.module_dict = PyModule_GetDict(functools);
+	Py_XINCREF(creation.module_dict);
+	return creation.wrapper_type && creation.module_dict ? 0 : -1;
 }
 
-int ms_py_birth_hook(PyObject *functools)
+int ms_py_creation_hook(PyObject *functools)
 {
 	PyObject *lru_cache MS_PY_REF = PyObject_GetAttrString(functools, "lru_cache");
 	PyObject *code MS_PY_REF = lru_cache ? PyObject_GetAttrString(lru_cache, "__code__") : NULL;
@@ -217,10 +214,12 @@ int ms_py_birth_hook(PyObject *functools)
 
 	if (!code || !maker || keep(functools) < 0 || ms_py_lru_types(functools, lru_cache) < 0)
 		return -1;
-	if (PyDict_GetItemString(birth.module_dict, HOOK_NAME))
+	if (PyDict_GetItemString(creation.module_dict, HOOK_NAME))
 		return 0;
-	birth.needs_anchors = ms_py_host_version() < 0x03090000;
-	if (birth.needs_anchors && ms_py_anchor_init() < 0)
+	if (ms_py_proxy_init(lru_cache) < 0)
+		return -1;
+	creation.needs_stand_in = ms_py_host_version() < 0x03090000;
+	if (creation.needs_stand_in && ms_py_weak_init() < 0)
 		return -1;
 	changed = exchange_in_code(code, 0);
 	if (!changed || PyObject_SetAttrString(functools, HOOK_NAME, maker) < 0 ||
@@ -229,39 +228,39 @@ int ms_py_birth_hook(PyObject *functools)
 	return scan();
 }
 
-/* ---- youth ---- */
+/* ---- the pending ones ---- */
 
-void ms_py_birth_adopt(void)
+void ms_py_creation_adopt(void)
 {
-	size_t looked_at = 0, to_look_at = birth.count;
+	size_t looked_at = 0, to_look_at = creation.count;
 
-	while (looked_at++ < to_look_at && birth.count) {
-		struct ms_py_newborn newborn;
+	while (looked_at++ < to_look_at && creation.count) {
+		struct ms_py_pending pending;
 		int left;
 
-		if (birth.at >= birth.count)
-			birth.at = 0;
+		if (creation.at >= creation.count)
+			creation.at = 0;
 		if (looked_at % 16 == 0 && !ms_py_round_has_time())
 			return;
-		newborn = birth.list[birth.at];
-		/* Taken out meanwhile: what is looked at may run a destructor that makes wrappers. */
-		birth.list[birth.at] = birth.list[--birth.count];
-		left = ms_py_lru_consider(&newborn);
+		pending = creation.list[creation.at];
+		/* Taken out for the time being: a destructor that runs here may make wrappers. */
+		creation.list[creation.at] = creation.list[--creation.count];
+		left = ms_py_lru_consider(&pending);
 		if (left > 0)
 			continue;
 		if (make_room() < 0) {
-			Py_DECREF(newborn.reference);
+			Py_DECREF(pending.reference);
 			return;
 		}
-		birth.list[birth.count++] = birth.list[birth.at];
-		birth.list[birth.at++] = newborn;
+		creation.list[creation.count++] = creation.list[creation.at];
+		creation.list[creation.at++] = pending;
 		if (left < 0)
 			return;
 	}
 }
 
-void ms_py_birth_reset(void)
+void ms_py_creation_reset(void)
 {
-	free(birth.list);
-	memset(&birth, 0, sizeof(birth));
+	free(creation.list);
+	memset(&creation, 0, sizeof(creation));
 }
