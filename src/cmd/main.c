@@ -7,9 +7,11 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/nearest.h"
 #include "config.h"
@@ -100,8 +102,25 @@ static int help_main(int argc, char **argv)
 	return call_verb(argv[1], 2, help_argv);
 }
 
+/*
+ * A caller may have closed 0, 1 or 2, and what is opened next would take their place: output would go to a
+ * journal, or a socket be overwritten. "/" opened with O_PATH stands in: it is there without /dev too, reading
+ * and writing fail on it as on a closed descriptor, and a command that is executed does not see it.
+ */
+static void occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	occupy_standard_descriptors();
 	setlocale(LC_ALL, "");
 	if (argc < 2) {
 		print_help(stderr);

@@ -59,6 +59,22 @@ diff "$work/bare" "$work/wrapped" >&2 || fail "the command does not find everyth
 	"$work/eof" | { cat >"$work/out"; touch "$work/eof"; }
 [ "$(cat "$work/out")" = "done" ] || fail "the command's output was lost"
 
+# Descriptors 0 to 2 that the caller closed: the command runs and finds them closed, and what memshed opens does
+# not take their place.
+# shellcheck disable=SC2016 # for the shell inside
+report='exec 9>"$1"; for n in 0 1 2; do [ ! -e "/proc/$$/fd/$n" ] || echo "$n" >&9; done; echo ran >&9; exit 3'
+for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+	rm -f "$work/report" "$work/journal"
+	eval "sh -c '$report' sh '$work/bare' $closed"
+	eval "'$memshed' run --journal '$work/journal' -- sh -c '$report' sh '$work/report' $closed" 2>"$work/err"
+	[ $? = 3 ] || fail "the status with $closed"
+	diff "$work/bare" "$work/report" >&2 || fail "the descriptors with $closed"
+	! grep -v '^{.*}$' "$work/journal" || fail "the journal with $closed"
+done
+"$memshed" list >&- 2>"$work/err"
+[ $? = 1 ] || fail "the status of a list that cannot be written"
+err_has '^memshed: standard output: Bad file descriptor$'
+
 # A reader of stderr that does not read does not hold the command up, nor memshed.
 mkfifo "$work/pipe"
 exec 8<>"$work/pipe"
