@@ -22,8 +22,8 @@
 
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
- * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0 and
- * 1: unlike /dev/null it is always there.
+ * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
+ * and 1: unlike /dev/null it is always there.
  */
 static int drop_inherited(const struct ms_child *child)
 {
