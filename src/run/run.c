@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "watch/context.h"
@@ -22,8 +23,8 @@
 
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
- * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0 and
- * 1: unlike /dev/null it is always there.
+ * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
+ * and 1: unlike /dev/null it is always there.
  */
 static int drop_inherited(const struct ms_child *child)
 {
@@ -136,6 +137,8 @@ void ms_super_run(const struct ms_super_options *options, struct ms_super_outcom
 		return;
 	ms_loop_run(super);
 	ms_loop_finish(super);
+	if (WIFSIGNALED(super->child.status))
+		ms_signals_die_of(WTERMSIG(super->child.status));
 	ret_outcome->end = MS_SUPER_ENDED;
 	ret_outcome->exit_code = ms_child_exit_code(&super->child);
 }

@@ -83,6 +83,12 @@ dd if=/dev/zero bs=64k count=1 of="$work/pipe" oflag=nonblock 2>/dev/null
 [ $? = 9 ] || fail "a full pipe at stderr changed the outcome"
 exec 8>&-
 
+# A journal that may not grow any more: its last line is cut, and that is all.
+printf '{"before":"%0600d"}\n' 0 >"$work/journal"
+(ulimit -f 1; exec "$memshed" run --max 1G --journal "$work/journal" -- sh -c 'exit 8') 2>"$work/err"
+[ $? = 8 ] || fail "a full journal changed the outcome"
+[ "$(wc -c <"$work/journal")" = 1024 ] || fail "the journal was not filled"
+
 # What the environment has more, and that an empty PYTHONPATH stays out of it.
 expect 0 env -u PYTHONPATH "$memshed" run --quiet -- env
 out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}$'
