@@ -11,7 +11,9 @@
  */
 #include <poll.h>
 #include <string.h>
+#include <sys/wait.h>
 
+#include "memshed.h"
 #include "watch/context.h"
 #include "run/live.h"
 #include "util/clock.h"
@@ -167,12 +169,17 @@ static uint64_t latency_ns(const struct ms_super *super)
 	return super->wake_latency_ns + super->step_ns + super->order_latency_ns + MS_PACE_MIN_NS;
 }
 
+static uint64_t option_max_bytes(const struct ms_super *super)
+{
+	return super->options->max_bytes ? super->options->max_bytes : UINT64_MAX;
+}
+
 /* Above high for the first time: against which limit, and with which margin. */
 static void begin_shortage(struct ms_super *super, uint64_t now_ns)
 {
-	struct ms_event limit = {.kind = MS_EVENT_LIMIT};
-	struct ms_event margin = {
-		.kind = MS_EVENT_MARGIN, .margin_bytes = super->margin_bytes, .latency_ns = latency_ns(super)};
+	struct ms_event limit = {.kind = MS_EVENT_LIMIT, .as.limit = {option_max_bytes(super)}};
+	struct ms_event margin = {.kind = MS_EVENT_MARGIN,
+				  .as.margin = {super->margin_bytes, latency_ns(super) / MS_NS_PER_US}};
 
 	super->shortage_since_ns = now_ns;
 	super->summary.shortages++;
@@ -188,11 +195,11 @@ static void begin_shortage(struct ms_super *super, uint64_t now_ns)
 /* The last round is measured to its end before the shortage is called over. */
 static void end_shortage(struct ms_super *super)
 {
-	struct ms_event event = {.kind = MS_EVENT_RECOVERED, .why = MS_WHY_BELOW_LOW};
+	struct ms_event event = {.kind = MS_EVENT_RECOVERED};
 
 	if (super->recovered_ns == 0 || super->round.open)
 		return;
-	event.duration_ns = super->recovered_ns - super->shortage_since_ns;
+	event.as.recovered.duration_us = (super->recovered_ns - super->shortage_since_ns) / MS_NS_PER_US;
 	super->recovered_ns = 0;
 	super->shortage_since_ns = 0;
 	super->said_why = MS_WHY_BELOW_HIGH;
@@ -202,8 +209,8 @@ static void end_shortage(struct ms_super *super)
 /* A wait or a warning is said when its reason changes, not at every look. */
 static void say_wait(struct ms_super *super, uint64_t now_ns)
 {
-	struct ms_event event = {
-		.kind = super->plan.kind == MS_PLAN_WARN ? MS_EVENT_WARN : MS_EVENT_WAIT, .why = super->plan.why};
+	struct ms_event event = {.kind = super->plan.kind == MS_PLAN_WARN ? MS_EVENT_WARN : MS_EVENT_WAIT};
+	uint64_t until_ns = 0;
 
 	if (super->plan.why == super->said_why || super->plan.why == MS_WHY_HOLD_OFF ||
 	    super->plan.why == MS_WHY_IN_FLIGHT)
@@ -212,9 +219,12 @@ static void say_wait(struct ms_super *super, uint64_t now_ns)
 		return; /* nobody was asked: the warning before said why */
 	super->said_why = super->plan.why;
 	if (super->plan.not_before_ns > now_ns)
-		event.pause_ns = super->plan.not_before_ns - now_ns;
-	else if (event.why != MS_WHY_NO_CACHES && super->policy.pause_until_ns > now_ns)
-		event.pause_ns = super->policy.pause_until_ns - now_ns;
+		until_ns = super->plan.not_before_ns;
+	else if (super->plan.why != MS_WHY_NO_CACHES && super->policy.pause_until_ns > now_ns)
+		until_ns = super->policy.pause_until_ns;
+	/* The fields of a warning are the same. */
+	event.as.wait.reason = super->plan.why;
+	event.as.wait.pause_ms = until_ns ? (until_ns - now_ns) / MS_NS_PER_MS : 0;
 	ms_report(super, &event);
 }
 
@@ -353,8 +363,11 @@ static uint64_t sleep_until(struct ms_super *super, uint64_t now_ns, uint64_t un
 static void only_wait(struct ms_super *super)
 {
 	struct pollfd fd = {.fd = super->signals.fd, .events = POLLIN};
+	struct ms_event event = {.kind = MS_EVENT_BLIND, .as.blind = {super->blind_error}};
 
-	ms_report_blind(super);
+	super->started_ns = ms_clock_ns();
+	ms_report_prepare(super);
+	ms_report_command(super, &event);
 	while (!super->child.ended)
 		if (ppoll(&fd, 1, NULL, NULL) > 0)
 			ms_signals_dispatch(&super->signals, &super->child);
@@ -374,8 +387,8 @@ void ms_loop_run(struct ms_super *super)
 		super->step_ns = fade(super->step_ns, done_ns - now_ns);
 		uint64_t late_ns = sleep_until(super, done_ns, next_look_ns(super, done_ns));
 		super->wake_latency_ns = fade(super->wake_latency_ns, least(late_ns, LATENESS_MOST_NS));
-		if (late_ns > super->summary.worst_delay_ns)
-			super->summary.worst_delay_ns = late_ns;
+		if (late_ns / MS_NS_PER_US > super->summary.worst_delay_us)
+			super->summary.worst_delay_us = late_ns / MS_NS_PER_US;
 		now_ns = ms_clock_ns();
 	}
 }
@@ -383,41 +396,42 @@ void ms_loop_run(struct ms_super *super)
 /* Touch the paths that only a shortage takes, on a copy of nothing. */
 static void rehearse(struct ms_super *super)
 {
-	struct ms_event event = {.kind = MS_EVENT_ORDER, .cache = "", .comm = ""};
+	struct ms_event event = {.kind = MS_EVENT_ORDER};
 	struct ms_line line;
 
 	ms_line_init(&line, super->line, sizeof(super->line));
-	ms_journal_event(&(struct ms_event){.kind = MS_EVENT_END, .sample = &super->sample,
-					    .marks = &super->marks, .summary = &super->summary},
-			 &line);
-	event.sample = &super->sample;
-	event.marks = &super->marks;
 	ms_journal_event(&event, &line);
 	ms_members_read(&super->members, super->tree.high, ms_clock_ns(), super->rows, MS_MEMBERS_ROWS);
 }
 
 static void say_start(struct ms_super *super)
 {
-	struct ms_event event = {.kind = MS_EVENT_START, .pid = super->child.pid, .comm = super->comm};
+	struct ms_event event = {.kind = MS_EVENT_START,
+				 .as.start = {.option_max_bytes = option_max_bytes(super),
+					      .locked = super->live.locked,
+					      .fifo = super->live.fifo,
+					      .oom_protected = super->live.oom_protected}};
 
 	super->said_limit = super->sample.limit;
-	ms_report(super, &event);
+	ms_report_command(super, &event);
 }
 
 int ms_loop_prepare(struct ms_super *super)
 {
 	uint64_t now_ns = ms_clock_ns();
-	int error = ms_tree_init(&super->tree, &super->root, super->child.pid, 0, getpid());
+	int error;
+
+	ms_report_prepare(super);
+	super->started_ns = now_ns;
+	error = ms_tree_init(&super->tree, &super->root, super->child.pid, 0, getpid());
 
 	if (error < 0)
 		return error;
 	error = ms_budget_open(&super->budget, &super->root, super->child.pid, super->options->max_bytes);
 	if (error < 0)
 		return error;
-	ms_report_prepare(super);
 	ms_members_init(&super->members, &super->root);
 	ms_pace_init(&super->pace, ms_budget_writer_bytes_per_s(&super->root));
-	super->started_ns = now_ns;
 	super->order_latency_ns = FIRST_ORDER_NS;
 	if (ms_cgroup_oom_kills(&super->budget.cgroup, &super->oom_kills_before) < 0)
 		super->oom_kills_before = UINT64_MAX;
@@ -440,19 +454,42 @@ static void count_oom_kills(struct ms_super *super)
 		super->summary.oom_kills = kills - super->oom_kills_before;
 }
 
+/* Their tables are still mapped: what they held when they ended can be read. */
+static void note_largest(struct ms_super *super)
+{
+	super->row_count = ms_members_read(&super->members, super->tree.high, ms_clock_ns(), super->rows,
+					   MS_MEMBERS_ROWS);
+	for (uint32_t i = 0; i < super->row_count; i++) {
+		const struct ms_policy_row *row = &super->rows[i];
+		const struct ms_member *member = &super->members.at[row->process];
+		struct ms_event_cache cache = {.pid = member->pid,
+					       .bytes = row->row.bytes,
+					       .estimated = row->row.flags & MEMSHED_CACHE_ESTIMATED};
+
+		if (row->row.row == MS_ALLOCATOR_ROW || row->row.bytes == 0)
+			continue;
+		memcpy(cache.comm, member->comm, sizeof(cache.comm));
+		memcpy(cache.cache, row->row.name, sizeof(cache.cache));
+		ms_event_caches_add(&super->summary.largest, &cache);
+	}
+}
+
 void ms_loop_finish(struct ms_super *super)
 {
-	struct ms_event event = {.kind = MS_EVENT_END, .summary = &super->summary};
+	struct ms_event event = {.kind = MS_EVENT_END};
 	uint64_t peak_bytes = (uint64_t)super->child.usage.ru_maxrss * 1024;
 
 	if (super->blind_error < 0)
 		return;
 	ms_orders_settle(super, ms_clock_ns(), true);
-	super->summary.run_ns = ms_clock_ns() - super->started_ns;
+	super->summary.run_ms = (ms_clock_ns() - super->started_ns) / MS_NS_PER_MS;
 	if (peak_bytes > super->summary.peak_rss_bytes)
 		super->summary.peak_rss_bytes = peak_bytes;
 	super->summary.lost_lines = super->lines.lost_lines + super->journal.lost_lines;
 	count_oom_kills(super);
-	event.exit_code = ms_child_exit_code(&super->child);
+	note_largest(super);
+	super->summary.exit_code = ms_child_exit_code(&super->child);
+	super->summary.signal = WIFSIGNALED(super->child.status) ? WTERMSIG(super->child.status) : 0;
+	event.as.end = super->summary;
 	ms_report(super, &event);
 }
