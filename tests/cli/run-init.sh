@@ -61,3 +61,10 @@ err_has '^memshed: sh runs, but cannot be watched: /proc is that of another pid 
 grep -qa __asan_ "$memshed" && exit 0 # the leak check itself needs /proc, and so do its options
 expect 6 unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' "$memshed"
 err_has '^memshed: sh runs, but cannot be watched: .*; is /proc there\?$'
+
+# Nor /dev: nothing of it is needed.
+expect 6 unshare --mount sh -c 'mount -t tmpfs none /dev && exec "$0" run -- sh -c "exit 6"' "$memshed"
+err_has '^memshed: .* ended after '
+expect 6 unshare --mount sh -c 'mount -t tmpfs none /dev && mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' \
+	"$memshed"
+err_has '^memshed: sh runs, but cannot be watched: '
