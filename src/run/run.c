@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "watch/context.h"
@@ -136,6 +137,8 @@ void ms_super_run(const struct ms_super_options *options, struct ms_super_outcom
 		return;
 	ms_loop_run(super);
 	ms_loop_finish(super);
+	if (WIFSIGNALED(super->child.status))
+		ms_signals_die_of(WTERMSIG(super->child.status));
 	ret_outcome->end = MS_SUPER_ENDED;
 	ret_outcome->exit_code = ms_child_exit_code(&super->child);
 }
