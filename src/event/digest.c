@@ -175,8 +175,7 @@ static void end_round(struct ms_digest *digest, const struct ms_event *recovered
 /* A warning tells of its pause, and that a command without memory is not short of it is no news. */
 static bool is_no_news(const struct ms_digest *digest, const struct ms_event *event)
 {
-	return (event->kind == MS_EVENT_WAIT && event->as.wait.reason == MS_WHY_STORM_PAUSE &&
-		digest->warned) ||
+	return (event->kind == MS_EVENT_WAIT && event->as.wait.reason == MS_WHY_BACK_OFF && digest->warned) ||
 	       (event->kind == MS_EVENT_RECOVERED && (digest->summing || event->rss_bytes == 0));
 }
 

@@ -24,7 +24,6 @@ struct ms_digest_odd {
 
 struct ms_digest_round {
 	uint32_t orders, answers;
-	bool everything; /* all that can be freed is asked for, of one of them at least */
 	uint64_t target_bytes;
 	struct ms_event_caches asked; /* processes: they have no name of a cache */
 	uint64_t caches;              /* how many were asked, by those that answered */

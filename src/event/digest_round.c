@@ -24,7 +24,6 @@ void ms_digest_add_order(struct ms_digest_round *round, const struct ms_event *o
 	assert(order->kind == MS_EVENT_ORDER);
 	memcpy(process.comm, order->comm, sizeof(process.comm));
 	round->orders++;
-	round->everything |= process.bytes == 0;
 	round->target_bytes += process.bytes;
 	ms_event_caches_add(&round->asked, &process);
 }
@@ -62,14 +61,12 @@ void ms_digest_say_asked(const struct ms_digest_round *round, const struct ms_ev
 
 	ms_line_add(line, "asking ");
 	say_processes(line, round);
-	ms_line_add(line, " for %s%s",
-		    round->everything ? "all that can be freed" : MS_BYTES(round->target_bytes),
+	ms_line_add(line, " for %s%s", MS_BYTES(round->target_bytes),
 		    order->as.order.level == MS_LEVEL_TRIM ? "" : ", whole caches");
 	for (uint32_t i = 0; round->orders > 1 && i < round->asked.count; i++) {
 		const struct ms_event_cache *process = &round->asked.at[i];
 
-		ms_line_add(line, "%s%s %s", colon, MS_PROCESS(process),
-			    process->bytes ? MS_BYTES(process->bytes) : "all");
+		ms_line_add(line, "%s%s %s", colon, MS_PROCESS(process), MS_BYTES(process->bytes));
 		colon = ", ";
 	}
 	if (round->asked.more)

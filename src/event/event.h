@@ -100,7 +100,7 @@
 	FIELD(REASON, reason, "see above")                                                                   \
 	FIELD(LEVEL, level,                                                                                  \
 	      "how hard: trim (as little of a cache as is needed), clear (whole caches), emergency")         \
-	FIELD(NUMBER, target_bytes, "by how much its resident memory is to fall; 0: by all that can be freed")
+	FIELD(NUMBER, target_bytes, "by how much its resident memory is to fall")
 #define MS_FIELDS_ANSWER(FIELD)                                                                              \
 	FIELD(STATUS, status,                                                                                \
 	      "done, partial (less than asked for), empty (nothing to free), busy (a lock was "              \
@@ -120,7 +120,9 @@
 	FIELD(NUMBER, duration_us, "from the first order until the reading had settled")
 #define MS_FIELDS_WAIT(FIELD)                                                                                \
 	FIELD(REASON, reason, "see above")                                                                   \
-	FIELD(NUMBER, pause_ms, "until the next try; 0: at the next look")
+	FIELD(NUMBER, pause_ms, "until the next try; 0: at the next look")                                   \
+	FIELD(NUMBER, caches, "of the job")                                                                  \
+	FIELD(NUMBER, silent_caches, "of processes whose agent cannot be asked now")
 #define MS_FIELDS_WARN(FIELD)      MS_FIELDS_WAIT(FIELD)
 #define MS_FIELDS_RECOVERED(FIELD) FIELD(NUMBER, duration_us, "of the shortage")
 #define MS_FIELDS_STOPPED(FIELD)

@@ -63,22 +63,20 @@ static void say_margin(struct ms_line *line, const struct ms_event *event)
 		    MS_DURATION(event->as.margin.latency_us));
 }
 
-static void say_reason(struct ms_line *line, const struct ms_event *event, uint32_t reason, uint64_t pause_ms)
-{
-	ms_line_add(line, "%s, %s", MS_FILL(event), MS_REASON(event, reason));
-	if (pause_ms)
-		ms_line_add(line, "; next try in %s", MS_DURATION(pause_ms * 1000));
-}
-
 static void say_wait(struct ms_line *line, const struct ms_event *event)
 {
-	say_reason(line, event, event->as.wait.reason, event->as.wait.pause_ms);
+	const struct ms_event_wait *wait = &event->as.wait;
+
+	ms_line_add(line, "%s, %s", MS_FILL(event), MS_REASON(event, wait->reason));
+	if (wait->silent_caches)
+		ms_line_add(line, "; %llu of %s cannot be asked", (unsigned long long)wait->silent_caches,
+			    MS_COUNTED(wait->caches, "cache", "caches"));
+	if (wait->pause_ms)
+		ms_line_add(line, "; next try in %s", MS_DURATION(wait->pause_ms * 1000));
 }
 
-static void say_warn(struct ms_line *line, const struct ms_event *event)
-{
-	say_reason(line, event, event->as.warn.reason, event->as.warn.pause_ms);
-}
+/* A warning has the same fields. */
+#define say_warn say_wait
 
 /* Without a round just before: the memory went by itself. */
 static void say_recovered(struct ms_line *line, const struct ms_event *event)

@@ -37,18 +37,16 @@ struct ms_waiting_hello {
 	uint64_t since_ns;
 };
 
-enum { MS_FLIGHTS = 2 * MS_PLAN_ACTIONS };
+enum { MS_FLIGHTS = MS_TREE_CAPACITY };
+_Static_assert(+MS_POLICY_PROCESSES == +MS_TREE_CAPACITY, "a process is its slot in the tree");
 
 /* An order on its way. */
 struct ms_flight {
 	bool used;
 	bool running; /* the agent has taken it */
-	struct ms_action action;
+	struct ms_policy_order order;
 	struct ms_order_handle handle;
-	uint64_t posted_ns, timeout_ns;
-	char name[MS_NAME_BYTES];
-	uint64_t cache_bytes;
-	bool estimated;
+	uint64_t posted_ns;
 };
 
 /* The orders of one plan and what came of them. */
@@ -108,8 +106,7 @@ struct ms_super {
 
 	char line[MS_JOURNAL_LINE_BYTES];
 	struct ms_policy_state policy;
-	uint32_t row_count;
-	struct ms_policy_row rows[MS_MEMBERS_ROWS];
+	struct ms_stock stock;
 	struct ms_members members;
 	struct ms_tree tree;
 };

@@ -215,16 +215,16 @@ static void say_wait(struct ms_super *super, uint64_t now_ns)
 	if (super->plan.why == super->said_why || super->plan.why == MS_WHY_HOLD_OFF ||
 	    super->plan.why == MS_WHY_IN_FLIGHT)
 		return;
-	if (super->plan.why == MS_WHY_STORM_PAUSE && super->policy.rounds == 0)
+	if (super->plan.why == MS_WHY_BACK_OFF && super->policy.rounds == 0)
 		return; /* nobody was asked: the warning before said why */
 	super->said_why = super->plan.why;
-	if (super->plan.not_before_ns > now_ns)
+	if (super->plan.not_before_ns > now_ns && super->plan.why != MS_WHY_NO_CACHES)
 		until_ns = super->plan.not_before_ns;
-	else if (super->plan.why != MS_WHY_NO_CACHES && super->policy.pause_until_ns > now_ns)
-		until_ns = super->policy.pause_until_ns;
 	/* The fields of a warning are the same. */
 	event.as.wait.reason = super->plan.why;
 	event.as.wait.pause_ms = until_ns ? (until_ns - now_ns) / MS_NS_PER_MS : 0;
+	event.as.wait.caches = super->plan.caches;
+	event.as.wait.silent_caches = super->plan.silent_caches;
 	ms_report(super, &event);
 }
 
@@ -240,14 +240,12 @@ static void begin_or_go_on(struct ms_super *super, uint64_t now_ns)
 
 static void decide(struct ms_super *super, uint64_t now_ns)
 {
+	struct ms_policy_input input = {0};
 	uint32_t posted;
 
-	super->row_count = 0;
 	if (ms_policy_wants_rows(&super->config, &super->sample, &super->marks, &super->policy))
-		super->row_count = ms_members_read(&super->members, super->tree.high, now_ns, super->rows,
-						   MS_MEMBERS_ROWS);
-	ms_policy_plan(&super->config, &super->sample, &super->marks, super->rows, super->row_count,
-		       &super->policy, &super->plan);
+		input = ms_members_read(&super->members, super->tree.high, now_ns, &super->stock);
+	ms_policy_plan(&super->config, &super->sample, &super->marks, &input, &super->policy, &super->plan);
 	switch (super->plan.kind) {
 	case MS_PLAN_NOTHING:
 		break;
@@ -401,7 +399,7 @@ static void rehearse(struct ms_super *super)
 
 	ms_line_init(&line, super->line, sizeof(super->line));
 	ms_journal_event(&event, &line);
-	ms_members_read(&super->members, super->tree.high, ms_clock_ns(), super->rows, MS_MEMBERS_ROWS);
+	ms_members_read(&super->members, super->tree.high, ms_clock_ns(), &super->stock);
 }
 
 static void say_start(struct ms_super *super)
@@ -440,7 +438,7 @@ int ms_loop_prepare(struct ms_super *super)
 	scan(super, now_ns);
 	sample(super, now_ns);
 	rehearse(super);
-	super->policy = (struct ms_policy_state){0};
+	memset(&super->policy, 0, sizeof(super->policy));
 	say_start(super);
 	return 0;
 }
@@ -452,26 +450,6 @@ static void count_oom_kills(struct ms_super *super)
 	super->summary.oom_kills = UINT64_MAX;
 	if (super->oom_kills_before != UINT64_MAX && ms_cgroup_oom_kills(&super->budget.cgroup, &kills) == 0)
 		super->summary.oom_kills = kills - super->oom_kills_before;
-}
-
-/* Their tables are still mapped: what they held when they ended can be read. */
-static void note_largest(struct ms_super *super)
-{
-	super->row_count = ms_members_read(&super->members, super->tree.high, ms_clock_ns(), super->rows,
-					   MS_MEMBERS_ROWS);
-	for (uint32_t i = 0; i < super->row_count; i++) {
-		const struct ms_policy_row *row = &super->rows[i];
-		const struct ms_member *member = &super->members.at[row->process];
-		struct ms_event_cache cache = {.pid = member->pid,
-					       .bytes = row->row.bytes,
-					       .estimated = row->row.flags & MEMSHED_CACHE_ESTIMATED};
-
-		if (row->row.row == MS_ALLOCATOR_ROW || row->row.bytes == 0)
-			continue;
-		memcpy(cache.comm, member->comm, sizeof(cache.comm));
-		memcpy(cache.cache, row->row.name, sizeof(cache.cache));
-		ms_event_caches_add(&super->summary.largest, &cache);
-	}
 }
 
 void ms_loop_finish(struct ms_super *super)
@@ -487,7 +465,9 @@ void ms_loop_finish(struct ms_super *super)
 		super->summary.peak_rss_bytes = peak_bytes;
 	super->summary.lost_lines = super->lines.lost_lines + super->journal.lost_lines;
 	count_oom_kills(super);
-	note_largest(super);
+	/* Their tables are still mapped: what they held when they ended can be read. */
+	for (uint32_t i = 0; i < super->tree.high; i++)
+		ms_members_name(&super->members, i, 0, &super->summary.largest);
 	super->summary.exit_code = ms_child_exit_code(&super->child);
 	super->summary.signal = WIFSIGNALED(super->child.status) ? WTERMSIG(super->child.status) : 0;
 	event.as.end = super->summary;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "memshed.h"
+#include "rank/facts.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -213,31 +214,67 @@ static bool answers(const struct ms_member *target, uint64_t now_ns)
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 
-static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now_ns, struct ms_policy_row *rows,
-			 uint32_t capacity)
+/* Return: how many keys. */
+static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now_ns,
+			 struct ms_policy_process *process, struct ms_rank_key *keys, uint32_t capacity)
 {
 	struct ms_member *target = &members->at[slot];
-	uint32_t room = capacity < MS_MEMBERS_ROWS_OF_ONE ? capacity : MS_MEMBERS_ROWS_OF_ONE;
+	uint32_t room = capacity < MS_MEMBERS_ROWS_OF_ONE ? capacity : MS_MEMBERS_ROWS_OF_ONE, keys_count = 0;
 	int count = ms_table_read_rows(&target->reader, members->buffer, room);
 
-	for (int i = 0; i < count; i++)
-		rows[i] = (struct ms_policy_row){
-			.process = slot, .answers = answers(target, now_ns), .row = members->buffer[i]};
-	return count < 0 ? 0 : (uint32_t)count;
+	*process = (struct ms_policy_process){.process = slot, .answers = answers(target, now_ns)};
+	process->caches = target->reader.info.live_rows;
+	for (int i = 0; i < count; i++) {
+		struct ms_rank_facts facts = ms_rank_facts_of(&members->buffer[i]);
+
+		if (facts.row == MS_ALLOCATOR_ROW) {
+			process->free_bytes = ms_rank_bytes(&facts);
+			process->caches -= process->caches > 0;
+			continue;
+		}
+		ms_rank_key(&facts, now_ns, &keys[keys_count]);
+		keys[keys_count++].process = slot;
+	}
+	return keys_count;
 }
 
-uint32_t ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
-			 struct ms_policy_row *rows, uint32_t capacity)
+struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
+				       struct ms_stock *stock)
 {
-	uint32_t count = 0, left = members->tables;
+	struct ms_policy_input input = {.processes = stock->processes, .keys = stock->keys};
+	uint32_t left = members->tables;
 
 	for (uint32_t i = 0; i < slots && left > 0; i++) {
 		if (!members->at[i].has_table)
 			continue;
 		/* Each may have its share of what the ones before it left. */
-		count += read_one(members, i, now_ns, rows + count, (capacity - count) / left--);
+		input.key_count += read_one(members, i, now_ns, &stock->processes[input.process_count++],
+					    stock->keys + input.key_count,
+					    (MS_MEMBERS_ROWS - input.key_count) / left--);
 	}
-	return count;
+	return input;
+}
+
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_ns, struct ms_event_caches *list)
+{
+	struct ms_member *target = &members->at[slot];
+	int count = 0;
+
+	if (target->has_table)
+		count = ms_table_read_rows(&target->reader, members->buffer, MS_MEMBERS_ROWS_OF_ONE);
+	for (int i = 0; i < count; i++) {
+		const struct ms_row *row = &members->buffer[i];
+		uint64_t freed_bytes = row->last.finished_ns >= since_ns ? row->last.claimed_bytes : 0;
+		struct ms_event_cache cache = {.pid = target->pid,
+					       .bytes = since_ns ? freed_bytes : row->bytes,
+					       .estimated = row->flags & MEMSHED_CACHE_ESTIMATED};
+
+		if (row->row == MS_ALLOCATOR_ROW || cache.bytes == 0)
+			continue;
+		memcpy(cache.comm, target->comm, sizeof(cache.comm));
+		memcpy(cache.cache, row->name, sizeof(cache.cache));
+		ms_event_caches_add(list, &cache);
+	}
 }
 
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot)

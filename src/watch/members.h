@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "event/event.h"
 #include "policy/policy.h"
 #include "sample/tree.h"
 #include "table/control.h"
@@ -21,7 +22,7 @@
 #include "util/root.h"
 
 enum {
-	MS_MEMBERS_ROWS = 512,        /* caches that the policy sees at a time, of all processes */
+	MS_MEMBERS_ROWS = 4096,       /* caches that the policy sees at a time, of all processes */
 	MS_MEMBERS_ROWS_OF_ONE = 256, /* of one process: the ones with the most bytes */
 };
 
@@ -82,12 +83,21 @@ int ms_members_look(struct ms_members *members, uint32_t slot, uint64_t now_ns);
 /** ms_members_look_soon - look for the tables of those without one again, when memory becomes short */
 void ms_members_look_soon(struct ms_members *members, uint32_t slots, uint64_t now_ns);
 
+/* Where the policy's input is put. */
+struct ms_stock {
+	struct ms_policy_process processes[MS_TREE_CAPACITY];
+	struct ms_rank_key keys[MS_MEMBERS_ROWS];
+};
+
+/** ms_members_read - the processes that have a table, and the keys of their caches, for the policy */
+struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
+				       struct ms_stock *stock);
+
 /**
- * ms_members_read - the caches of all processes, for the policy
- * Return: how many were put into @rows, at most @capacity.
+ * ms_members_name - add the caches of a process that hold most
+ * @since_ns: not 0: those that claim to have freed most since then
  */
-uint32_t ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
-			 struct ms_policy_row *rows, uint32_t capacity);
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_ns, struct ms_event_caches *list);
 
 /** ms_members_is_stopped - what the kernel says now; false too when it cannot be read */
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot);

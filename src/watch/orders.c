@@ -6,9 +6,8 @@
  * of the loop, which goes on sampling meanwhile. Every action is learnt of exactly once: when it is
  * answered, could not be posted, was given up, or its process went away.
  *
- * Patience. An order that an agent has taken may run for half the time that is left until max at the
- * present growth, within ORDER_LEAST_NS and ORDER_TIMEOUT_NS; the agent is told the same, and goes on to the
- * other caches when a callback takes longer.
+ * Patience. An order that an agent has taken may run for as long as the plan says; the agent is told the
+ * same, and goes on to the other caches when a callback takes longer.
  * One that is not taken for SILENT_NS is looked into: a stopped process gets its orders taken back
  * at once, one that executes another program is found out, and any other is reported and waited for.
  */
@@ -20,19 +19,10 @@
 #include "util/clock.h"
 
 #define ORDER_TIMEOUT_NS (10 * MS_NS_PER_S)
-#define ORDER_LEAST_NS (500 * MS_NS_PER_MS)
 /* What the agent needs to say "stuck" by itself after the same time. */
 #define ORDER_GRACE_NS (500 * MS_NS_PER_MS)
 #define SILENT_NS (500 * MS_NS_PER_MS)
 #define STATE_CHECK_NS (100 * MS_NS_PER_MS)
-
-static const struct ms_policy_row *find_row(const struct ms_super *super, const struct ms_action *action)
-{
-	for (uint32_t i = 0; i < super->row_count; i++)
-		if (super->rows[i].process == action->process && super->rows[i].row.row == action->row)
-			return &super->rows[i];
-	return NULL;
-}
 
 static struct ms_flight *free_flight(struct ms_super *super)
 {
@@ -44,61 +34,49 @@ static struct ms_flight *free_flight(struct ms_super *super)
 
 static struct ms_event about(const struct ms_super *super, enum ms_event_kind kind, const struct ms_flight *flight)
 {
-	const struct ms_member *target = &super->members.at[flight->action.process];
+	const struct ms_member *target = &super->members.at[flight->order.process];
 	struct ms_event event = {.kind = kind, .pid = target->pid};
 
 	memcpy(event.comm, target->comm, sizeof(event.comm));
 	return event;
 }
 
-static uint64_t order_timeout_ns(const struct ms_super *super)
+static int post_one(struct ms_super *super, const struct ms_policy_order *order, uint64_t now_ns)
 {
-	const struct ms_sample *sample = &super->sample;
-	double growth = (double)sample->growth_bytes_per_s;
-	double room = sample->limit.max_bytes > sample->limit.used_bytes
-			      ? (double)(sample->limit.max_bytes - sample->limit.used_bytes)
-			      : 0;
-
-	if (growth * (double)ORDER_TIMEOUT_NS <= room / 2 * (double)MS_NS_PER_S)
-		return ORDER_TIMEOUT_NS;
-	uint64_t half = (uint64_t)(room / 2 * (double)MS_NS_PER_S / growth);
-
-	return half < ORDER_LEAST_NS ? ORDER_LEAST_NS : half;
-}
-
-static int post_one(struct ms_super *super, const struct ms_action *action, uint64_t now_ns)
-{
-	struct ms_member *target = &super->members.at[action->process];
+	struct ms_member *target = &super->members.at[order->process];
 	struct ms_flight *flight = free_flight(super);
-	const struct ms_policy_row *row = find_row(super, action);
-	uint64_t timeout_ns = order_timeout_ns(super);
-	const struct ms_order order = {
+	const struct ms_order posted = {
 		.seq = ++super->next_seq,
-		.scope = MS_SCOPE_ROW,
-		.row = action->row,
-		.generation = action->generation,
-		.level = action->level,
+		.scope = MS_SCOPE_PROCESS,
+		.level = order->level,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.target_bytes = action->target_bytes,
-		.timeout_us = timeout_ns / MS_NS_PER_US,
+		.target_bytes = order->target_bytes,
+		.timeout_us = order->timeout_ns / MS_NS_PER_US,
 	};
 
 	if (!flight || !target->can_post)
 		return -EAGAIN;
-	int error = ms_control_post(&target->client, &order, &flight->handle);
+	int error = ms_control_post(&target->client, &posted, &flight->handle);
 	if (error < 0)
 		return error;
 	flight->used = true;
 	flight->running = false;
-	flight->action = *action;
+	flight->order = *order;
 	flight->posted_ns = now_ns;
-	flight->timeout_ns = timeout_ns;
-	flight->cache_bytes = row ? row->row.bytes : 0;
-	flight->estimated = row && (row->row.flags & MEMSHED_CACHE_ESTIMATED);
-	memcpy(flight->name, row ? row->row.name : "", row ? sizeof(flight->name) : 1);
 	target->in_flight++;
 	super->flight_count++;
 	return 0;
+}
+
+static void learn(struct ms_super *super, uint32_t process, const struct ms_answer *answer, uint64_t now_ns)
+{
+	const struct ms_policy_answer learnt = {
+		.status = answer->status,
+		.claimed_bytes = answer->claimed_bytes,
+		.returned_bytes = answer->returned_bytes,
+	};
+
+	ms_policy_learn(&super->config, &super->policy, process, &learnt, now_ns);
 }
 
 static void begin_round(struct ms_super *super, uint64_t now_ns)
@@ -119,12 +97,12 @@ uint32_t ms_orders_post(struct ms_super *super, uint64_t now_ns)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < super->plan.count; i++) {
-		const struct ms_action *action = &super->plan.actions[i];
+		const struct ms_policy_order *order = &super->plan.orders[i];
 
-		if (post_one(super, action, now_ns) == 0)
+		if (post_one(super, order, now_ns) == 0)
 			count++;
 		else
-			ms_policy_learn(&super->policy, action, MS_ANSWER_NONE, 0, 0, 0, now_ns);
+			learn(super, order->process, &(struct ms_answer){.status = MS_ANSWER_NONE}, now_ns);
 	}
 	super->summary.orders += count;
 	return count;
@@ -144,8 +122,8 @@ void ms_orders_announce(struct ms_super *super, uint64_t now_ns)
 		if (!is_posted_at(&super->flights[i], now_ns))
 			continue;
 		event.as.order = (struct ms_event_order){.reason = super->plan.why,
-							 .level = super->flights[i].action.level,
-							 .target_bytes = super->flights[i].action.target_bytes};
+							 .level = super->flights[i].order.level,
+							 .target_bytes = super->flights[i].order.target_bytes};
 		ms_report(super, &event);
 	}
 }
@@ -189,30 +167,18 @@ static void collect_refreshed(struct ms_super *super, uint64_t now_ns)
 	}
 }
 
-static uint64_t bytes_now(struct ms_super *super, const struct ms_action *action)
-{
-	struct ms_member *target = &super->members.at[action->process];
-	struct ms_row row;
-
-	if (!target->has_table || ms_table_read_row(&target->reader, action->row, action->generation, &row) < 0)
-		return 0;
-	return row.bytes;
-}
-
 /* The end of every order, however it came about. */
 static void finish(struct ms_super *super, struct ms_flight *flight, const struct ms_answer *answer,
 		   uint64_t now_ns)
 {
 	struct ms_event event = about(super, MS_EVENT_ANSWER, flight);
 
-	ms_policy_learn(&super->policy, &flight->action, answer->status, answer->claimed_bytes,
-			answer->duration_us, bytes_now(super, &flight->action), now_ns);
-	super->members.at[flight->action.process].in_flight--;
+	learn(super, flight->order.process, answer, now_ns);
+	super->members.at[flight->order.process].in_flight--;
 	super->flight_count--;
 	flight->used = false;
 	super->round.claimed_bytes += answer->claimed_bytes;
 	super->summary.claimed_bytes += answer->claimed_bytes;
-	super->summary.estimated |= flight->estimated && answer->claimed_bytes;
 	if (super->flight_count == 0 && super->round.open) {
 		super->round.answered_ns = now_ns;
 		super->summary.shrink_us += (now_ns - super->round.began_ns) / MS_NS_PER_US;
@@ -223,24 +189,19 @@ static void finish(struct ms_super *super, struct ms_flight *flight, const struc
 						   .error = answer->error,
 						   .claimed_bytes = answer->claimed_bytes,
 						   .claimed_entries = answer->claimed_entries,
-						   .estimated = flight->estimated,
 						   .returned_bytes = answer->returned_bytes,
 						   .caches = answer->caches,
 						   .duration_us = answer->duration_us};
-	if (answer->claimed_bytes > 0) {
-		struct ms_event_cache gave = {
-			.pid = event.pid, .bytes = answer->claimed_bytes, .estimated = flight->estimated};
-
-		memcpy(gave.comm, event.comm, sizeof(gave.comm));
-		memcpy(gave.cache, flight->name, sizeof(gave.cache));
-		ms_event_caches_add(&event.as.answer.gave, &gave);
-	}
+	ms_members_name(&super->members, flight->order.process, flight->posted_ns, &event.as.answer.gave);
+	for (uint32_t i = 0; i < event.as.answer.gave.count; i++)
+		event.as.answer.estimated |= event.as.answer.gave.at[i].estimated;
+	super->summary.estimated |= event.as.answer.estimated;
 	ms_report(super, &event);
 }
 
 static void give_up(struct ms_super *super, struct ms_flight *flight, uint32_t status, uint64_t now_ns)
 {
-	struct ms_member *target = &super->members.at[flight->action.process];
+	struct ms_member *target = &super->members.at[flight->order.process];
 	const struct ms_answer answer = {
 		.status = status, .duration_us = (now_ns - flight->posted_ns) / MS_NS_PER_US};
 
@@ -254,7 +215,7 @@ static void give_up_all(struct ms_super *super, uint32_t slot, uint32_t status, 
 	for (uint32_t i = 0; i < MS_FLIGHTS; i++) {
 		struct ms_flight *flight = &super->flights[i];
 
-		if (flight->used && flight->action.process == slot)
+		if (flight->used && flight->order.process == slot)
 			give_up(super, flight, status, now_ns);
 	}
 }
@@ -278,7 +239,7 @@ static bool is_queued(const struct ms_super *super, const struct ms_flight *flig
 {
 	for (uint32_t i = 0; i < MS_FLIGHTS; i++)
 		if (super->flights[i].used && super->flights[i].running &&
-		    super->flights[i].action.process == flight->action.process)
+		    super->flights[i].order.process == flight->order.process)
 			return true;
 	return false;
 }
@@ -309,14 +270,14 @@ static void take_back(struct ms_super *super, uint32_t slot, uint64_t now_ns)
 /* Not answered yet: is that all right? May end the flight, and others of the same process. */
 static void check_patience(struct ms_super *super, struct ms_flight *flight, uint64_t now_ns)
 {
-	uint32_t slot = flight->action.process;
+	uint32_t slot = flight->order.process;
 	uint64_t waited = now_ns - flight->posted_ns;
 
 	if (waited < SILENT_NS || now_ns < super->next_state_check_ns)
 		return;
 	if (ms_members_is_stopped(&super->members, slot))
 		take_back(super, slot, now_ns);
-	else if (flight->running && waited > flight->timeout_ns + ORDER_GRACE_NS)
+	else if (flight->running && waited > flight->order.timeout_ns + ORDER_GRACE_NS)
 		give_up(super, flight, MS_ANSWER_STUCK, now_ns);
 	else if (flight->running || is_queued(super, flight))
 		return;
@@ -329,7 +290,7 @@ static void check_patience(struct ms_super *super, struct ms_flight *flight, uin
 /* Return: whether the flight came to its end. */
 static bool collect_one(struct ms_super *super, struct ms_flight *flight, uint64_t now_ns)
 {
-	struct ms_member *target = &super->members.at[flight->action.process];
+	struct ms_member *target = &super->members.at[flight->order.process];
 	struct ms_answer answer;
 	bool running = false;
 	int n = ms_control_poll(&target->client, &flight->handle, &answer, &running);
@@ -337,6 +298,7 @@ static bool collect_one(struct ms_super *super, struct ms_flight *flight, uint64
 	if ((running || n > 0) && !flight->running) {
 		note_latency(super, flight, now_ns);
 		flight->running = true;
+		ms_policy_taken(&super->policy, flight->order.process);
 		flight->posted_ns = now_ns; /* its own time begins */
 		target->said_silent = false;
 	}

@@ -243,12 +243,11 @@ static void a_round_that_is_not_enough_is_told_at_once(void **state)
 	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_STILL_ABOVE_LOW);
 	answer(42, MS_ANSWER_PARTIAL, 1, gave);
 	take(event_of(MS_EVENT_RETURNED));
-	ask(42, 0, MS_LEVEL_CLEAR, MS_WHY_ESCALATED); /* in the same look */
+	ask(42, 8, MS_LEVEL_CLEAR, MS_WHY_ESCALATED); /* in the same look */
 	assert_says(3, "job (pid 42): a 3M; nothing of 3M came back in 0us; 190M of 200M");
 	turn();
-	assert_says(4, "asking job (pid 42) for all that can be freed, whole caches (190M of 200M, the last "
-		       "round did not"
-		       " bring enough)");
+	assert_says(4, "asking job (pid 42) for 8M, whole caches (190M of 200M, the last round did not bring "
+		       "enough)");
 	assert_int_equal(bed.count, 5);
 }
 
@@ -288,14 +287,14 @@ static void a_warning_tells_of_its_pause(void **state)
 	struct ms_event warning = event_of(MS_EVENT_WARN), wait = event_of(MS_EVENT_WAIT);
 
 	(void)state;
-	warning.as.warn = (struct ms_event_warn){MS_WHY_DOES_NOT_HELP, 5000};
-	wait.as.wait = (struct ms_event_wait){MS_WHY_STORM_PAUSE, 5000};
+	warning.as.warn = (struct ms_event_warn){.reason = MS_WHY_DOES_NOT_HELP, .pause_ms = 5000};
+	wait.as.wait = (struct ms_event_wait){.reason = MS_WHY_BACK_OFF, .pause_ms = 5000};
 	take(warning);
 	take(wait);
 	assert_says(0, "190M of 200M, caches were shrunk repeatedly, but the memory did not come back; next "
 		       "try in 5s");
 	assert_int_equal(bed.count, 1);
-	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_PAUSE_OVER);
+	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_ONE_MORE_TRY);
 	take(wait);
 	assert_says(2, "190M of 200M, shrinking does not help; next try in 5s");
 }
@@ -330,12 +329,12 @@ static void several_processes_are_told_apart(void **state)
 		       "answered;"
 		       " 7M came back in 12ms; 190M of 200M");
 	for (int32_t pid = 1; pid <= 6; pid++)
-		ask(pid, 0, MS_LEVEL_EMERGENCY, MS_WHY_NEAR_MAX);
+		ask(pid, 2, MS_LEVEL_EMERGENCY, MS_WHY_NEAR_MAX);
 	for (int32_t pid = 1; pid <= 6; pid++)
 		answer(pid, MS_ANSWER_BUSY, 0, NULL);
-	assert_says(2, "asking 6 processes for all that can be freed, whole caches: job (pid 1) all, job "
-		       "(pid 2) all,"
-		       " job (pid 3) all, job (pid 4) all, 2 more (190M of 200M, above danger 195M)");
+	assert_says(
+		2, "asking 6 processes for 12M, whole caches: job (pid 1) 2M, job (pid 2) 2M, job (pid 3) 2M,"
+		   " job (pid 4) 2M, 2 more (190M of 200M, above danger 195M)");
 	settle(0, false);
 	assert_says(3, "6 processes: nothing claimed, busy (pid 1), busy (pid 2), busy (pid 3), busy (pid "
 		       "4), 2 more not"

@@ -89,10 +89,10 @@ static struct ms_event full_event(enum ms_event_kind kind)
 		event.as.returned = (struct ms_event_returned){42 * MIB, 44 * MIB, 13000, 213000};
 		break;
 	case MS_EVENT_WAIT:
-		event.as.wait = (struct ms_event_wait){MS_WHY_STORM_PAUSE, 5000};
+		event.as.wait = (struct ms_event_wait){MS_WHY_SILENT, 5000, 7, 3};
 		break;
 	case MS_EVENT_WARN:
-		event.as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0};
+		event.as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
 		break;
 	case MS_EVENT_RECOVERED:
 		event.as.recovered.duration_us = 300000;
