@@ -115,6 +115,8 @@ static void write_sum(struct ms_digest *digest, const struct ms_event *now)
 /* Is there room for one more thing to tell? When not, summing begins, and that is said. */
 static bool may_write(struct ms_digest *digest, const struct ms_event *event)
 {
+	if (!digest->brief)
+		write_start(digest);
 	if (!digest->summing && spent_ms(digest, event->at_ms) >= LINES_AT_ONCE * LINE_MS) {
 		struct ms_line line = begin_line(digest, event);
 
@@ -192,29 +194,6 @@ static void take_other(struct ms_digest *digest, const struct ms_event *event)
 	write_event(digest, event);
 }
 
-static void take(struct ms_digest *digest, const struct ms_event *event)
-{
-	switch (event->kind) {
-	case MS_EVENT_ORDER:
-		take_order(digest, event);
-		return;
-	case MS_EVENT_ANSWER:
-		ms_digest_add_answer(&digest->round, event);
-		return;
-	case MS_EVENT_RETURNED:
-		digest->returned = *event;
-		return;
-	case MS_EVENT_RECOVERED:
-		if (digest->returned.kind != MS_EVENT_RETURNED)
-			take_other(digest, event);
-		end_round(digest, event);
-		return;
-	default:
-		take_other(digest, event);
-		return;
-	}
-}
-
 static void take_start(struct ms_digest *digest, const struct ms_event *event)
 {
 	digest->start = *event;
@@ -230,31 +209,47 @@ static void take_end(struct ms_digest *digest, const struct ms_event *event)
 		write_event(digest, event);
 }
 
+static bool is_said_beside_a_journal(enum ms_event_kind kind)
+{
+	return kind == MS_EVENT_START || kind == MS_EVENT_BLIND || kind == MS_EVENT_EXIT ||
+	       kind == MS_EVENT_END;
+}
+
 void ms_digest_take(struct ms_digest *digest, const struct ms_event *event)
 {
 	assert(event->kind < MS_EVENT_KIND_COUNT);
+	if (digest->brief && !is_said_beside_a_journal(event->kind))
+		return;
 	if (event->kind != MS_EVENT_ORDER)
 		end_orders(digest);
-	if (event->kind != MS_EVENT_RECOVERED)
-		end_round(digest, NULL);
+	if (event->kind == MS_EVENT_RECOVERED && digest->returned.kind == MS_EVENT_RETURNED) {
+		end_round(digest, event);
+		return;
+	}
+	end_round(digest, NULL);
 	switch (event->kind) {
 	case MS_EVENT_TARGET:
 		return;
 	case MS_EVENT_START:
 		take_start(digest, event);
 		return;
+	case MS_EVENT_ORDER:
+		take_order(digest, event);
+		return;
+	case MS_EVENT_ANSWER:
+		ms_digest_add_answer(&digest->round, event);
+		return;
+	case MS_EVENT_RETURNED:
+		digest->returned = *event;
+		return;
 	case MS_EVENT_BLIND:
-	case MS_EVENT_EXIT:
 		write_event(digest, event);
 		return;
 	case MS_EVENT_END:
 		take_end(digest, event);
 		return;
 	default:
-		if (digest->brief)
-			return;
-		write_start(digest);
-		take(digest, event);
+		take_other(digest, event);
 		return;
 	}
 }

@@ -19,7 +19,8 @@
 /* The orders of one plan and what came of them. */
 struct ms_digest_odd {
 	int32_t pid;
-	uint32_t status; /* enum ms_answer_status */
+	uint32_t status;           /* enum ms_answer_status */
+	char stuck[MS_NAME_BYTES]; /* a cache, or "" */
 };
 
 struct ms_digest_round {
@@ -28,7 +29,7 @@ struct ms_digest_round {
 	struct ms_event_caches asked; /* processes: they have no name of a cache */
 	uint64_t caches;              /* how many were asked, by those that answered */
 	struct ms_event_caches gave;
-	uint32_t odd_count;                       /* answers that are neither done nor partial */
+	uint32_t odd_count; /* answers that are neither done nor partial, or name a stuck cache */
 	struct ms_digest_odd odd[MS_EVENT_NAMED]; /* the first of them */
 	uint64_t claimed_bytes;
 	bool estimated;

@@ -23,9 +23,21 @@ void ms_digest_add_order(struct ms_digest_round *round, const struct ms_event *o
 
 	assert(order->kind == MS_EVENT_ORDER);
 	memcpy(process.comm, order->comm, sizeof(process.comm));
+	assert(order->as.order.level >= MS_LEVEL_TRIM && order->as.order.level <= MS_LEVEL_EMERGENCY);
 	round->orders++;
 	round->target_bytes += process.bytes;
 	ms_event_caches_add(&round->asked, &process);
+}
+
+static void add_odd(struct ms_digest_round *round, int32_t pid, const struct ms_event_answer *answer)
+{
+	struct ms_digest_odd *odd = &round->odd[round->odd_count];
+
+	if (round->odd_count++ >= MS_EVENT_NAMED)
+		return;
+	odd->pid = pid;
+	odd->status = answer->stuck[0] ? MS_ANSWER_STUCK : answer->status;
+	memcpy(odd->stuck, answer->stuck, sizeof(odd->stuck));
 }
 
 void ms_digest_add_answer(struct ms_digest_round *round, const struct ms_event *event)
@@ -39,11 +51,8 @@ void ms_digest_add_answer(struct ms_digest_round *round, const struct ms_event *
 	round->estimated |= answer->estimated && answer->claimed_bytes > 0;
 	for (uint32_t i = 0; i < answer->gave.count; i++)
 		ms_event_caches_add(&round->gave, &answer->gave.at[i]);
-	if (answer->status == MS_ANSWER_DONE || answer->status == MS_ANSWER_PARTIAL)
-		return;
-	if (round->odd_count < MS_EVENT_NAMED)
-		round->odd[round->odd_count] = (struct ms_digest_odd){event->pid, answer->status};
-	round->odd_count++;
+	if ((answer->status != MS_ANSWER_DONE && answer->status != MS_ANSWER_PARTIAL) || answer->stuck[0])
+		add_odd(round, event->pid, answer);
 }
 
 static void say_processes(struct ms_line *line, const struct ms_digest_round *round)
@@ -87,7 +96,9 @@ static void say_answers(struct ms_line *line, const struct ms_digest_round *roun
 		ms_line_add(line, ", %llu more asked",
 			    (unsigned long long)(round->caches - round->gave.count));
 	for (uint32_t i = 0; i < round->odd_count && i < MS_EVENT_NAMED; i++) {
-		ms_line_add(line, ", %s", ms_answer_status_name(round->odd[i].status));
+		ms_line_add(line, ", %s%s", ms_answer_status_name(round->odd[i].status),
+			    round->odd[i].stuck[0] ? " in " : "");
+		ms_line_add_name(line, round->odd[i].stuck);
 		if (several)
 			ms_line_add(line, " (pid %d)", (int)round->odd[i].pid);
 	}

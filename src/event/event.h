@@ -112,6 +112,7 @@
 	FIELD(NUMBER, returned_bytes, "by how much its resident memory fell meanwhile")                      \
 	FIELD(NUMBER, caches, "how many were asked")                                                         \
 	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \
+	FIELD(CACHE, stuck, "a cache of which the callback has not returned in time; empty: none is known")  \
 	FIELD(CACHES, gave, "those that gave most, up to four, with what they claim")
 #define MS_FIELDS_RETURNED(FIELD)                                                                            \
 	FIELD(NUMBER, claimed_bytes, "of all answers")                                                       \

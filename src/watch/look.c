@@ -467,7 +467,7 @@ void ms_loop_finish(struct ms_super *super)
 	count_oom_kills(super);
 	/* Their tables are still mapped: what they held when they ended can be read. */
 	for (uint32_t i = 0; i < super->tree.high; i++)
-		ms_members_name(&super->members, i, 0, &super->summary.largest);
+		ms_members_name(&super->members, i, 0, &super->summary.largest, NULL);
 	super->summary.exit_code = ms_child_exit_code(&super->child);
 	super->summary.signal = WIFSIGNALED(super->child.status) ? WTERMSIG(super->child.status) : 0;
 	event.as.end = super->summary;

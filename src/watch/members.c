@@ -255,7 +255,8 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
 	return input;
 }
 
-void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_ns, struct ms_event_caches *list)
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_ns, struct ms_event_caches *list,
+		     char *stuck)
 {
 	struct ms_member *target = &members->at[slot];
 	int count = 0;
@@ -269,6 +270,8 @@ void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_n
 					       .bytes = since_ns ? freed_bytes : row->bytes,
 					       .estimated = row->flags & MEMSHED_CACHE_ESTIMATED};
 
+		if (stuck && row->last.finished_ns >= since_ns && row->last.status == MS_ANSWER_STUCK)
+			memcpy(stuck, row->name, MS_NAME_BYTES);
 		if (row->row == MS_ALLOCATOR_ROW || cache.bytes == 0)
 			continue;
 		memcpy(cache.comm, target->comm, sizeof(cache.comm));

@@ -192,7 +192,8 @@ static void finish(struct ms_super *super, struct ms_flight *flight, const struc
 						   .returned_bytes = answer->returned_bytes,
 						   .caches = answer->caches,
 						   .duration_us = answer->duration_us};
-	ms_members_name(&super->members, flight->order.process, flight->posted_ns, &event.as.answer.gave);
+	ms_members_name(&super->members, flight->order.process, super->round.began_ns, &event.as.answer.gave,
+			event.as.answer.stuck);
 	for (uint32_t i = 0; i < event.as.answer.gave.count; i++)
 		event.as.answer.estimated |= event.as.answer.gave.at[i].estimated;
 	super->summary.estimated |= event.as.answer.estimated;

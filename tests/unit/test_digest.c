@@ -109,7 +109,7 @@ struct gave {
 	bool estimated;
 };
 
-static void answer(int32_t pid, uint32_t status, uint64_t caches, const struct gave *gave)
+static struct ms_event answer_of(int32_t pid, uint32_t status, uint64_t caches, const struct gave *gave)
 {
 	struct ms_event event = event_of(MS_EVENT_ANSWER);
 	struct ms_event_answer *as = &event.as.answer;
@@ -126,6 +126,19 @@ static void answer(int32_t pid, uint32_t status, uint64_t caches, const struct g
 		as->claimed_bytes += cache.bytes;
 		as->estimated |= gave->estimated;
 	}
+	return event;
+}
+
+static void answer(int32_t pid, uint32_t status, uint64_t caches, const struct gave *gave)
+{
+	take(answer_of(pid, status, caches, gave));
+}
+
+static void stuck_answer(int32_t pid, uint64_t caches, const struct gave *gave)
+{
+	struct ms_event event = answer_of(pid, MS_ANSWER_PARTIAL, caches, gave);
+
+	event.as.answer.stuck[0] = 'c';
 	take(event);
 }
 
@@ -319,15 +332,17 @@ static void several_processes_are_told_apart(void **state)
 	ask(43, 9, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
 	ask(44, 1, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
 	answer(42, MS_ANSWER_DONE, 1, first);
-	answer(43, MS_ANSWER_STUCK, 3, second);
+	stuck_answer(43, 3, second);
 	assert_says(
 		0,
 		"asking 3 processes for 13M: job (pid 43) 9M, job (pid 42) 3M, job (pid 44) 1M (190M of 200M,"
 		" above high 180M)");
 	settle(7, false);
-	assert_says(1, "3 processes: a 4M (pid 43), a 3M (pid 42), 2 more asked, stuck (pid 43), 1 order not "
-		       "answered;"
-		       " 7M came back in 12ms; 190M of 200M");
+	assert_says(
+		1,
+		"3 processes: a 4M (pid 43), a 3M (pid 42), 2 more asked, stuck in c (pid 43), 1 order not "
+		"answered;"
+		" 7M came back in 12ms; 190M of 200M");
 	for (int32_t pid = 1; pid <= 6; pid++)
 		ask(pid, 2, MS_LEVEL_EMERGENCY, MS_WHY_NEAR_MAX);
 	for (int32_t pid = 1; pid <= 6; pid++)
@@ -372,6 +387,7 @@ static void the_longest_lines_fit(void **state)
 		event.as.answer.gave.count = 1;
 		event.as.answer.gave.at[0].pid = event.pid;
 		memset(event.as.answer.gave.at[0].cache, 0xff, MS_NAME_BYTES - 1);
+		memset(event.as.answer.stuck, 0xff, MS_NAME_BYTES - 1);
 		take(event);
 	}
 	settle(0, true);

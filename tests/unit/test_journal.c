@@ -11,9 +11,12 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "event/journal.h"
 #include "event/kinds.h"
@@ -82,8 +85,16 @@ static struct ms_event full_event(enum ms_event_kind kind)
 		event.as.order = (struct ms_event_order){MS_WHY_ABOVE_HIGH, MS_LEVEL_TRIM, 45 * MIB};
 		break;
 	case MS_EVENT_ANSWER:
-		event.as.answer = (struct ms_event_answer){MS_ANSWER_PARTIAL, -5, 42 * MIB, 1000,        true,
-							   44 * MIB,          5,  12000,    two_caches()};
+		event.as.answer = (struct ms_event_answer){.status = MS_ANSWER_PARTIAL,
+							   .error = -5,
+							   .claimed_bytes = 42 * MIB,
+							   .claimed_entries = 1000,
+							   .estimated = true,
+							   .returned_bytes = 44 * MIB,
+							   .caches = 5,
+							   .duration_us = 12000,
+							   .stuck = "slow",
+							   .gave = two_caches()};
 		break;
 	case MS_EVENT_RETURNED:
 		event.as.returned = (struct ms_event_returned){42 * MIB, 44 * MIB, 13000, 213000};
@@ -104,9 +115,21 @@ static struct ms_event full_event(enum ms_event_kind kind)
 		event.as.exit = (struct ms_event_exit){137, 9};
 		break;
 	case MS_EVENT_END:
-		event.as.end = (struct ms_event_end){
-			0,        0,    12345,   199 * MIB, 1,   3, 4, 31 * MIB,    true,
-			29 * MIB, 4200, 2000000, 10 * MIB,  500, 2, 1, two_caches()};
+		event.as.end = (struct ms_event_end){.run_ms = 12345,
+						     .peak_rss_bytes = 199 * MIB,
+						     .shortages = 1,
+						     .rounds = 3,
+						     .orders = 4,
+						     .claimed_bytes = 31 * MIB,
+						     .estimated = true,
+						     .returned_bytes = 29 * MIB,
+						     .shrink_us = 4200,
+						     .worst_delay_us = 2000000,
+						     .worst_growth_bytes = 10 * MIB,
+						     .wakeups = 500,
+						     .lost_lines = 2,
+						     .oom_kills = 1,
+						     .largest = two_caches()};
 		break;
 	case MS_EVENT_STOPPED:
 	case MS_EVENT_RESUMED:
@@ -391,6 +414,8 @@ static void the_longest_line_fits(void **state)
 		list->at[i].cache[MS_NAME_BYTES - 1] = list->at[i].comm[MS_COMM_BYTES - 1] = '\0';
 		list->at[i].estimated = false;
 	}
+	memset(event.as.answer.stuck, 0xfe, MS_NAME_BYTES - 1);
+	event.as.answer.stuck[MS_NAME_BYTES - 1] = '\0';
 	event.comm[sizeof(event.comm) - 1] = event.limit_where[sizeof(event.limit_where) - 1] = '\0';
 	event.kind = MS_EVENT_ANSWER;
 	event.limit = MS_LIMIT_CGROUP1_MEMSW;
@@ -439,6 +464,38 @@ static void what_there_is_not_is_null(void **state)
 	assert_string_equal(line_of(&event), "watching job (pid 42): no limit was found");
 }
 
+static void assert_aborts(void (*call)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fclose(stderr);
+		signal(SIGABRT, SIG_DFL);
+		call();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void ask_for_no_kind(void)
+{
+	ms_kind_of(MS_EVENT_KIND_COUNT);
+}
+
+static void ask_for_no_reason(void)
+{
+	ms_reason_name(MS_WHY_BELOW_LOW + 1);
+}
+
+static void what_is_out_of_range_ends_it(void **state)
+{
+	(void)state;
+	assert_aborts(ask_for_no_kind);
+	assert_aborts(ask_for_no_reason);
+}
+
 static void only_the_largest_are_kept(void **state)
 {
 	static const uint64_t bytes[] = {1, 9, 2, 8, 3, 9, 0};
@@ -467,6 +524,7 @@ int main(void)
 		cmocka_unit_test(the_longest_line_fits),
 		cmocka_unit_test(a_small_buffer_is_cut),
 		cmocka_unit_test(what_there_is_not_is_null),
+		cmocka_unit_test(what_is_out_of_range_ends_it),
 		cmocka_unit_test(only_the_largest_are_kept),
 	};
 
