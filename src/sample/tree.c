@@ -22,6 +22,7 @@
 enum {
 	OUTSIDER_SCANS = 16,
 	LIMIT_SCANS = 8,
+	SEEK_TRIES = 3,
 };
 
 static bool is_member(const struct ms_tree_member *member)
@@ -230,6 +231,36 @@ static void meet(struct ms_tree *tree, pid_t pid)
 		tree->newcomer_count++;
 	else if (ms_root_is_exhausted(r))
 		tree->incomplete = true;
+}
+
+/* From a process up to one that is known, or to the last. -ESRCH: one of them has ended meanwhile. */
+static int meet_ancestors(struct ms_tree *tree, pid_t pid)
+{
+	tree->newcomer_count = 0;
+	while (pid > 0 && pid != tree->adopter_pid && ms_tree_find(tree, pid) < 0 &&
+	       tree->newcomer_count < MS_TREE_NEWCOMERS) {
+		struct ms_tree_newcomer *newcomer = &tree->newcomers[tree->newcomer_count];
+		int r = read_newcomer(tree, pid, 0, newcomer);
+
+		if (r != 0)
+			return r < 0 ? r : -ESRCH;
+		pid = newcomer->ppid;
+		tree->newcomer_count++;
+	}
+	return 0;
+}
+
+int ms_tree_seek(struct ms_tree *tree, pid_t pid)
+{
+	int r = -ESRCH;
+
+	/* When a parent ended between two readings, another process is the parent now. */
+	for (unsigned tries = 0; r == -ESRCH && tries < SEEK_TRIES; tries++)
+		r = meet_ancestors(tree, pid);
+	if (r == 0)
+		settle_members(tree);
+	tree->newcomer_count = 0;
+	return r < 0 ? r : ms_tree_find(tree, pid);
 }
 
 /* A member that reads as zeros has ended, or its main thread has; one without a descriptor gets one. */

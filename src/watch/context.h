@@ -25,16 +25,8 @@
 #include "util/clock.h"
 #include "util/root.h"
 
-/* A hello of a process that no scan has seen yet brings a scan forward, but not more often than this. */
+/* A scan that is brought forward comes no sooner than this. */
 #define MS_SCAN_LEAST_NS (50 * MS_NS_PER_MS)
-
-enum { MS_HELLOS_WAITING = 64 };
-
-/* A hello of a process that no scan has seen yet. */
-struct ms_waiting_hello {
-	struct ms_hello_packet packet;
-	uint64_t since_ns;
-};
 
 enum { MS_FLIGHTS = 2 * MS_PLAN_ACTIONS };
 
@@ -69,9 +61,6 @@ struct ms_super {
 	int blind_error; /* negative errno: the command runs, but cannot be watched */
 	int hello_fd;    /* -1: tables are only looked for */
 	char hello_name[MS_HELLO_NAME_BYTES];
-
-	uint32_t waiting_count;
-	struct ms_waiting_hello waiting[MS_HELLOS_WAITING];
 
 	struct ms_out lines;   /* stderr */
 	struct ms_out journal; /* fd -1: none */
@@ -156,16 +145,19 @@ void ms_orders_settle(struct ms_super *super, uint64_t now_ns, bool at_once);
 
 /* greet.c */
 
-/** ms_greet_receive - take the hellos that have come; those of processes not seen yet wait */
+/** ms_greet_receive - take the hellos that have come; above danger those of processes not seen yet wait */
 void ms_greet_receive(struct ms_super *super, uint64_t now_ns);
-
-/** ms_greet_waiting - after a scan: take those that waited for it */
-void ms_greet_waiting(struct ms_super *super, uint64_t now_ns);
 
 /** ms_greet_report - say that a table was found */
 void ms_greet_report(struct ms_super *super, uint32_t slot);
 
 /* loop.c */
+
+/** ms_loop_is_short_of_memory - above danger: nothing is to be opened now */
+bool ms_loop_is_short_of_memory(const struct ms_super *super);
+
+/** ms_loop_take_changes - processes came or left: the members follow */
+void ms_loop_take_changes(struct ms_super *super, uint64_t now_ns);
 
 /** ms_loop_prepare - open all, read once, touch every path; Return: 0 or a negative errno */
 int ms_loop_prepare(struct ms_super *super);

@@ -2,22 +2,15 @@
 /*
  * watch/greet.c - take over the tables of processes that say hello.
  *
- * Only processes of the tree are taken. A worker may say hello before any scan has seen it: its hello
- * then brings the next scan forward and waits for it. Who is still unknown after a scan that began
- * later is a stranger. Opens nothing but what came with the packet; nothing allocates.
+ * Only processes of the tree are taken; one that no scan has seen yet is looked up, with its ancestors,
+ * before anything of its packet is received. Opens files to look up, so not above danger: the packets wait
+ * then. Nothing allocates.
  */
-#include <unistd.h>
+#include <errno.h>
 
 #include "watch/context.h"
 
 enum { HELLOS_AT_ONCE = 16 };
-
-static void turn_away(const struct ms_hello_packet *packet)
-{
-	close(packet->table_fd);
-	if (packet->control_fd >= 0)
-		close(packet->control_fd);
-}
 
 void ms_greet_report(struct ms_super *super, uint32_t slot)
 {
@@ -27,60 +20,50 @@ void ms_greet_report(struct ms_super *super, uint32_t slot)
 		ms_report_process(super, MS_EVENT_TARGET, slot);
 }
 
-static void adopt(struct ms_super *super, uint32_t slot, const struct ms_hello_packet *packet, uint64_t now_ns)
+/* Return: a slot; -EAGAIN not now; another negative errno: it does not belong. */
+static int look_up(struct ms_super *super, pid_t pid, uint64_t now_ns)
 {
-	ms_orders_forget(super, slot, now_ns);
-	if (ms_members_adopt(&super->members, slot, packet->table_fd, packet->control_fd) == 0)
-		ms_greet_report(super, slot);
+	int slot = ms_tree_find(&super->tree, pid);
+
+	if (slot >= 0 || pid <= 0)
+		return slot;
+	if (ms_loop_is_short_of_memory(super))
+		return -EAGAIN;
+	slot = ms_tree_seek(&super->tree, pid);
+	if (slot >= 0)
+		ms_loop_take_changes(super, now_ns);
+	return ms_root_is_exhausted(slot) ? -EAGAIN : slot;
 }
 
-static void let_wait(struct ms_super *super, const struct ms_hello_packet *packet, uint64_t now_ns)
+static void adopt(struct ms_super *super, uint32_t slot, uint64_t now_ns)
 {
-	uint64_t soon = super->scanned_ns + MS_SCAN_LEAST_NS;
+	struct ms_hello_packet packet;
 
-	if (super->waiting_count == MS_HELLOS_WAITING) { /* it will be found by its descriptors */
-		turn_away(packet);
+	if (ms_hello_take(super->hello_fd, &packet) < 0)
 		return;
-	}
-	super->waiting[super->waiting_count++] = (struct ms_waiting_hello){.packet = *packet, .since_ns = now_ns};
-	if (soon < super->next_scan_ns)
-		super->next_scan_ns = soon;
+	ms_orders_forget(super, slot, now_ns);
+	if (ms_members_adopt(&super->members, slot, packet.table_fd, packet.control_fd) == 0)
+		ms_greet_report(super, slot);
 }
 
 void ms_greet_receive(struct ms_super *super, uint64_t now_ns)
 {
-	struct ms_hello_packet packet;
+	pid_t stranger = 0; /* looked up once, not for each of its packets */
 
 	for (unsigned i = 0; i < HELLOS_AT_ONCE; i++) {
-		int n = ms_hello_receive(super->hello_fd, &packet);
+		pid_t pid = ms_hello_peek(super->hello_fd);
 
-		if (n < 0)
+		if (pid < 0)
 			return;
-		if (n == 0)
+		int slot = pid == stranger ? -ESRCH : look_up(super, pid, now_ns);
+
+		if (slot == -EAGAIN)
+			return;
+		if (slot >= 0) {
+			adopt(super, (uint32_t)slot, now_ns);
 			continue;
-		int slot = ms_tree_find(&super->tree, packet.pid);
-
-		if (slot >= 0)
-			adopt(super, (uint32_t)slot, &packet, now_ns);
-		else
-			let_wait(super, &packet, now_ns);
+		}
+		stranger = pid;
+		ms_hello_drop(super->hello_fd);
 	}
-}
-
-void ms_greet_waiting(struct ms_super *super, uint64_t now_ns)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < super->waiting_count; i++) {
-		struct ms_waiting_hello hello = super->waiting[i];
-		int slot = ms_tree_find(&super->tree, hello.packet.pid);
-
-		if (slot >= 0)
-			adopt(super, (uint32_t)slot, &hello.packet, now_ns);
-		else if (hello.since_ns < super->scanned_ns)
-			turn_away(&hello.packet);
-		else
-			super->waiting[kept++] = hello;
-	}
-	super->waiting_count = kept;
 }

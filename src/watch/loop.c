@@ -43,12 +43,12 @@ static uint64_t fade(uint64_t worst, uint64_t now)
 	return now > faded ? now : faded;
 }
 
-static bool is_short_of_memory(const struct ms_super *super)
+bool ms_loop_is_short_of_memory(const struct ms_super *super)
 {
 	return super->sample.limit.used_bytes >= super->marks.danger_bytes;
 }
 
-static void take_changes(struct ms_super *super, uint64_t now_ns)
+void ms_loop_take_changes(struct ms_super *super, uint64_t now_ns)
 {
 	struct ms_tree_change change;
 
@@ -74,15 +74,14 @@ static uint64_t scan_interval_ns(const struct ms_super *super, uint64_t now_ns)
 
 static void scan(struct ms_super *super, uint64_t now_ns)
 {
-	if (now_ns < super->next_scan_ns || is_short_of_memory(super))
+	if (now_ns < super->next_scan_ns || ms_loop_is_short_of_memory(super))
 		return;
 	super->scanned_ns = now_ns;
 	super->next_scan_ns = now_ns + scan_interval_ns(super, now_ns);
 	ms_tree_scan(&super->tree);
 	/* A job may be put into another cgroup after its start; the old limits hold until this succeeds. */
 	(void)ms_budget_follow(&super->budget, super->child.pid);
-	take_changes(super, now_ns);
-	ms_greet_waiting(super, now_ns);
+	ms_loop_take_changes(super, now_ns);
 }
 
 /* One process per look, so that many of them do not keep the loop from looking. */
@@ -90,7 +89,7 @@ static void look_for_tables(struct ms_super *super, uint64_t now_ns)
 {
 	int slot = ms_members_next_look(&super->members, super->tree.high, now_ns);
 
-	if (slot < 0 || is_short_of_memory(super))
+	if (slot < 0 || ms_loop_is_short_of_memory(super))
 		return;
 	if (ms_members_look(&super->members, (uint32_t)slot, now_ns) == 1)
 		ms_greet_report(super, (uint32_t)slot);
@@ -148,7 +147,7 @@ static void sample(struct ms_super *super, uint64_t now_ns)
 	ms_sample_take(&super->tree, &super->budget, now_ns, &super->sample);
 	if (super->tree.scan_soon)
 		super->next_scan_ns = least(super->next_scan_ns, now_ns + MS_SCAN_LEAST_NS);
-	take_changes(super, now_ns);
+	ms_loop_take_changes(super, now_ns);
 	if (is_same_limit(&before, &super->sample.limit)) {
 		ms_pace_update(&super->pace, super->sample.limit.used_bytes, now_ns);
 		note_growth(super, before.used_bytes);

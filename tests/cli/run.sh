@@ -91,7 +91,7 @@ printf '{"before":"%0600d"}\n' 0 >"$work/journal"
 
 # What the environment has more, and that an empty PYTHONPATH stays out of it.
 expect 0 env -u PYTHONPATH "$memshed" run --quiet -- env
-out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}$'
+out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}:[0-9a-f]{16}$'
 out_lacks '^PYTHONPATH=.*:$'
 expect 0 env PYTHONPATH=/one:/two "$memshed" run --quiet -- env
 out_has '^PYTHONPATH=(.*:)?/one:/two$'

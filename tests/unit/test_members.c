@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables that are said hello with and tables that are found; packets and descriptors that are neither. */
+/* Tables that are found and tables that are handed over; descriptors that are neither. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,12 +11,9 @@
 #include <string.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "memshed.h"
-#include "watch/hello.h"
 #include "watch/members.h"
 #include "util/clock.h"
 
@@ -24,8 +21,6 @@ static struct ms_root root;
 static struct ms_members members;
 static struct ms_policy_row rows[MS_MEMBERS_ROWS];
 static uint64_t start_ticks;
-static char socket_name[MS_HELLO_NAME_BYTES];
-static int hello_fd;
 
 static void do_clear(void *ctx)
 {
@@ -39,15 +34,11 @@ static int set_up_group(void **state)
 	struct ms_process_stat stat;
 
 	(void)state;
-	unsetenv(MS_HELLO_ENV);
 	assert_int_equal(memshed_register(&options, &cache), 0);
 	memshed_charge(cache, 4096, 1);
 	assert_int_equal(ms_root_init(&root, "/"), 0);
 	assert_int_equal(ms_process_read_stat(&root, getpid(), 0, &stat), 0);
 	start_ticks = stat.start_ticks;
-	ms_hello_choose_name(socket_name);
-	hello_fd = ms_hello_open(socket_name);
-	assert_true(hello_fd >= 0);
 	return 0;
 }
 
@@ -147,90 +138,6 @@ static void what_is_no_table_is_closed(void **state)
 	assert_false(members.at[0].has_table);
 }
 
-static void send_packet(const void *bytes, size_t length, const int *fds, unsigned count)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(8 * sizeof(int))];
-	} control = {0};
-	union {
-		const void *from;
-		void *to;
-	} body = {.from = bytes};
-	struct iovec part = {.iov_base = body.to, .iov_len = length};
-	struct msghdr message = {.msg_name = &address,
-				 .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(socket_name)),
-				 .msg_iov = &part,
-				 .msg_iovlen = 1};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	memcpy(address.sun_path + 1, socket_name + 1, strlen(socket_name) - 1);
-	if (count) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.align = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
-		memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
-	}
-	assert_int_equal(sendmsg(fd, &message, 0), length);
-	close(fd);
-}
-
-static int lowest_free_fd(void)
-{
-	int fd = dup(STDERR_FILENO);
-
-	close(fd);
-	return fd;
-}
-
-static void a_hello_brings_two_descriptors(void **state)
-{
-	const struct ms_hello hello = {.magic = MS_HELLO_MAGIC, .major = MS_TABLE_MAJOR, .pid = 1};
-	struct ms_hello_packet packet;
-	int fds[2] = {memfd_of(1), memfd_of(1)};
-
-	(void)state;
-	assert_int_equal(ms_hello_receive(hello_fd, &packet), -EAGAIN);
-	send_packet(&hello, sizeof(hello), fds, 2);
-	assert_int_equal(ms_hello_receive(hello_fd, &packet), 1);
-	assert_int_equal(packet.pid, getpid()); /* what the kernel says, not what the packet says */
-	assert_true(packet.table_fd >= 0 && packet.control_fd >= 0);
-	assert_int_equal(fcntl(packet.table_fd, F_GETFD), FD_CLOEXEC);
-	for (unsigned i = 0; i < 2; i++)
-		close(fds[i]);
-	close(packet.table_fd);
-	close(packet.control_fd);
-}
-
-static void no_hello_leaves_no_descriptor(void **state)
-{
-	struct ms_hello hello = {.magic = MS_HELLO_MAGIC, .major = MS_TABLE_MAJOR};
-	struct ms_hello_packet packet;
-	int fds[5], before;
-
-	(void)state;
-	for (unsigned i = 0; i < 5; i++)
-		fds[i] = memfd_of(1);
-	before = lowest_free_fd();
-	send_packet("x", 1, fds, 2);
-	send_packet(&hello, sizeof(hello) - 1, fds, 2);
-	send_packet(&hello, sizeof(hello), NULL, 0);
-	hello.magic++;
-	send_packet(&hello, sizeof(hello), fds, 5);
-	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(ms_hello_receive(hello_fd, &packet), 0);
-	hello.magic--;
-	send_packet(&hello, sizeof(hello), fds, 5);
-	assert_int_equal(ms_hello_receive(hello_fd, &packet), 1);
-	close(packet.table_fd);
-	close(packet.control_fd);
-	assert_int_equal(lowest_free_fd(), before);
-	for (unsigned i = 0; i < 5; i++)
-		close(fds[i]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,8 +145,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_process_of_that_pid_is_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(looks_become_seldom, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_table_is_closed, set_up, tear_down),
-		cmocka_unit_test(a_hello_brings_two_descriptors),
-		cmocka_unit_test(no_hello_leaves_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, NULL);
