@@ -18,7 +18,7 @@ expect 126 "$memshed" run -- "$work"
 
 # Its own failures.
 expect 125 "$memshed" run
-err_has '^memshed run: say which command'
+err_has '^memshed run: no command given: '
 for wrong in '--max 1x' '--max 0' '--max 99999999999999999999' '--high banana' '--high 101%' '--low -1' \
 	'--high 0' '--max 1G --high 2G' '--high 50% --low 60%' '--max 1G --high 500M --low 600M' \
 	'--low 95%' '--no-such-option' '--max'; do
