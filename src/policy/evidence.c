@@ -92,7 +92,8 @@ static bool has_grown(const struct ms_policy_round *round, const struct ms_polic
 	return evidence->now.bytes > ms_sat_add(evidence->least_bytes, worth);
 }
 
-/* Near max a back-off is not sat out: what is known of the sizes may be older than the growth. And at max
+/* Near max a back-off is not sat out: what is known of the sizes may be older than the growth, and as long
+ * as there is a harder way it is taken at once. And at max
  * within a second it is void: an interpreter keeps what a cache freed and fills it again, which no reading
  * shows, and for the program it is that or the end. */
 static uint64_t back_off_end(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
@@ -104,7 +105,7 @@ static uint64_t back_off_end(const struct ms_policy_round *round, const struct m
 		return 0;
 	if (!round->danger)
 		return evidence->not_before_ns;
-	if (!useless)
+	if (!useless || evidence->level < MS_LEVEL_EMERGENCY)
 		return 0;
 	wait = wait < round->config->hold_off_ns ? round->config->hold_off_ns : wait;
 	return ms_policy_least(evidence->not_before_ns, ms_sat_add(evidence->answered_ns, wait));

@@ -23,7 +23,7 @@ struct ms_policy_round {
 	bool hurry;  /* at max within a second, as it grows now */
 	/* From ms_policy_take_stock(). */
 	bool silent, busy, useless; /* some process is; each has something in it */
-	bool asked, unasked;        /* likewise: in this shortage */
+	bool asked, unasked;        /* likewise: in this shortage, or never is */
 	uint64_t soonest_ns;        /* the first end of a back-off; UINT64_MAX = there is none */
 };
 

@@ -32,8 +32,9 @@ struct ms_policy_config ms_policy_defaults(void)
 		.useless_doublings = 6,                 /* to 5 min */
 		.busy_back_off_ns = 20 * MS_NS_PER_MS,  /* a lock is held for microseconds, or for a whole query ... */
 		.busy_doublings = 8,                    /* ... so up to 5 s */
-		.stuck_back_off_ns = 3 * MS_NS_PER_S,   /* with 15 s a job died that was slow once on a busy machine */
-		.stuck_doublings = 6,                   /* to 3 min */
+		.stuck_back_off_ns = 500 * MS_NS_PER_MS, /* chosen: its row remembers which cache it was; with 15 s
+							  * a job died that was slow once on a busy machine */
+		.stuck_doublings = 5,                   /* to 16 s */
 		.soon_ns = 2 * MS_NS_PER_S,             /* chosen */
 		.danger_tries = 32,                     /* chosen: every 156 ms to 10 s */
 	};

@@ -130,7 +130,7 @@ static enum ms_why reason_of(const struct ms_policy_round *round)
 	for (uint32_t i = 0; i < round->plan->count; i++) {
 		const struct ms_policy_evidence *evidence = &state->of[round->plan->orders[i].process];
 
-		again |= evidence->useless > 1 && evidence->status != MS_ANSWER_BUSY;
+		again |= state->told && evidence->useless > 1;
 		harder |= evidence->useless > 0 && evidence->level > MS_LEVEL_TRIM;
 	}
 	if (again)

@@ -28,12 +28,14 @@ static bool is_asked(const struct ms_policy_round *round, const struct ms_rank_k
 	return key->tier <= (round->gentle ? MS_RANK_ORDINARY : MS_RANK_SPENT);
 }
 
-static void add_row(const struct ms_policy_round *round, const struct ms_rank_key *key)
+static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key)
 {
 	struct ms_policy_evidence *evidence = of(round, key->process);
 	uint64_t *sum;
 
-	if (!evidence || key->tier > MS_RANK_SPENT)
+	if (key->tier == MS_RANK_NEVER)
+		round->unasked |= key->bytes > 0;
+	if (!evidence || key->tier == MS_RANK_NEVER)
 		return;
 	evidence->now.empty = false;
 	if (!is_asked(round, key))
@@ -133,10 +135,14 @@ static uint64_t ask_all(const struct ms_policy_round *round, bool doubtful, uint
 
 static void share_out(struct ms_plan *plan, uint64_t found, uint64_t missing)
 {
+	uint64_t left = missing;
+
 	for (uint32_t i = 0; i < plan->count; i++) {
 		double share = (double)plan->orders[i].target_bytes / (double)found * (double)missing;
+		uint64_t part = share < (double)left ? (uint64_t)share : left;
 
-		plan->orders[i].target_bytes += ms_policy_least((uint64_t)share, missing);
+		plan->orders[i].target_bytes += part;
+		left -= part;
 	}
 }
 
