@@ -96,6 +96,8 @@ static void open_watch(struct ms_super *super)
 	super->hello_fd = ms_hello_open(super->hello_name);
 	if (error == 0)
 		error = ms_loop_prepare(super);
+	if (error == 0)
+		ms_signals_keep_rest(&super->signals);
 	super->blind_error = error;
 }
 

@@ -354,7 +354,7 @@ static void only_wait(struct ms_super *super)
 	struct pollfd fd = {.fd = super->signals.fd, .events = POLLIN};
 
 	ms_report_blind(super);
-	while (!super->child.ended)
+	while (!super->child.job_ended)
 		if (ppoll(&fd, 1, NULL, NULL) > 0)
 			ms_signals_dispatch(&super->signals, &super->child);
 }
@@ -367,7 +367,7 @@ void ms_loop_run(struct ms_super *super)
 		only_wait(super);
 		return;
 	}
-	while (!super->child.ended) {
+	while (!super->child.job_ended) {
 		look(super, now_ns);
 		uint64_t done_ns = ms_clock_ns();
 		super->step_ns = fade(super->step_ns, done_ns - now_ns);
