@@ -83,14 +83,32 @@ static int open_own(struct run *run, const char **ret_what)
 	return run->options->journal ? ms_out_open_file(&run->report.journal, run->options->journal) : 0;
 }
 
+static int signal_of(const struct ms_child *child)
+{
+	return WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0;
+}
+
+/* The command has ended, and what it left behind goes on. */
+static void say_exit(struct run *run)
+{
+	struct ms_event event = {.kind = MS_EVENT_EXIT,
+				 .as.exit = {ms_child_exit_code(&run->child), signal_of(&run->child)}};
+
+	ms_report_command(&run->report, &run->watch.reading, &event);
+}
+
 static void signal_came(void *arg, short revents, uint64_t now_ns)
 {
 	struct run *run = arg;
 
 	(void)revents;
 	(void)now_ns;
+	bool running = !run->child.ended;
+
 	ms_signals_dispatch(&run->signals, &run->child);
 	ms_watch_notice(&run->watch);
+	if (running && run->child.ended && !run->child.job_ended)
+		say_exit(run);
 }
 
 /* What of the watch cannot be had is not had: the command runs all the same. */
@@ -112,6 +130,8 @@ static void open_watch(struct run *run)
 	(void)ms_loop_add(&run->loop, run->signals.fd, POLLIN, signal_came, run); /* the first: there is room */
 	ms_report_init(&run->report, run->child.pid, basename(run->options->argv[0]), run->options->quiet);
 	ms_watch_open(&run->watch, &options, &run->report, &run->loop);
+	if (run->watch.blind_error == 0)
+		ms_signals_keep_rest(&run->signals);
 	ms_live_secure(run, sizeof(*run), &live);
 	ms_watch_start(&run->watch, &(struct ms_watch_live){live.locked, live.fifo, live.oom_protected});
 }
@@ -149,7 +169,7 @@ static void end_watch(struct run *run)
 	const struct ms_child *child = &run->child;
 	const struct ms_watch_end end = {
 		.exit_code = ms_child_exit_code(child),
-		.signal = WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0,
+		.signal = signal_of(child),
 		.max_rss_bytes = (uint64_t)child->usage.ru_maxrss * 1024,
 	};
 
@@ -164,11 +184,11 @@ void ms_super_run(const struct ms_super_options *options, struct ms_super_outcom
 		.end = MS_SUPER_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
 	if (!run || start(run, ret_outcome) < 0)
 		return;
-	while (!run->child.ended)
+	while (!run->child.job_ended)
 		ms_loop_turn(&run->loop);
 	end_watch(run);
-	if (WIFSIGNALED(run->child.status))
-		ms_signals_die_of(WTERMSIG(run->child.status));
+	if (signal_of(&run->child))
+		ms_signals_die_of(signal_of(&run->child));
 	ret_outcome->end = MS_SUPER_ENDED;
 	ret_outcome->exit_code = ms_child_exit_code(&run->child);
 }
