@@ -98,6 +98,7 @@ static void reap(struct ms_child *child)
 	while (wait4(child->pid, &child->status, 0, &child->usage) < 0 && errno == EINTR)
 		;
 	child->ended = true;
+	child->job_ended = true;
 }
 
 int ms_child_start(struct ms_child *child)
