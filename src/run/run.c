@@ -20,6 +20,7 @@
 
 #include "watch/context.h"
 #include "run/live.h"
+#include "util/procfs.h"
 
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
@@ -76,20 +77,10 @@ static int open_own(struct ms_super *super, const char **ret_what)
 	return super->options->journal ? ms_out_open_file(&super->journal, super->options->journal) : 0;
 }
 
-/* In a /proc that was mounted for another pid namespace the number of our command is somebody else's. */
-static int check_proc(void)
-{
-	char self[16] = "";
-
-	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
-		return -errno;
-	return atoi(self) == getpid() ? 0 : -EXDEV;
-}
-
-/* Without these the command runs all the same, only nobody watches it: said once. */
+/* Without these the command runs all the same, only unwatched: said once. */
 static void open_watch(struct ms_super *super)
 {
-	int error = check_proc();
+	int error = ms_procfs_check();
 
 	if (error == 0)
 		error = ms_root_init(&super->root, "/");

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/procfs.h"
 #include "watch/context.h"
 
 static uint64_t unix_ms(void)
@@ -141,10 +142,10 @@ void ms_report_blind(struct ms_super *super)
 
 	ms_line_init(&line, super->line, sizeof(super->line));
 	ms_line_add(&line, "memshed: %s runs, but cannot be watched: ", super->comm);
-	if (super->blind_error == -EXDEV)
-		ms_line_add(&line, "/proc is that of another pid namespace; mount one here");
+	if (super->blind_error == -EXDEV || super->blind_error == -ENOENT)
+		ms_line_add(&line, "%s", ms_procfs_fault(super->blind_error));
 	else
-		ms_line_add(&line, "%s; is /proc there?", strerrordesc_np(-super->blind_error));
+		ms_line_add(&line, "%s", strerrordesc_np(-super->blind_error));
 	end_line(&line);
 	ms_out_write(&super->lines, line.at, line.length);
 }
