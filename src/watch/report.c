@@ -139,13 +139,11 @@ void ms_report_process(struct ms_super *super, enum ms_event_kind kind, uint32_t
 void ms_report_blind(struct ms_super *super)
 {
 	struct ms_line line;
+	int error = ms_procfs_check();
 
 	ms_line_init(&line, super->line, sizeof(super->line));
 	ms_line_add(&line, "memshed: %s runs, but cannot be watched: ", super->comm);
-	if (super->blind_error == -EXDEV || super->blind_error == -ENOENT)
-		ms_line_add(&line, "%s", ms_procfs_fault(super->blind_error));
-	else
-		ms_line_add(&line, "%s", strerrordesc_np(-super->blind_error));
+	ms_line_add(&line, "%s", error < 0 ? ms_procfs_fault(error) : strerrordesc_np(-super->blind_error));
 	end_line(&line);
 	ms_out_write(&super->lines, line.at, line.length);
 }
