@@ -126,9 +126,11 @@ clean_tree
 printf 'int ms_thing_do(void)\n{\n\treturn 0;\n}\n' | tee "$tree/src/lib/c.c" >>"$tree/src/util/a.c"
 finds names 'ms_thing_ are also defined'
 for file in src/cmd/one.c man/memshed-one.1.scd man/Makefile.inc man/memshed.1.scd tests/cli/Makefile.inc; do
+	clean_tree
 	: >"$tree/$file"
 	[ "$file" = man/memshed-one.1.scd ] && rm "$tree/$file"
 	finds verbs one
+done
 printf 'if [ $1 = "" ]; then echo; fi\n' | fault scripts 'script.sh:4' src/script.sh
 
 # The policy's objects: one that is pure, one that reads the clock.
