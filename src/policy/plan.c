@@ -4,10 +4,10 @@
  * policy.h. Pure.
  *
  * The order of the questions, for one sample:
- *   is it a shortage at all?                      [is_short, finish]
- *   does the reading settle, or do orders that are out make up the need?    [wait_of]
+ *   is it a shortage at all?                      is_short(), end()
+ *   does the reading settle, or do orders that are out make up the need?    wait_of()
  *   which process can be asked, and for how much? ms_policy_take_stock(), ms_policy_spread()
- *   if there is nothing: why?                     [give_up]
+ *   if there is nothing: why?                     give_up()
  */
 #include "policy/internal.h"
 
