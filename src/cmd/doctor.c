@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "cmd/json.h"
 #include "cmd/render.h"
 #include "util/escape.h"
 
-static const char help[] =
+static const char usage[] =
 	"Usage: memshed doctor [--json]\n"
 	"Say which sources, limits and privileges exist here, and what follows from each for memshed.\n"
 	"Changes nothing. Run it where the job will run: in the same container, as the same user.\n\n"
@@ -23,6 +23,15 @@ static const char help[] =
 	"  -h, --help  this text\n\n"
 	"ok: as good as it gets; limited: works, but less well; missing: memshed does without.\n"
 	"Always ends with 0. See memshed-doctor(1).\n";
+
+static int doctor(int argc, char **argv);
+
+const struct ms_verb ms_verb_doctor = {
+	.name = "doctor",
+	.summary = "what this system offers memshed, and what follows",
+	.usage = usage,
+	.main = doctor,
+};
 
 static const struct {
 	const char *name; /* as in JSON */
@@ -36,12 +45,9 @@ static const struct {
 	{"cgroup", ms_check_cgroup},
 	{"limits", ms_check_limits},
 	{"child cgroup", ms_check_child_cgroup},
-	{"pressure", ms_check_psi},
-	{"page faults", ms_check_perf},
 	{"memfd", ms_check_memfd},
 	{"pidfd", ms_check_pidfd},
 	{"others", ms_check_others},
-	{"ptrace scope", ms_check_ptrace},
 	{"hidepid", ms_check_hidepid},
 	{"real time", ms_check_fifo},
 	{"locked memory", ms_check_mlock},
@@ -124,11 +130,11 @@ static void print_json(const struct ms_check results[CHECK_COUNT])
 
 static int examine(bool json)
 {
-	struct ms_check results[CHECK_COUNT] = {0};
+	static struct ms_check results[CHECK_COUNT];
 	struct ms_root root;
 
 	if (ms_root_init(&root, "/") < 0) {
-		ms_cmd_error("doctor", "/ cannot be opened");
+		ms_verb_error(&ms_verb_doctor, "/ cannot be opened");
 		return MS_EXIT_FAILURE;
 	}
 	for (unsigned i = 0; i < CHECK_COUNT; i++)
@@ -141,13 +147,12 @@ static int examine(bool json)
 	return MS_EXIT_OK;
 }
 
-int ms_cmd_doctor(int argc, char **argv)
+static int doctor(int argc, char **argv)
 {
-	bool json;
-	int code = ms_cmd_take_json("doctor", help, "", argc, argv, &json);
+	bool json = ms_json_option(&ms_verb_doctor, argc, argv);
 
-	if (code >= 0)
-		return code;
+	if (optind < argc)
+		ms_verb_wrong(&ms_verb_doctor, "%s: doctor takes no argument", argv[optind]);
 	ms_json_start();
 	return examine(json);
 }

@@ -107,33 +107,33 @@ int ms_target_rows(struct ms_target *target, struct ms_row **ret_rows)
 	return count;
 }
 
-enum ms_exit ms_open_failure(const char *verb, const char *label, uid_t uid, int error)
+enum ms_exit ms_open_failure(const struct ms_verb *verb, const char *label, uid_t uid, int error)
 {
 	switch (-error) {
 	case ESRCH:
-		ms_cmd_error(verb, "%s: the process has ended", label);
+		ms_verb_error(verb, "%s: the process has ended", label);
 		return MS_EXIT_NO_PROCESS;
 	case ENOENT:
-		ms_cmd_error(verb,
+		ms_verb_error(verb,
 			     "%s: has no table: it registered no cache with libmemshed; see memshed-run(1)",
 			     label);
 		return MS_EXIT_NO_TABLE;
 	case EACCES:
 	case EPERM:
-		ms_cmd_error(verb, "%s: may not be read: it belongs to uid %u; try as that user, or as root",
+		ms_verb_error(verb, "%s: may not be read: it belongs to uid %u; try as that user, or as root",
 			     label, (unsigned)uid);
 		return MS_EXIT_NO_PERMISSION;
 	case EBADMSG:
-		ms_cmd_error(verb, "%s: its table cannot be understood: damaged, or made by another version",
+		ms_verb_error(verb, "%s: its table cannot be understood: damaged, or made by another version",
 			     label);
 		return MS_EXIT_FAILURE;
 	default:
-		ms_cmd_error(verb, "%s: its table cannot be opened: %s", label, strerror(-error));
+		ms_verb_error(verb, "%s: its table cannot be opened: %s", label, strerror(-error));
 		return MS_EXIT_FAILURE;
 	}
 }
 
-static enum ms_exit open_target(const char *verb, const struct ms_pid_facts *facts, bool control,
+static enum ms_exit open_target(const struct ms_verb *verb, const struct ms_pid_facts *facts, bool control,
 				struct ms_target **ret_target)
 {
 	struct ms_target *target = target_new(facts);
@@ -149,7 +149,7 @@ static enum ms_exit open_target(const char *verb, const struct ms_pid_facts *fac
 		error = -ESRCH;
 	enum ms_exit code = error < 0 ? ms_open_failure(verb, target->label, facts->uid, error) : MS_EXIT_OK;
 	if (code == MS_EXIT_OK && control && target->control_fd < 0) {
-		ms_cmd_error(verb, "%s: its caches may be seen, but orders may not be posted to it",
+		ms_verb_error(verb, "%s: its caches may be seen, but orders may not be posted to it",
 			     target->label);
 		code = MS_EXIT_NO_PERMISSION;
 	}
@@ -160,22 +160,22 @@ static enum ms_exit open_target(const char *verb, const struct ms_pid_facts *fac
 	return code;
 }
 
-static enum ms_exit find_by_pid(const char *verb, const char *wanted, uint64_t pid, bool control,
+static enum ms_exit find_by_pid(const struct ms_verb *verb, const char *wanted, uint64_t pid, bool control,
 				struct ms_target **ret_target)
 {
 	struct ms_pid_facts facts;
 	int error = pid == 0 || pid > INT32_MAX ? -ESRCH : ms_pids_facts((pid_t)pid, &facts);
 
 	if (error == -ESRCH) {
-		ms_cmd_error(verb, "%s: no such process", wanted);
+		ms_verb_error(verb, "%s: no such process", wanted);
 		return MS_EXIT_NO_PROCESS;
 	}
 	if (error < 0) {
-		ms_cmd_error(verb, "%s: %s", wanted, strerror(-error));
+		ms_verb_error(verb, "%s: %s", wanted, strerror(-error));
 		return MS_EXIT_FAILURE;
 	}
 	if (is_dead(&facts)) {
-		ms_cmd_error(verb, "%s: the process has ended (a zombie)", wanted);
+		ms_verb_error(verb, "%s: the process has ended (a zombie)", wanted);
 		return MS_EXIT_NO_PROCESS;
 	}
 	return open_target(verb, &facts, control, ret_target);
@@ -246,7 +246,7 @@ static int match_programs(const char *wanted, struct matches *ret_matches)
 	return 0;
 }
 
-static enum ms_exit say_ambiguous(const char *verb, const char *wanted, const struct matches *matches)
+static enum ms_exit say_ambiguous(const struct ms_verb *verb, const char *wanted, const struct matches *matches)
 {
 	enum { SHOWN = 8 };
 	char pids[SHOWN * 12 + 8] = "";
@@ -254,26 +254,26 @@ static enum ms_exit say_ambiguous(const char *verb, const char *wanted, const st
 
 	for (size_t i = 0; i < matches->count && i < SHOWN; i++)
 		at += (size_t)snprintf(pids + at, sizeof(pids) - at, " %d", (int)matches->facts[i].pid);
-	ms_cmd_error(verb, "%s: %zu processes have that name and a table: say which pid:%s%s", wanted,
+	ms_verb_error(verb, "%s: %zu processes have that name and a table: say which pid:%s%s", wanted,
 		     matches->count, pids, matches->count > SHOWN ? " ..." : "");
 	return MS_EXIT_AMBIGUOUS;
 }
 
-static enum ms_exit say_none(const char *verb, const char *wanted, size_t same_name, size_t hidden)
+static enum ms_exit say_none(const struct ms_verb *verb, const char *wanted, size_t same_name, size_t hidden)
 {
 	if (same_name == 0) {
-		ms_cmd_error(verb, "%s: no process of that name; `memshed list` shows those with caches",
+		ms_verb_error(verb, "%s: no process of that name; `memshed list` shows those with caches",
 			     wanted);
 		return MS_EXIT_NO_PROCESS;
 	}
 	if (hidden > 0) {
-		ms_cmd_error(verb,
+		ms_verb_error(verb,
 			     "%s: %zu of %zu processes of that name may not be read; try as their user, or "
 			     "as root",
 			     wanted, hidden, same_name);
 		return MS_EXIT_NO_PERMISSION;
 	}
-	ms_cmd_error(verb,
+	ms_verb_error(verb,
 		     "%s: %zu processes have that name, and none a table: they registered no cache with "
 		     "libmemshed",
 		     wanted, same_name);
@@ -281,7 +281,7 @@ static enum ms_exit say_none(const char *verb, const char *wanted, size_t same_n
 }
 
 /* Decide among the matches; those that are not the one are said. */
-static enum ms_exit choose(const char *verb, const char *wanted, struct matches *matches, bool control,
+static enum ms_exit choose(const struct ms_verb *verb, const char *wanted, struct matches *matches, bool control,
 			   struct ms_target **ret_target)
 {
 	size_t same_name = matches->count;
@@ -296,7 +296,7 @@ static enum ms_exit choose(const char *verb, const char *wanted, struct matches 
 	return say_none(verb, wanted, same_name, matches->hidden);
 }
 
-static enum ms_exit find_by_name(const char *verb, const char *wanted, bool control,
+static enum ms_exit find_by_name(const struct ms_verb *verb, const char *wanted, bool control,
 				 struct ms_target **ret_target)
 {
 	struct matches matches = {0};
@@ -305,7 +305,7 @@ static enum ms_exit find_by_name(const char *verb, const char *wanted, bool cont
 	if (error == 0 && matches.count == 0)
 		error = match_programs(wanted, &matches);
 	if (error < 0) {
-		ms_cmd_error(verb, "the processes cannot be listed: %s", strerror(-error));
+		ms_verb_error(verb, "the processes cannot be listed: %s", strerror(-error));
 		return MS_EXIT_FAILURE;
 	}
 	enum ms_exit code = choose(verb, wanted, &matches, control, ret_target);
@@ -313,7 +313,7 @@ static enum ms_exit find_by_name(const char *verb, const char *wanted, bool cont
 	return code;
 }
 
-enum ms_exit ms_target_find(const char *verb, const char *wanted, bool control, struct ms_target **ret_target)
+enum ms_exit ms_target_find(const struct ms_verb *verb, const char *wanted, bool control, struct ms_target **ret_target)
 {
 	uint64_t pid;
 

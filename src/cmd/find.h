@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "sample/pids.h"
 #include "table/reader.h"
 #include "util/escape.h"
@@ -35,7 +35,7 @@ struct ms_target {
  * Return: MS_EXIT_OK and *ret_target to be freed with ms_target_free(), or the exit code after the reason was
  * said.
  */
-enum ms_exit ms_target_find(const char *verb, const char *wanted, bool control,
+enum ms_exit ms_target_find(const struct ms_verb *verb, const char *wanted, bool control,
 			    struct ms_target **ret_target);
 void ms_target_free(struct ms_target *target);
 
@@ -56,6 +56,6 @@ char ms_target_state(const struct ms_target *target);
 int ms_target_rows(struct ms_target *target, struct ms_row **ret_rows);
 
 /** ms_open_failure - the exit code for what ms_table_open_pid() returned, after saying why */
-enum ms_exit ms_open_failure(const char *verb, const char *label, uid_t uid, int error);
+enum ms_exit ms_open_failure(const struct ms_verb *verb, const char *label, uid_t uid, int error);
 
 #endif

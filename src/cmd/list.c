@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cmd/agent.h"
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
 #include "cmd/render.h"
@@ -19,12 +19,21 @@
 #include "util/clock.h"
 #include "util/escape.h"
 
-static const char help[] =
+static const char usage[] =
 	"Usage: memshed list [--json]\n"
 	"List the processes that have caches registered with libmemshed and that you may read.\n\n"
 	"      --json  for scripts\n"
 	"  -h, --help  this text\n\n"
 	"A size with ~ is an estimate. See memshed-list(1).\n";
+
+static int list(int argc, char **argv);
+
+const struct ms_verb ms_verb_list = {
+	.name = "list",
+	.summary = "list the processes that have caches",
+	.usage = usage,
+	.main = list,
+};
 
 /* One line of the list. */
 struct entry {
@@ -35,7 +44,7 @@ struct entry {
 	struct ms_agent agent;
 };
 
-struct list {
+struct found {
 	struct entry *entries;
 	size_t count;
 	size_t hidden; /* processes that may not be read: whether they have a table is not known */
@@ -62,7 +71,7 @@ static int read_entry(const struct ms_root *root, const struct ms_pid_facts *fac
 	return count < 0 ? count : 0;
 }
 
-static int read_all(const struct ms_root *root, struct list *list)
+static int read_all(const struct ms_root *root, struct found *list)
 {
 	struct ms_pid_facts *facts MS_CLEANUP_FREE = NULL;
 	size_t count = 0;
@@ -80,7 +89,7 @@ static int read_all(const struct ms_root *root, struct list *list)
 		else if (error == -EACCES || error == -EPERM)
 			list->hidden++;
 		else if (error == -EBADMSG)
-			ms_cmd_error("list", "pid %d: its table cannot be understood", (int)facts[i].pid);
+			ms_verb_error(&ms_verb_list, "pid %d: its table cannot be understood", (int)facts[i].pid);
 	}
 	return 0;
 }
@@ -90,7 +99,7 @@ static bool has_limit(const struct entry *entry)
 	return entry->limit.source != MS_LIMIT_NONE;
 }
 
-static void print_table(const struct list *list)
+static void print_table(const struct found *list)
 {
 	static const struct ms_render_column columns[] = {
 		{"PID", MS_RENDER_RIGHT},    {"COMMAND", MS_RENDER_LEFT}, {"RSS", MS_RENDER_RIGHT},
@@ -143,7 +152,7 @@ static json_t *entry_json(const struct entry *entry)
 	return object;
 }
 
-static void print_json(const struct list *list)
+static void print_json(const struct found *list)
 {
 	json_t *document = json_object();
 	json_t *processes = json_array();
@@ -154,17 +163,17 @@ static void print_json(const struct list *list)
 	ms_json_print(document);
 }
 
-static void print_nothing(const struct list *list)
+static void print_nothing(const struct found *list)
 {
 	puts("No process here has caches registered with libmemshed.");
 	if (list->hidden > 0)
-		fprintf(stderr, "%zu processes may not be read, so they were not looked at; root sees all.\n",
+		fprintf(stderr, "%zu processes cannot be read and were not looked at; root sees all.\n",
 			list->hidden);
 }
 
 static int list_processes(bool json)
 {
-	struct list list = {0};
+	struct found list = {0};
 	struct ms_root root;
 	int error = ms_root_init(&root, "/");
 
@@ -173,7 +182,7 @@ static int list_processes(bool json)
 		ms_root_fini(&root);
 	}
 	if (error < 0)
-		ms_cmd_error("list", "the processes cannot be listed: %s", strerror(-error));
+		ms_verb_error(&ms_verb_list, "the processes cannot be listed: %s", strerror(-error));
 	else if (json)
 		print_json(&list);
 	else if (list.count == 0)
@@ -184,13 +193,13 @@ static int list_processes(bool json)
 	return error < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
 }
 
-int ms_cmd_list(int argc, char **argv)
+static int list(int argc, char **argv)
 {
-	bool json;
-	int code = ms_cmd_take_json("list", help, "; `memshed show` is for one process", argc, argv, &json);
+	bool json = ms_json_option(&ms_verb_list, argc, argv);
 
-	if (code >= 0)
-		return code;
+	if (optind < argc)
+		ms_verb_wrong(&ms_verb_list, "%s: list takes no argument; `memshed show` is for one process",
+			      argv[optind]);
 	ms_json_start();
 	return list_processes(json);
 }

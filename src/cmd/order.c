@@ -13,47 +13,20 @@
 #include <string.h>
 
 #include "cmd/agent.h"
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "cmd/json.h"
-#include "cmd/nearest.h"
+#include "cli/nearest.h"
 #include "cmd/rows.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/units.h"
 
-static const char clear_help[] =
-	"Usage: memshed clear PID|NAME [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
-	"Have a process drop everything that these caches hold; without a CACHE, all of them, and then\n"
-	"have its allocator give back what it holds free.\n\n"
-	"  CACHE            a cache's name; prefix* for all that begin so; allocator for the allocator\n"
-	"      --timeout T  how long one cache may take (default 10s; 500ms, 2m)\n"
-	"  -n, --dry-run    say what would be asked, ask nothing\n"
-	"  -a, --all        a line for every cache, not only the first 40\n"
-	"      --json       for scripts\n"
-	"  -h, --help       this text\n\n"
-	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
-	"memshed-clear(1).\n";
-
-static const char shrink_help[] =
-	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
-	"Have a process free SIZE from these caches, the cheapest first, and no more than needed; without a\n"
-	"CACHE, from all of them, and then have its allocator give back what it holds free.\n\n"
-	"  -b, --bytes SIZE  how much: 1.5G, 800M, 1048576\n"
-	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"
-	"      --timeout T   how long one cache may take (default 10s; 500ms, 2m)\n"
-	"  -n, --dry-run     say what would be asked, ask nothing\n"
-	"  -a, --all         a line for every cache, not only the first 40\n"
-	"      --json        for scripts\n"
-	"  -h, --help        this text\n\n"
-	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
-	"memshed-shrink(1).\n";
-
 enum { IN_FLIGHT = 8, DEFAULT_TIMEOUT_US = 10000000 };
 #define LONGEST_TIMEOUT_US UINT64_C(86400000000) /* a day */
 
 struct options {
-	const char *verb;
-	bool shrink, dry_run, json, all, help;
+	const struct ms_verb *verb;
+	bool shrink, dry_run, json, all;
 	uint64_t wanted_bytes; /* shrink */
 	uint64_t timeout_us;
 	const char *target;
@@ -61,74 +34,55 @@ struct options {
 	unsigned name_count;
 };
 
-static int take_bytes(const char *text, struct options *options)
+static uint64_t parse_size(const struct ms_verb *verb, const char *text)
 {
-	int error = ms_units_parse_bytes(text, &options->wanted_bytes);
+	uint64_t bytes = 0;
+	int error = ms_units_parse_bytes(text, &bytes);
 
-	if (error == 0 && options->wanted_bytes > 0)
-		return 0;
-	ms_cmd_error(options->verb, "--bytes %s: %s", text,
-		     error == -ERANGE ? "out of range"
-		     : error == 0     ? "nothing to free"
-				      : "not a size; write it like 1.5G, 800M or 1048576");
-	return MS_EXIT_USAGE;
+	if (error < 0 || bytes == 0)
+		ms_verb_wrong(verb, "--bytes %s: %s", text,
+			      error == -ERANGE ? "out of range"
+			      : error == 0     ? "nothing to free"
+					       : "not a size; write it like 1.5G, 800M or 1048576");
+	return bytes;
 }
 
-static int take_timeout(const char *text, struct options *options)
+static uint64_t parse_timeout(const struct ms_verb *verb, const char *text)
 {
-	int error = ms_units_parse_duration(text, &options->timeout_us);
+	uint64_t us = 0;
+	int error = ms_units_parse_duration(text, &us);
 
-	if (error == 0 && options->timeout_us > 0 && options->timeout_us <= LONGEST_TIMEOUT_US)
-		return 0;
-	ms_cmd_error(options->verb, "--timeout %s: %s", text,
-		     error == 0 || error == -ERANGE ? "out of range: above 0, and a day at most"
-						    : "not a time; write it like 10s, 500ms or 2m");
-	return MS_EXIT_USAGE;
+	if (error < 0 || us == 0 || us > LONGEST_TIMEOUT_US)
+		ms_verb_wrong(verb, "--timeout %s: %s", text,
+			      error == 0 || error == -ERANGE ? "out of range: above 0, and a day at most"
+							     : "not a time; write it like 10s, 500ms or 2m");
+	return us;
 }
 
-static int take_option(int option, struct options *options)
+static void take_option(int option, struct options *options)
 {
 	switch (option) {
 	case 'b':
-		return take_bytes(optarg, options);
+		options->wanted_bytes = parse_size(options->verb, optarg);
+		break;
 	case 't':
-		return take_timeout(optarg, options);
+		options->timeout_us = parse_timeout(options->verb, optarg);
+		break;
 	case 'n':
 		options->dry_run = true;
-		return 0;
+		break;
 	case 'a':
 		options->all = true;
-		return 0;
+		break;
 	case 'j':
 		options->json = true;
-		return 0;
-	case 'h':
-		options->help = true;
-		return 0;
-	default:
-		return MS_EXIT_USAGE; /* said already */
+		break;
 	}
 }
 
-static int take_arguments(int argc, char **argv, struct options *options)
+static void parse(int argc, char **argv, struct options *options)
 {
-	if (optind >= argc) {
-		ms_cmd_error(options->verb, "say which process: `memshed %s PID|NAME ...`", options->verb);
-		return MS_EXIT_USAGE;
-	}
-	if (options->shrink && options->wanted_bytes == 0) {
-		ms_cmd_error("shrink", "say how much: --bytes SIZE; `memshed clear` is for everything");
-		return MS_EXIT_USAGE;
-	}
-	options->target = argv[optind];
-	options->names = &argv[optind + 1];
-	options->name_count = (unsigned)(argc - optind - 1);
-	return 0;
-}
-
-static int parse(int argc, char **argv, struct options *options)
-{
-	static const struct option shrink_options[] = {
+	static const struct option all_options[] = {
 		{.name = "bytes", .has_arg = required_argument, .val = 'b'},
 		{.name = "timeout", .has_arg = required_argument, .val = 't'},
 		{.name = "dry-run", .has_arg = no_argument, .val = 'n'},
@@ -137,18 +91,23 @@ static int parse(int argc, char **argv, struct options *options)
 		{.name = "help", .has_arg = no_argument, .val = 'h'},
 		{0},
 	};
-	const struct option *clear_options = shrink_options + 1; /* without --bytes */
-	int option, code = 0;
+	const struct option *clear_options = all_options + 1; /* without --bytes */
+	int option;
 
-	while (code == 0 &&
-	       (option = ms_cmd_next_option(options->verb, options->shrink ? ":b:nah" : ":nah",
-					    options->shrink ? shrink_options : clear_options, argc, argv)) != -1)
-		code = take_option(option, options);
-	return code || options->help ? code : take_arguments(argc, argv, options);
+	while ((option = ms_verb_next_option(options->verb, options->shrink ? ":b:nah" : ":nah",
+					     options->shrink ? all_options : clear_options, argc, argv)) != -1)
+		take_option(option, options);
+	if (optind >= argc)
+		ms_verb_wrong(options->verb, "no process given: `memshed %s PID|NAME ...`", options->verb->name);
+	if (options->shrink && options->wanted_bytes == 0)
+		ms_verb_wrong(options->verb, "--bytes SIZE is required; `memshed clear` drops everything");
+	options->target = argv[optind];
+	options->names = &argv[optind + 1];
+	options->name_count = (unsigned)(argc - optind - 1);
 }
 
 /* Say which names are near one that is none. */
-static enum ms_exit say_no_cache(const char *verb, const char *label, const char *wanted,
+static enum ms_exit say_no_cache(const struct ms_verb *verb, const char *label, const char *wanted,
 				 const struct ms_row *rows, unsigned count)
 {
 	struct ms_nearest nearest = ms_nearest_start(wanted);
@@ -161,9 +120,9 @@ static enum ms_exit say_no_cache(const char *verb, const char *label, const char
 		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "",
 				       nearest.names[i]);
 	if (nearest.count > 0)
-		ms_cmd_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
+		ms_verb_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
 	else
-		ms_cmd_error(verb, "%s: no cache '%s'; `memshed show` lists them", label, wanted);
+		ms_verb_error(verb, "%s: no cache '%s'; `memshed show` lists them", label, wanted);
 	return MS_EXIT_NO_CACHE;
 }
 
@@ -226,7 +185,7 @@ static void warn_if_stopped(const struct options *options, const struct ms_targe
 
 	if (state != 'T' && state != 't')
 		return;
-	ms_cmd_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
+	ms_verb_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
 		     target->label, state == 't' ? " by a debugger" : "", state == 'T' ? " (kill -CONT)" : "",
 		     ms_units_format_duration(timeout, options->timeout_us));
 }
@@ -242,7 +201,7 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 }
 
 /* What the agent does instead of answering, as far as its table tells. */
-static enum ms_exit say_no_answer(const char *verb, struct ms_target *target)
+static enum ms_exit say_no_answer(const struct ms_verb *verb, struct ms_target *target)
 {
 	struct ms_row *rows MS_CLEANUP_FREE = NULL;
 	struct ms_agent agent = {.text = "unknown"};
@@ -251,11 +210,11 @@ static enum ms_exit say_no_answer(const char *verb, struct ms_target *target)
 	if (count >= 0)
 		ms_agent_describe(target, rows, (unsigned)count, ms_target_state(target), ms_clock_ns(),
 				  &agent);
-	ms_cmd_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
+	ms_verb_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
 	return MS_EXIT_NO_ANSWER;
 }
 
-static enum ms_exit say_end(const char *verb, struct ms_target *target, enum ms_post_end end)
+static enum ms_exit say_end(const struct ms_verb *verb, struct ms_target *target, enum ms_post_end end)
 {
 	switch (end) {
 	case MS_POST_ENDED:
@@ -263,19 +222,19 @@ static enum ms_exit say_end(const char *verb, struct ms_target *target, enum ms_
 	case MS_POST_TIMED_OUT:
 		return say_no_answer(verb, target);
 	case MS_POST_TARGET_GONE:
-		ms_cmd_error(verb, "%s: the process ended while it was asked", target->label);
+		ms_verb_error(verb, "%s: the process ended while it was asked", target->label);
 		return MS_EXIT_NO_PROCESS;
 	case MS_POST_INTERRUPTED:
-		ms_cmd_error(verb, "interrupted; orders not yet begun were taken back");
+		ms_verb_error(verb, "interrupted; orders not yet begun were taken back");
 		return MS_EXIT_FAILURE;
 	case MS_POST_NO_SLOT:
-		ms_cmd_error(verb, "%s: others have posted as many orders as it takes; try again",
+		ms_verb_error(verb, "%s: others have posted as many orders as it takes; try again",
 			     target->label);
 		return MS_EXIT_NO_ANSWER;
 	case MS_POST_BROKEN:
 		break;
 	}
-	ms_cmd_error(verb, "%s: its control page cannot be understood: damaged, or made by another version",
+	ms_verb_error(verb, "%s: its control page cannot be understood: damaged, or made by another version",
 		     target->label);
 	return MS_EXIT_FAILURE;
 }
@@ -301,7 +260,7 @@ static enum ms_exit judge(const struct options *options, struct ms_target *targe
 	if (stopped)
 		return say_no_answer(options->verb, target);
 	if (options->shrink && ms_order_claimed(report, &estimated) < options->wanted_bytes) {
-		ms_cmd_error("shrink", "%s of %s were claimed: the caches gave no more",
+		ms_verb_error(options->verb, "%s of %s were claimed: the caches gave no more",
 			     ms_units_format_bytes(claimed, ms_order_claimed(report, &estimated)),
 			     ms_units_format_bytes(wanted, options->wanted_bytes));
 		incomplete = true;
@@ -376,46 +335,29 @@ static enum ms_exit order_target(const struct options *options, struct ms_target
 	ms_rows_sort_cheapest(rows, count);
 	uint32_t agent = target->table.info.agent_state;
 	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
-		ms_cmd_error(options->verb, "%s: its agent is stopped: nobody would carry out an order",
+		ms_verb_error(options->verb, "%s: its agent is stopped: nobody would carry out an order",
 			     target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
 	return order(options, target, rows, count);
 }
 
-static int run_verb(int argc, char **argv, struct options *options, const char *help)
+int ms_order_main(const struct ms_verb *verb, bool shrink, int argc, char **argv)
 {
+	struct options own = {.verb = verb, .shrink = shrink, .timeout_us = DEFAULT_TIMEOUT_US}, *options = &own;
 	struct ms_target *target = NULL;
-	int code = parse(argc, argv, options);
 
-	if (options->help)
-		return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
-	if (code != 0)
-		return code;
+	parse(argc, argv, options);
 	ms_json_start();
-	code = ms_target_find(options->verb, options->target, !options->dry_run, &target);
+	int code = ms_target_find(options->verb, options->target, !options->dry_run, &target);
 	if (code == MS_EXIT_OK)
 		code = order_target(options, target);
 	ms_target_free(target);
-	/* Whoever started us sees that a signal ended it. */
+	/* The caller sees that a signal ended it. */
 	if (ms_post_signal()) {
 		fflush(stdout);
 		signal(ms_post_signal(), SIG_DFL);
 		raise(ms_post_signal());
 	}
 	return code;
-}
-
-int ms_cmd_clear(int argc, char **argv)
-{
-	struct options options = {.verb = "clear", .timeout_us = DEFAULT_TIMEOUT_US};
-
-	return run_verb(argc, argv, &options, clear_help);
-}
-
-int ms_cmd_shrink(int argc, char **argv)
-{
-	struct options options = {.verb = "shrink", .shrink = true, .timeout_us = DEFAULT_TIMEOUT_US};
-
-	return run_verb(argc, argv, &options, shrink_help);
 }

@@ -9,6 +9,11 @@
 #include "cmd/find.h"
 #include "cmd/post.h"
 
+struct ms_verb;
+
+/** ms_order_main - the whole of memshed clear, or of memshed shrink; Return: the exit code */
+int ms_order_main(const struct ms_verb *verb, bool shrink, int argc, char **argv);
+
 enum { MS_ORDER_SHOWN = 40 };
 
 struct ms_order_report {

@@ -10,14 +10,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "util/units.h"
 
 static void need(bool ok)
 {
 	if (ok)
 		return;
-	ms_cmd_error(NULL, "out of memory");
+	ms_verb_error(NULL, "out of memory");
 	exit(MS_EXIT_FAILURE);
 }
 

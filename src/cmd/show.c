@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/saturate.h"
 
-static const char help[] =
+static const char usage[] =
 	"Usage: memshed show PID|NAME [--sort KEY] [--all] [--json]\n"
 	"Show one process: its budget and the limit that binds, its memory, and its caches.\n"
 	"Works on a process that is stopped or hung, and never stops or slows it.\n\n"
@@ -26,6 +26,15 @@ static const char help[] =
 	"      --json      for scripts; always all caches\n"
 	"  -h, --help      this text\n\n"
 	"A size with ~ is an estimate, - is not known. See memshed-show(1).\n";
+
+static int show(int argc, char **argv);
+
+const struct ms_verb ms_verb_show = {
+	.name = "show",
+	.summary = "show one process: its budget and its caches",
+	.usage = usage,
+	.main = show,
+};
 
 struct options {
 	enum ms_row_sort sort;
@@ -88,7 +97,7 @@ static enum ms_exit show_target(struct ms_target *target, const struct options *
 	int error = count < 0 ? count : gather(target, options, rows, (unsigned)count, show);
 
 	if (error < 0)
-		return ms_open_failure("show", target->label, target->facts.uid, error);
+		return ms_open_failure(&ms_verb_show, target->label, target->facts.uid, error);
 	if (options->json)
 		ms_show_print_json(show);
 	else
@@ -96,7 +105,7 @@ static enum ms_exit show_target(struct ms_target *target, const struct options *
 	return MS_EXIT_OK;
 }
 
-static int parse(int argc, char **argv, struct options *options)
+static void parse(int argc, char **argv, struct options *options)
 {
 	static const struct option long_options[] = {
 		{.name = "sort", .has_arg = required_argument, .val = 's'},
@@ -107,48 +116,30 @@ static int parse(int argc, char **argv, struct options *options)
 	};
 	int option;
 
-	while ((option = ms_cmd_next_option("show", ":ah", long_options, argc, argv)) != -1) {
-		if (option == 'h')
-			return 'h';
-		if (option == '?')
-			return MS_EXIT_USAGE;
+	while ((option = ms_verb_next_option(&ms_verb_show, ":ah", long_options, argc, argv)) != -1) {
 		if (option == 'a')
 			options->all = true;
 		if (option == 'j')
 			options->json = true;
-		if (option == 's' && ms_rows_sort_key(optarg, &options->sort) < 0) {
-			ms_cmd_error("show",
-				     "--sort %s: not a key; bytes, entries, hits, misses, rate, age, "
-				     "priority or name",
-				     optarg);
-			return MS_EXIT_USAGE;
-		}
+		if (option == 's' && ms_rows_sort_key(optarg, &options->sort) < 0)
+			ms_verb_wrong(&ms_verb_show, "--sort %s: not a key; bytes, entries, hits, misses, rate, age, "
+						     "priority or name", optarg);
 	}
-	if (argc - optind > 1) {
-		ms_cmd_error("show", "%s: one process at a time", argv[optind + 1]);
-		return MS_EXIT_USAGE;
-	}
-	if (argc == optind) {
-		ms_cmd_error(
-			"show",
-			"say which process: `memshed show PID|NAME`; `memshed list` shows those with caches");
-		return MS_EXIT_USAGE;
-	}
-	return 0;
+	if (argc - optind > 1)
+		ms_verb_wrong(&ms_verb_show, "%s: one process at a time", argv[optind + 1]);
+	if (argc == optind)
+		ms_verb_wrong(&ms_verb_show,
+			      "no process given: `memshed show PID|NAME`; `memshed list` shows those with caches");
 }
 
-int ms_cmd_show(int argc, char **argv)
+static int show(int argc, char **argv)
 {
 	struct options options = {0};
 	struct ms_target *target = NULL;
-	int code = parse(argc, argv, &options);
 
-	if (code == 'h')
-		return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
-	if (code != 0)
-		return code;
+	parse(argc, argv, &options);
 	ms_json_start();
-	code = ms_target_find("show", argv[optind], false, &target);
+	int code = ms_target_find(&ms_verb_show, argv[optind], false, &target);
 	if (code == MS_EXIT_OK)
 		code = show_target(target, &options);
 	ms_target_free(target);

@@ -20,10 +20,10 @@ struct ms_child {
 
 /* What the child needs to know before it becomes the command. */
 struct ms_child_setup {
-	char *const *argv;                 /* NULL-terminated */
-	const char *socket_name;           /* for MEMSHED_SOCKET; NULL = leave unset */
-	const char *python_dir;            /* put before PYTHONPATH; NULL = none */
-	const struct ms_signals *signals;  /* what to restore */
+	char *const *argv;                /* NULL-terminated */
+	const char *socket_name;          /* for MEMSHED_SOCKET; NULL = leave unset */
+	const char *python_dir;           /* put before PYTHONPATH; NULL = none */
+	const struct ms_signals *signals; /* what to restore */
 };
 
 /**

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "watch/context.h"
@@ -22,19 +23,19 @@
 
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
- * and locks alive that it closes. stderr stays, for our lines.
+ * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
+ * and 1: unlike /dev/null it is always there.
  */
 static int drop_inherited(const struct ms_child *child)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int stand_in = open("/", O_PATH | O_CLOEXEC);
 
-	if (null < 0)
+	if (stand_in < 0 || dup3(stand_in, STDIN_FILENO, O_CLOEXEC) < 0 ||
+	    dup3(stand_in, STDOUT_FILENO, O_CLOEXEC) < 0)
 		return -errno;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
 	if (child->start_fd > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (unsigned)child->start_fd - 1, 0);
-	close_range((unsigned)child->start_fd + 1, ~0u, 0);
+	close_range((unsigned)child->start_fd + 1, ~0u, 0); /* and stand_in, above or below */
 	return 0;
 }
 
@@ -136,6 +137,8 @@ void ms_super_run(const struct ms_super_options *options, struct ms_super_outcom
 		return;
 	ms_loop_run(super);
 	ms_loop_finish(super);
+	if (WIFSIGNALED(super->child.status))
+		ms_signals_die_of(WTERMSIG(super->child.status));
 	ret_outcome->end = MS_SUPER_ENDED;
 	ret_outcome->exit_code = ms_child_exit_code(&super->child);
 }

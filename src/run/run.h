@@ -14,11 +14,11 @@
 #include "util/units.h"
 
 struct ms_super_options {
-	char *const *argv;    /* the command, NULL-terminated */
-	uint64_t max_bytes;   /* --max; 0 = none */
+	char *const *argv;  /* the command, NULL-terminated */
+	uint64_t max_bytes; /* --max; 0 = none */
 	struct ms_mark high, low;
-	const char *journal;  /* path; NULL = lines to stderr */
-	bool quiet;           /* no summary */
+	const char *journal;    /* path; NULL = lines to stderr */
+	bool quiet;             /* no summary */
 	const char *python_dir; /* the Python adapter; NULL = none found */
 };
 
@@ -35,7 +35,10 @@ struct ms_super_outcome {
 	const char *what; /* MS_SUPER_NOT_STARTED: which step failed */
 };
 
-/** ms_super_run - run the command until it ends; *ret_outcome is always filled in */
+/**
+ * ms_super_run - run the command until it ends; *ret_outcome is always filled in
+ * When a signal ended the command, the same ends this process, unless it is process 1.
+ */
 void ms_super_run(const struct ms_super_options *options, struct ms_super_outcome *ret_outcome);
 
 #endif

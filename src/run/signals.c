@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -202,4 +203,19 @@ void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child)
 		take(signals, child, &info);
 	signals->was_stopped = false;
 	reap(signals, child);
+}
+
+void ms_signals_die_of(int number)
+{
+	struct sigaction plain = {.sa_handler = SIG_DFL};
+	sigset_t one;
+
+	if (getpid() == 1)
+		return;
+	prctl(PR_SET_DUMPABLE, 0); /* RLIMIT_CORE does not keep a kernel from piping a core to a program */
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	sigaction(number, &plain, NULL);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
 }

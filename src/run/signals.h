@@ -34,4 +34,13 @@ int ms_signals_open(struct ms_signals *signals);
  */
 void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child);
 
+/**
+ * ms_signals_die_of - end as the command ended
+ *
+ * A shell goes on with its loop, and a parent sees a status, when it was told only of an exit code: ^C is
+ * meant to end the lot. No core is left: it would be the wrong one. Returns only as process 1, which no
+ * signal of its own ends.
+ */
+void ms_signals_die_of(int number);
+
 #endif

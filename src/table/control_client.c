@@ -241,7 +241,7 @@ int ms_control_wait(struct ms_control_client *client, const struct ms_order_hand
 	}
 }
 
-void ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle)
+bool ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle)
 {
 	struct ms_slot_abi *slot = &client->page->slots[handle->slot % MS_SLOT_COUNT];
 	uint32_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
@@ -251,11 +251,12 @@ void ms_control_abandon(struct ms_control_client *client, const struct ms_order_
 		uint32_t next = state == MS_SLOT_RUNNING ? MS_SLOT_ABANDONED : MS_SLOT_FREE;
 
 		if (state != MS_SLOT_POSTED && state != MS_SLOT_RUNNING && state != MS_SLOT_DONE)
-			return;
+			return false;
 		MS_KILL_POINT("abandon:before");
 		if (atomic_compare_exchange_strong_explicit(&slot->word, &word,
 							    ms_slot_word(handle->word_ticket, next),
 							    memory_order_acq_rel, memory_order_relaxed)) /* [C4] */
-			return;
+			return state == MS_SLOT_RUNNING;
 	}
+	return false;
 }

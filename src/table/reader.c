@@ -32,7 +32,8 @@
 
 #include "memshed.h"
 #include "table/fence.h"
-#include "table/reader_internal.h"
+#include "table/link.h"
+#include "table/reader.h"
 #include "table/sum.h"
 #include "util/saturate.h"
 
@@ -58,7 +59,7 @@ struct batch {
 
 static int copy_rows(const struct ms_table_reader *reader, const struct batch *batch, struct ms_row_abi *to)
 {
-	return ms_reader_copy(reader->fd, reader->rows_offset + (uint64_t)batch->first * MS_ROW_BYTES, to,
+	return ms_link_copy(reader->fd, reader->rows_offset + (uint64_t)batch->first * MS_ROW_BYTES, to,
 			      (size_t)batch->count * MS_ROW_BYTES);
 }
 
@@ -90,14 +91,14 @@ static int sum_shards(const struct ms_table_reader *reader, struct batch *batch,
 		     void (*add_one)(struct ms_shard_row *, const struct ms_shard_row *))
 {
 	struct shards_mark mark;
-	int error = ms_reader_copy(reader->fd, offsetof(struct ms_table_header, shard_high), &mark, sizeof(mark));
+	int error = ms_link_copy(reader->fd, offsetof(struct ms_table_header, shard_high), &mark, sizeof(mark));
 
 	for (uint32_t shard = 0; !error && shard < reader->shard_count; shard++) {
 		if (!shard_used(reader, &mark, shard))
 			continue;
 		uint64_t index = (uint64_t)shard * reader->row_count + batch->first;
 
-		error = ms_reader_copy(reader->fd, reader->shards_offset + index * MS_SHARD_ROW_BYTES,
+		error = ms_link_copy(reader->fd, reader->shards_offset + index * MS_SHARD_ROW_BYTES,
 				       batch->shard, (size_t)batch->count * MS_SHARD_ROW_BYTES);
 		for (uint32_t i = 0; !error && i < batch->count; i++)
 			add_one(&batch->sums[i], &batch->shard[i]);

@@ -14,6 +14,7 @@
 #include "sample/pace.h"
 #include "sample/tree.h"
 #include "run/child.h"
+#include "run/live.h"
 #include "event/digest.h"
 #include "event/event.h"
 #include "watch/hello.h"
@@ -74,7 +75,6 @@ struct ms_super {
 	struct ms_out lines;   /* stderr */
 	struct ms_out journal; /* fd -1: none */
 	struct ms_digest digest; /* of what goes to stderr */
-	bool said_start;       /* on stderr: only when there is something else to say */
 	bool said_margin;
 	struct ms_limit said_limit;
 
@@ -102,7 +102,7 @@ struct ms_super {
 	uint64_t step_ns;             /* likewise: from waking to sleeping */
 	uint64_t margin_bytes;
 	uint64_t oom_kills_before;
-	struct ms_summary summary;
+	struct ms_event_end summary;
 
 	char line[MS_JOURNAL_LINE_BYTES];
 	struct ms_policy_state policy;
@@ -113,7 +113,7 @@ struct ms_super {
 
 /* report.c */
 
-/** ms_report - say it: to the journal if there is one, else to stderr; END goes to both */
+/** ms_report - complete it and say it: to the journal if there is one, and to stderr what belongs there */
 void ms_report(struct ms_super *super, struct ms_event *event);
 
 /** ms_report_prepare - before anything else of report.c */
@@ -125,8 +125,8 @@ void ms_report_turn(struct ms_super *super);
 /** ms_report_process - an event about the process in a slot */
 void ms_report_process(struct ms_super *super, enum ms_event_kind kind, uint32_t slot);
 
-/** ms_report_blind - nothing could be opened to watch the command with */
-void ms_report_blind(struct ms_super *super);
+/** ms_report_command - an event about the command's own process */
+void ms_report_command(struct ms_super *super, struct ms_event *event);
 
 /* orders.c */
 

@@ -255,6 +255,31 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
 	return input;
 }
 
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_ns, struct ms_event_caches *list,
+		     char *stuck)
+{
+	struct ms_member *target = &members->at[slot];
+	int count = 0;
+
+	if (target->has_table)
+		count = ms_table_read_rows(&target->reader, members->buffer, MS_MEMBERS_ROWS_OF_ONE);
+	for (int i = 0; i < count; i++) {
+		const struct ms_row *row = &members->buffer[i];
+		uint64_t freed_bytes = row->last.finished_ns >= since_ns ? row->last.claimed_bytes : 0;
+		struct ms_event_cache cache = {.pid = target->pid,
+					       .bytes = since_ns ? freed_bytes : row->bytes,
+					       .estimated = row->flags & MEMSHED_CACHE_ESTIMATED};
+
+		if (stuck && row->last.finished_ns >= since_ns && row->last.status == MS_ANSWER_STUCK)
+			memcpy(stuck, row->name, MS_NAME_BYTES);
+		if (row->row == MS_ALLOCATOR_ROW || cache.bytes == 0)
+			continue;
+		memcpy(cache.comm, target->comm, sizeof(cache.comm));
+		memcpy(cache.cache, row->name, sizeof(cache.cache));
+		ms_event_caches_add(list, &cache);
+	}
+}
+
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot)
 {
 	const struct ms_member *target = &members->at[slot];

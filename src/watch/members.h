@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "event/event.h"
 #include "policy/policy.h"
 #include "sample/tree.h"
 #include "table/control.h"
@@ -91,6 +92,14 @@ struct ms_stock {
 /** ms_members_read - the processes that have a table, and the keys of their caches, for the policy */
 struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
 				       struct ms_stock *stock);
+
+/**
+ * ms_members_name - add the caches of a process that hold most
+ * @since_ns: not 0: those that claim to have freed most since then
+ * @stuck: NULL, or MS_NAME_BYTES for one of which the callback got stuck since then
+ */
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t since_ns, struct ms_event_caches *list,
+		     char *stuck);
 
 /** ms_members_is_stopped - what the kernel says now; false too when it cannot be read */
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot);

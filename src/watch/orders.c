@@ -34,19 +34,11 @@ static struct ms_flight *free_flight(struct ms_super *super)
 
 static struct ms_event about(const struct ms_super *super, enum ms_event_kind kind, const struct ms_flight *flight)
 {
-	uint32_t slot = flight->order.process;
+	const struct ms_member *target = &super->members.at[flight->order.process];
+	struct ms_event event = {.kind = kind, .pid = target->pid};
 
-	return (struct ms_event){
-		.kind = kind,
-		.pid = super->members.at[slot].pid,
-		.comm = super->members.at[slot].comm,
-		.row = MS_ALLOCATOR_ROW + 1, /* of none: the agent decides */
-		.cache = "its caches",
-		.why = super->plan.why,
-		.level = flight->order.level,
-		.target_bytes = flight->order.target_bytes,
-		.cache_bytes = flight->order.target_bytes,
-	};
+	memcpy(event.comm, target->comm, sizeof(event.comm));
+	return event;
 }
 
 static int post_one(struct ms_super *super, const struct ms_policy_order *order, uint64_t now_ns)
@@ -123,17 +115,15 @@ static bool is_posted_at(const struct ms_flight *flight, uint64_t now_ns)
 
 void ms_orders_announce(struct ms_super *super, uint64_t now_ns)
 {
-	uint32_t left = 0;
-
 	begin_round(super, now_ns);
-	for (uint32_t i = 0; i < MS_FLIGHTS; i++)
-		left += is_posted_at(&super->flights[i], now_ns);
 	for (uint32_t i = 0; i < MS_FLIGHTS; i++) {
 		struct ms_event event = about(super, MS_EVENT_ORDER, &super->flights[i]);
 
 		if (!is_posted_at(&super->flights[i], now_ns))
 			continue;
-		event.orders_left = --left;
+		event.as.order = (struct ms_event_order){.reason = super->plan.why,
+							 .level = super->flights[i].order.level,
+							 .target_bytes = super->flights[i].order.target_bytes};
 		ms_report(super, &event);
 	}
 }
@@ -191,15 +181,22 @@ static void finish(struct ms_super *super, struct ms_flight *flight, const struc
 	super->summary.claimed_bytes += answer->claimed_bytes;
 	if (super->flight_count == 0 && super->round.open) {
 		super->round.answered_ns = now_ns;
-		super->summary.shrink_ns += now_ns - super->round.began_ns;
+		super->summary.shrink_us += (now_ns - super->round.began_ns) / MS_NS_PER_US;
 	}
 	if (answer->status == MS_ANSWER_NONE)
 		return; /* taken back: what was wrong with its process has been said */
-	event.status = answer->status;
-	event.error = answer->error;
-	event.claimed_bytes = answer->claimed_bytes;
-	event.claimed_entries = answer->claimed_entries;
-	event.duration_ns = answer->duration_us * MS_NS_PER_US;
+	event.as.answer = (struct ms_event_answer){.status = answer->status,
+						   .error = answer->error,
+						   .claimed_bytes = answer->claimed_bytes,
+						   .claimed_entries = answer->claimed_entries,
+						   .returned_bytes = answer->returned_bytes,
+						   .caches = answer->caches,
+						   .duration_us = answer->duration_us};
+	ms_members_name(&super->members, flight->order.process, super->round.began_ns, &event.as.answer.gave,
+			event.as.answer.stuck);
+	for (uint32_t i = 0; i < event.as.answer.gave.count; i++)
+		event.as.answer.estimated |= event.as.answer.gave.at[i].estimated;
+	super->summary.estimated |= event.as.answer.estimated;
 	ms_report(super, &event);
 }
 
@@ -345,13 +342,15 @@ void ms_orders_settle(struct ms_super *super, uint64_t now_ns, bool at_once)
 		return;
 	if (!at_once && now_ns < round->answered_ns + super->config.hold_off_ns)
 		return;
+	uint64_t answered_ns = round->answered_ns ? round->answered_ns : round->began_ns;
 	struct ms_event event = {
 		.kind = MS_EVENT_RETURNED,
-		.claimed_bytes = round->claimed_bytes,
-		.returned_bytes = round->rss_before - round->rss_least,
-		.duration_ns = now_ns - round->began_ns,
+		.as.returned = {.claimed_bytes = round->claimed_bytes,
+				.returned_bytes = round->rss_before - round->rss_least,
+				.answered_us = (answered_ns - round->began_ns) / MS_NS_PER_US,
+				.duration_us = (now_ns - round->began_ns) / MS_NS_PER_US},
 	};
 	round->open = false;
-	super->summary.returned_bytes += event.returned_bytes;
+	super->summary.returned_bytes += event.as.returned.returned_bytes;
 	ms_report(super, &event);
 }

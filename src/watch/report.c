@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/report.c - the one place where the supervisor speaks.
+ * watch/report.c - the one place where the watch speaks: what it saw or did becomes an event.
  *
- * Called after the orders are out, never before: a line can wait, memory cannot. On stderr a job that
- * never came near its limit leaves one line, its summary; what it was watched against is said first,
- * when there is anything else to say. A journal has everything, and then stderr has the summary alone.
+ * Called after the orders are out, never before: a line can wait, memory cannot. A journal has
+ * everything; what goes to stderr is decided in event/digest.c.
  */
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,12 +20,9 @@ static uint64_t unix_ms(void)
 
 static void complete(struct ms_super *super, struct ms_event *event)
 {
-	event->since_start_ns = ms_clock_ns() - super->started_ns;
+	event->at_ms = (ms_clock_ns() - super->started_ns) / MS_NS_PER_MS;
 	event->unix_ms = unix_ms();
-	event->sample = &super->sample;
-	event->marks = &super->marks;
-	event->option_max_bytes = super->options->max_bytes;
-	event->live = &super->live;
+	ms_event_read(event, &super->sample, &super->marks);
 }
 
 static void end_line(struct ms_line *line)
@@ -57,60 +52,18 @@ static void write_journal(struct ms_super *super, const struct ms_event *event)
 	ms_out_write(&super->journal, line.at, line.length);
 }
 
-/* Worth a line before anything happens: the user's --max is not what will be kept to. */
-static bool is_surprising(const struct ms_super *super)
-{
-	return super->options->max_bytes != 0 && super->sample.limit.source != MS_LIMIT_OPTION;
-}
-
-static void write_start_once(struct ms_super *super)
-{
-	struct ms_event start = {.kind = MS_EVENT_START, .pid = super->child.pid, .comm = super->comm};
-
-	if (super->said_start)
-		return;
-	super->said_start = true;
-	complete(super, &start);
-	ms_digest_take(&super->digest, &start);
-}
-
-static void say_on_stderr(struct ms_super *super, const struct ms_event *event)
-{
-	switch (event->kind) {
-	case MS_EVENT_TARGET:
-		return;
-	case MS_EVENT_START:
-		if (is_surprising(super))
-			write_start_once(super);
-		return;
-	case MS_EVENT_END:
-		if (super->options->quiet)
-			ms_digest_flush(&super->digest, event);
-		else
-			ms_digest_take(&super->digest, event);
-		return;
-	default:
-		write_start_once(super);
-		ms_digest_take(&super->digest, event);
-		return;
-	}
-}
-
 void ms_report(struct ms_super *super, struct ms_event *event)
 {
 	complete(super, event);
-	if (super->journal.fd < 0) {
-		say_on_stderr(super, event);
-		return;
-	}
-	write_journal(super, event);
-	if (event->kind == MS_EVENT_END || event->kind == MS_EVENT_START)
-		say_on_stderr(super, event);
+	if (super->journal.fd >= 0)
+		write_journal(super, event);
+	ms_digest_take(&super->digest, event);
 }
 
 void ms_report_prepare(struct ms_super *super)
 {
-	ms_digest_init(&super->digest, write_line, super, super->line, sizeof(super->line));
+	ms_digest_init(&super->digest, write_line, super, super->line, sizeof(super->line),
+		       super->journal.fd >= 0, super->options->quiet);
 }
 
 void ms_report_turn(struct ms_super *super)
@@ -126,25 +79,19 @@ void ms_report_turn(struct ms_super *super)
 void ms_report_process(struct ms_super *super, enum ms_event_kind kind, uint32_t slot)
 {
 	const struct ms_member *target = &super->members.at[slot];
-	struct ms_event event = {.kind = kind, .pid = target->pid, .comm = target->comm};
+	struct ms_event event = {.kind = kind, .pid = target->pid};
 
-	if (target->has_table) {
-		event.caches = target->reader.info.live_rows;
-		event.agent_state = target->reader.info.agent_state;
-	}
+	memcpy(event.comm, target->comm, sizeof(event.comm));
+	if (kind == MS_EVENT_TARGET)
+		event.as.target.caches = target->reader.info.live_rows;
+	if (kind == MS_EVENT_SILENT)
+		event.as.silent.agent_state = target->reader.info.agent_state;
 	ms_report(super, &event);
 }
 
-void ms_report_blind(struct ms_super *super)
+void ms_report_command(struct ms_super *super, struct ms_event *event)
 {
-	struct ms_line line;
-
-	ms_line_init(&line, super->line, sizeof(super->line));
-	ms_line_add(&line, "memshed: %s runs, but cannot be watched: ", super->comm);
-	if (super->blind_error == -EXDEV)
-		ms_line_add(&line, "/proc is that of another pid namespace; mount one here");
-	else
-		ms_line_add(&line, "%s; is /proc there?", strerrordesc_np(-super->blind_error));
-	end_line(&line);
-	ms_out_write(&super->lines, line.at, line.length);
+	event->pid = super->child.pid;
+	memcpy(event->comm, super->comm, sizeof(event->comm));
+	ms_report(super, event);
 }

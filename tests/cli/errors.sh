@@ -98,7 +98,7 @@ err_has '2 of 2 processes of that name may not be read'
 expect 0 as_nobody "$memshed" list
 out_lacks "^ *$one "
 if grep -q '^No process here has caches' "$work/out"; then
-	err_has '^[0-9]+ processes may not be read'
+	err_has '^[0-9]+ processes cannot be read'
 fi
 
 # The other way round: root sees and clears what belongs to others.

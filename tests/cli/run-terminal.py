@@ -126,6 +126,30 @@ def status_of_interrupt(term):
     term.expect(r"status 130\r")
 
 
+def interrupt_ends_a_loop(term):
+    """A shell that runs one job after the other: ^C ends the lot, as it does without memshed."""
+    term.command(f"bash -c 'for i in 1 2 3; do {MEMSHED} run --quiet -- sh -c \"echo job $i.; exec sleep 1000\"; done;"
+                 " echo went on'")
+    term.expect(r"job 1\.\r")
+    loop = children_of(term.pid)[0][0]
+    supervisor = children_of(loop)[0][0]
+    wait_state(children_of(supervisor)[0][0], "S")
+    term.type("\x03")
+    match = term.expect(r"(job 2|went on|prompt> )")
+    if match.group(1) != "prompt> ":
+        raise SystemExit("FAIL: ^C ended one job of a loop only")
+
+
+def parents_see_the_signal():
+    for number, name in ((15, "TERM"), (9, "KILL"), (11, "SEGV"), (3, "QUIT")):
+        pid = os.fork()
+        if pid == 0:
+            os.execv(MEMSHED, ["memshed", "run", "--quiet", "--", "sh", "-c", f"ulimit -c 0; kill -{name} $$"])
+        status = os.waitpid(pid, 0)[1]
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != number or os.WCOREDUMP(status):
+            raise SystemExit(f"FAIL: a command that died of SIG{name} is status {status:#x}")
+
+
 def stop_and_continue(term):
     term.command(f"{MEMSHED} run --quiet -- sh -c 'echo begun; read line; echo got $line'")
     term.expect(r"begun\r")
@@ -180,6 +204,7 @@ def shell_inside(term):
 
 
 def main():
+    parents_see_the_signal()
     try:
         term = Terminal()
     except OSError as error:
@@ -187,7 +212,7 @@ def main():
         sys.exit(77)
     try:
         term.expect("prompt> ")
-        for test in (interrupts, status_of_interrupt, stop_and_continue, background_read, shell_inside):
+        for test in (interrupts, status_of_interrupt, interrupt_ends_a_loop, stop_and_continue, background_read, shell_inside):
             test(term)
         # The person hangs up: everything that is still there is told.
         term.command(f"{MEMSHED} run --quiet -- sleep 1000")

@@ -48,4 +48,4 @@ for size in '' 0 -5 1X 1.5.5G 99999999999999999999; do
 	err_has '^memshed shrink: --bytes '
 done
 expect 2 "$memshed" shrink "shrunk.$$"
-err_has '^memshed shrink: say how much: --bytes SIZE'
+err_has '^memshed shrink: --bytes SIZE is required'

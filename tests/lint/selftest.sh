@@ -8,8 +8,8 @@ trap 'rm -rf "$tree"' EXIT
 failed=$tree/failed
 
 clean_tree() {
-	rm -rf "${tree:?}/src" "$tree/man" "$tree/include"
-	mkdir -p "$tree/tests/lint" "$tree/src/policy" "$tree/src/util" "$tree/src/lib" "$tree/src/table" \
+	rm -rf "${tree:?}/src" "$tree/man" "$tree/include" "$tree/tests/cli"
+	mkdir -p "$tree/tests/lint" "$tree/tests/cli" "$tree/src/cmd" "$tree/src/policy" "$tree/src/util" "$tree/src/lib" "$tree/src/table" \
 		"$tree/man" "$tree/include"
 	cp "$here/lib.sh" "$tree/tests/lint/"
 	cat >"$tree/src/util/a.c" <<'END'
@@ -29,6 +29,12 @@ END
 		>"$tree/src/lib/libmemshed.sym"
 	printf 'memshed_one(3)\n; SPDX-License-Identifier: MIT\n\n# NAME\n\nmemshed_zero, memshed_one - words\n\n# TEXT\n' \
 		>"$tree/man/memshed_one.3.scd"
+	printf '/* SPDX-License-Identifier: MIT */\n#define VERBS(V) \\\n\tV(one)\n' >"$tree/src/cmd/main.c"
+	printf '/* SPDX-License-Identifier: MIT */\nconst struct ms_verb ms_verb_one = {\n};\n' >"$tree/src/cmd/one.c"
+	printf '; SPDX-License-Identifier: MIT\n|  *one*\n:  words; *memshed-one*(1)\n' >"$tree/man/memshed.1.scd"
+	printf '; SPDX-License-Identifier: MIT\n' >"$tree/man/memshed-one.1.scd"
+	printf '# SPDX-License-Identifier: MIT\nman_pages += man/memshed-one.1\n' >"$tree/man/Makefile.inc"
+	printf '# SPDX-License-Identifier: MIT\ncli_tests += tests/cli/one.sh\n' >"$tree/tests/cli/Makefile.inc"
 	printf '#!/bin/sh\n# SPDX-License-Identifier: MIT\necho "$1"\n' >"$tree/src/script.sh"
 }
 
@@ -63,7 +69,7 @@ repeat() {
 }
 
 clean_tree
-for lint in fences file-size function-size layers leftovers man-symbols scripts spdx; do
+for lint in fences file-size function-size layers leftovers man-symbols scripts spdx verbs; do
 	passes "$lint"
 done
 
@@ -96,6 +102,12 @@ echo 'int b(void) { return atomic_load(&x); }' | fault fences 'a.c:11: an order 
 printf '\tx = atomic_load_explicit(&x,\n\t\tmemory_order_acquire);\n' | fault fences 'a.c:12: an order stronger' src/util/a.c
 echo '/* [B1] pairs with [B2] */' | fault fences 'pairs with [B2], which is nowhere' src/util/a.c
 echo '	atomic_thread_fence(memory_order_seq_cst); /* [C1] */' | fault fences '[C1] stands nowhere else' src/util/a.c
+for file in src/cmd/one.c man/memshed-one.1.scd man/Makefile.inc man/memshed.1.scd tests/cli/Makefile.inc; do
+	clean_tree
+	: >"$tree/$file"
+	[ "$file" = man/memshed-one.1.scd ] && rm "$tree/$file"
+	finds verbs one
+done
 printf 'if [ $1 = "" ]; then echo; fi\n' | fault scripts 'script.sh:4' src/script.sh
 
 # The policy's objects: one that is pure, one that reads the clock.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd/nearest.h - which of many names a mistyped one was meant to be. */
-#ifndef MS_CMD_NEAREST_H
-#define MS_CMD_NEAREST_H
+/* cli/nearest.h - which of many names a mistyped one was meant to be. */
+#ifndef MS_CLI_NEAREST_H
+#define MS_CLI_NEAREST_H
 
 enum { MS_NEAREST_NAMES = 3, MS_NEAREST_BYTES = 128 * 4 + 1 };
 

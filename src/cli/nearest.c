@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd/nearest.c - see nearest.h. */
-#include "cmd/nearest.h"
+/* cli/nearest.c - see nearest.h. */
+#include "cli/nearest.h"
 
 #include <limits.h>
 #include <stdio.h>
