@@ -56,10 +56,9 @@ static void describe_state(struct ms_agent *agent, char *text, size_t size)
 		snprintf(text, size, "%s", ms_agent_state_name(agent->state));
 }
 
-void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows, unsigned count,
+void ms_agent_describe(const struct ms_table_info *info, const struct ms_row *rows, unsigned count,
 		       char process_state, uint64_t now_ns, struct ms_agent *ret_agent)
 {
-	const struct ms_table_info *info = &target->table.info;
 	struct ms_agent agent = {
 		.mode = info->agent_mode, .state = info->agent_state, .process_state = process_state};
 	const struct ms_row *row = find_row(rows, count, info->current_row);
@@ -77,18 +76,4 @@ void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows
 		snprintf(agent.text + length, sizeof(agent.text) - length, ", %u stuck", agent.stuck);
 	}
 	*ret_agent = agent;
-}
-
-json_t *ms_agent_json(const struct ms_agent *agent)
-{
-	json_t *object = json_object();
-	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
-
-	ms_json_set(object, "mode", ms_json_text(ms_agent_mode_name(agent->mode)));
-	ms_json_set(object, "state", ms_json_text(ms_agent_state_name(agent->state)));
-	ms_json_set(object, "process_state", ms_json_text(ms_pid_state_name(agent->process_state)));
-	ms_json_set(object, "callback", ms_json_text(agent->in_callback ? agent->callback : NULL));
-	ms_json_set(object, "since_us", ms_json_number(waits && agent->since_known, agent->since_us));
-	ms_json_set(object, "stuck", json_integer(agent->stuck));
-	return object;
 }

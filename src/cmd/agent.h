@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmd/find.h"
-#include "cmd/json.h"
 #include "table/reader.h"
 #include "util/escape.h"
 
@@ -27,11 +25,8 @@ struct ms_agent {
  * @process_state: letter of /proc/PID/stat
  * @now_ns: CLOCK_MONOTONIC
  */
-void ms_agent_describe(const struct ms_target *target, const struct ms_row *rows, unsigned count,
+void ms_agent_describe(const struct ms_table_info *info, const struct ms_row *rows, unsigned count,
 		       char process_state, uint64_t now_ns, struct ms_agent *ret_agent);
-
-/** ms_agent_json - {mode, state, ...} */
-json_t *ms_agent_json(const struct ms_agent *agent);
 
 /** ms_age_us - from a target's time stamp until now; false for 0 and for the future (a time namespace) */
 bool ms_age_us(uint64_t stamp_ns, uint64_t now_ns, uint64_t *ret_us);

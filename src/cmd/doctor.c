@@ -106,7 +106,10 @@ static void print_text(const struct ms_check results[CHECK_COUNT])
 			 results[i].follows);
 		if (width != UINT_MAX)
 			ms_render_wrap_words(text, width > FIRST_COLUMNS + 40 ? width - FIRST_COLUMNS : 40);
-		ms_render_line(table, (const char *const[]){checks[i].name, states[results[i].state], text});
+		struct libscols_line *line = ms_render_line(table);
+		ms_render_cell(line, 0, checks[i].name);
+		ms_render_cell(line, 1, states[results[i].state]);
+		ms_render_cell(line, 2, text);
 	}
 	ms_render_print(table);
 }

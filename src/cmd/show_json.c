@@ -1,159 +1,183 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/show_json.c - memshed show --json. The keys are promised in memshed-show(1). */
-#include "memshed.h"
-
-#include "cmd/json.h"
 #include "cmd/show.h"
-#include "table/names.h"
+#include "cmd/snapshot_columns.h"
 
-static json_t *limit_json(const struct ms_limit *limit)
+/* ---- limits ---- */
+
+enum { LIMIT_MAX, LIMIT_USED, LIMIT_SOURCE, LIMIT_WHERE };
+
+static struct ms_value limit_value(const void *item, int id, char space[MS_VALUE_SPACE])
 {
-	json_t *object = json_object();
-	bool known = limit->source != MS_LIMIT_NONE;
+	const struct ms_limit *limit = item;
 
-	ms_json_set(object, "max_bytes", ms_json_number(known, limit->max_bytes));
-	ms_json_set(object, "used_bytes", ms_json_number(known, limit->used_bytes));
-	ms_json_set(object, "source", ms_json_text(ms_limit_source_name(limit->source)));
-	ms_json_set(object, "where", ms_json_text(known && limit->where[0] ? limit->where : NULL));
-	return object;
+	(void)space;
+	switch (id) {
+	case LIMIT_MAX:
+		return ms_value_bytes(true, false, limit->max_bytes);
+	case LIMIT_USED:
+		return ms_value_bytes(true, false, limit->used_bytes);
+	case LIMIT_SOURCE:
+		return ms_value_text(MS_VALUE_WORD, ms_limit_source_name(limit->source));
+	}
+	return ms_value_text(MS_VALUE_TEXT, limit->where[0] ? limit->where : NULL);
 }
 
-static json_t *binding_json(const struct ms_show *show)
-{
-	json_t *object = limit_json(&show->sample.limit);
-	bool known = show->sample.limit.source != MS_LIMIT_NONE;
+static const struct ms_column limit_list[] = {
+	{LIMIT_MAX, "max_bytes", NULL, 0, MS_VIEW_JSON},
+	{LIMIT_USED, "used_bytes", NULL, 0, MS_VIEW_JSON},
+	{LIMIT_SOURCE, "source", NULL, 0, MS_VIEW_JSON},
+	{LIMIT_WHERE, "where", NULL, 0, MS_VIEW_JSON},
+};
+static const struct ms_columns limit_columns = {
+	.at = limit_list, .count = sizeof(limit_list) / sizeof(limit_list[0]), .value = limit_value};
 
-	ms_json_set(object, "high_bytes", ms_json_number(known, show->marks.high_bytes));
-	ms_json_set(object, "low_bytes", ms_json_number(known, show->marks.low_bytes));
-	return object;
+/* ---- the supervisor and its watch ---- */
+
+enum {
+	WATCH_PID, WATCH_JOB, WATCH_COMMAND, WATCH_PROCESSES, WATCH_RSS, WATCH_PHASE, WATCH_REASON, WATCH_LOWERED,
+	WATCH_DANGER, WATCH_MARGIN, WATCH_GROWTH, WATCH_PEAK, WATCH_SHORTAGES, WATCH_ROUNDS, WATCH_ORDERS,
+	WATCH_CLAIMED, WATCH_RETURNED, WATCH_LOCKED, WATCH_REAL_TIME, WATCH_JOURNAL,
+};
+
+static const char *const phases[] = {
+	[MS_STATE_CALM] = "calm",     [MS_STATE_ORDERED] = "ordered", [MS_STATE_SETTLING] = "settling",
+	[MS_STATE_PAUSED] = "paused", [MS_STATE_WARNED] = "warned",
+};
+
+static struct ms_value watch_number(const struct ms_state *state, int id)
+{
+	switch (id) {
+	case WATCH_PROCESSES:
+		return ms_value_of(MS_VALUE_COUNT, true, state->processes);
+	case WATCH_RSS:
+		return ms_value_bytes(state->processes > 0, false, state->rss_bytes);
+	case WATCH_DANGER:
+		return ms_value_bytes(state->danger_bytes > 0, false, state->danger_bytes);
+	case WATCH_MARGIN:
+		return ms_value_bytes(true, false, state->margin_bytes);
+	case WATCH_GROWTH:
+		return ms_value_bytes(true, false, state->growth_bytes_per_s);
+	case WATCH_PEAK:
+		return ms_value_bytes(true, false, state->peak_rss_bytes);
+	case WATCH_SHORTAGES:
+		return ms_value_of(MS_VALUE_COUNT, true, state->shortages);
+	case WATCH_ROUNDS:
+		return ms_value_of(MS_VALUE_COUNT, true, state->rounds);
+	case WATCH_ORDERS:
+		return ms_value_of(MS_VALUE_COUNT, true, state->orders);
+	case WATCH_CLAIMED:
+		return ms_value_bytes(true, false, state->claimed_bytes);
+	case WATCH_RETURNED:
+		return ms_value_bytes(true, false, state->returned_bytes);
+	}
+	return (struct ms_value){0};
 }
 
-static json_t *limits_json(const struct ms_show *show)
+static struct ms_value watch_value(const void *item, int id, char space[MS_VALUE_SPACE])
+{
+	const struct ms_snapshot *snapshot = item;
+	const struct ms_state *state = &snapshot->watch;
+
+	(void)space;
+	switch (id) {
+	case WATCH_PID:
+		return ms_value_of(MS_VALUE_COUNT, true, (uint64_t)snapshot->watch_pid);
+	case WATCH_JOB:
+		return ms_value_of(MS_VALUE_COUNT, state->root_count > 0, state->root_pids[0]);
+	case WATCH_COMMAND:
+		return ms_value_text(MS_VALUE_TEXT, state->command[0] ? state->command : NULL);
+	case WATCH_PHASE:
+		return ms_value_text(MS_VALUE_WORD, phases[state->phase]);
+	case WATCH_REASON:
+		return ms_value_text(MS_VALUE_TEXT, state->reason[0] ? state->reason : NULL);
+	case WATCH_LOWERED:
+		return ms_value_of(MS_VALUE_FLAG, true, state->flags & MS_STATE_HIGH_LOWERED);
+	case WATCH_LOCKED:
+		return ms_value_of(MS_VALUE_FLAG, true, state->flags & MS_STATE_LOCKED);
+	case WATCH_REAL_TIME:
+		return ms_value_of(MS_VALUE_FLAG, true, state->flags & MS_STATE_FIFO);
+	case WATCH_JOURNAL:
+		return ms_value_text(MS_VALUE_TEXT, state->journal[0] ? state->journal : NULL);
+	}
+	return watch_number(state, id);
+}
+
+static const struct ms_column watch_list[] = {
+	{WATCH_PID, "pid", NULL, 0, MS_VIEW_JSON},
+	{WATCH_JOB, "child_pid", NULL, 0, MS_VIEW_JSON},
+	{WATCH_COMMAND, "command", NULL, 0, MS_VIEW_JSON},
+	{WATCH_PROCESSES, "processes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_RSS, "rss_bytes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_PHASE, "phase", NULL, 0, MS_VIEW_JSON},
+	{WATCH_REASON, "reason", NULL, 0, MS_VIEW_JSON},
+	{WATCH_LOWERED, "high_lowered", NULL, 0, MS_VIEW_JSON},
+	{WATCH_DANGER, "danger_bytes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_MARGIN, "margin_bytes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_GROWTH, "growth_bytes_per_s", NULL, 0, MS_VIEW_JSON},
+	{WATCH_PEAK, "peak_rss_bytes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_SHORTAGES, "shortages", NULL, 0, MS_VIEW_JSON},
+	{WATCH_ROUNDS, "rounds", NULL, 0, MS_VIEW_JSON},
+	{WATCH_ORDERS, "orders", NULL, 0, MS_VIEW_JSON},
+	{WATCH_CLAIMED, "claimed_bytes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_RETURNED, "returned_bytes", NULL, 0, MS_VIEW_JSON},
+	{WATCH_LOCKED, "locked", NULL, 0, MS_VIEW_JSON},
+	{WATCH_REAL_TIME, "real_time", NULL, 0, MS_VIEW_JSON},
+	{WATCH_JOURNAL, "journal", NULL, 0, MS_VIEW_JSON},
+};
+static const struct ms_columns watch_columns = {
+	.at = watch_list, .count = sizeof(watch_list) / sizeof(watch_list[0]), .value = watch_value};
+
+/* ---- all together ---- */
+
+static json_t *limits_json(const struct ms_snapshot *snapshot)
 {
 	json_t *array = json_array();
 
-	for (uint32_t i = 0; i < show->limit_count; i++)
-		json_array_append_new(array, limit_json(&show->limits[i]));
+	for (uint32_t i = 0; i < snapshot->limit_count; i++)
+		json_array_append_new(array, ms_columns_json(&limit_columns, MS_VIEW_JSON, &snapshot->limits[i]));
 	return array;
 }
 
-static json_t *supervisor_json(const struct ms_show *show)
+static json_t *cache_json(const struct ms_snapshot *snapshot, const struct ms_row *row)
 {
-	if (show->supervisor.pid == 0)
-		return json_null();
-	json_t *object = json_object();
-	ms_json_set(object, "pid", json_integer(show->supervisor.pid));
-	ms_json_set(object, "child_pid", json_integer(show->supervisor.child_pid));
-	ms_json_set(object, "processes", json_integer(show->sample.processes));
-	ms_json_set(object, "rss_bytes", ms_json_number(show->sample.processes > 0, show->sample.rss_bytes));
-	return object;
+	const struct ms_cache_item item = {.row = row, .now_ns = snapshot->now_ns};
+
+	return ms_columns_json(&ms_cache_columns, MS_VIEW_JSON, &item);
 }
 
-static json_t *agent_json(const struct ms_show *show)
-{
-	const struct ms_table_info *info = &show->target->table.info;
-	json_t *object = ms_agent_json(&show->agent);
-
-	ms_json_set(object, "tid", ms_json_number(info->agent_tid != 0, info->agent_tid));
-	ms_json_set(object, "orders", ms_json_number(true, info->orders));
-	ms_json_set(object, "rounds", ms_json_number(true, info->rounds));
-	ms_json_set(object, "trims", ms_json_number(true, info->trims));
-	ms_json_set(object, "trimmed_bytes", ms_json_number(true, info->trimmed_bytes));
-	return object;
-}
-
-static json_t *last_json(const struct ms_show *show, const struct ms_row_result *last)
-{
-	json_t *object = json_object();
-	bool known = last->order_seq != 0;
-	uint64_t ago_us = 0;
-
-	ms_json_set(object, "status", ms_json_text(known ? ms_answer_status_name(last->status) : NULL));
-	ms_json_set(object, "claimed_bytes", ms_json_number(known, last->claimed_bytes));
-	ms_json_set(object, "entries", ms_json_number(known, last->claimed_entries));
-	ms_json_set(object, "duration_us", ms_json_number(known, last->duration_us));
-	bool aged = known && ms_age_us(last->finished_ns, show->now_ns, &ago_us);
-	ms_json_set(object, "ago_us", ms_json_number(aged, ago_us));
-	ms_json_set(object, "level", ms_json_text(known ? ms_order_level_name(last->level) : NULL));
-	return object;
-}
-
-static json_t *cache_json(const struct ms_show *show, const struct ms_row *row)
-{
-	json_t *object = json_object();
-	bool counted = ms_row_is_counted(row);
-	uint64_t age_us = 0;
-	bool aged = ms_age_us(row->registered_ns, show->now_ns, &age_us);
-
-	ms_json_set(object, "name", ms_json_text(row->name));
-	ms_json_set(object, "kind", ms_json_text(ms_kind_name(row->kind)));
-	ms_json_set(object, "bytes", ms_json_number(counted, row->bytes));
-	ms_json_set(object, "bytes_estimated", json_boolean(ms_row_is_estimated(row)));
-	ms_json_set(object, "entries", ms_json_number(counted, row->entries));
-	ms_json_set(object, "hits", ms_json_number(counted, row->hits));
-	ms_json_set(object, "misses", ms_json_number(counted, row->misses));
-	ms_json_set(object, "hit_rate", ms_json_share(row->hits, ms_row_lookups(row)));
-	ms_json_set(object, "evictions", ms_json_number(counted, row->evictions));
-	ms_json_set(object, "priority", json_integer(row->priority));
-	ms_json_set(object, "cost_us", ms_json_number(row->cost_us != 0, row->cost_us));
-	ms_json_set(object, "age_us", ms_json_number(aged, age_us));
-	ms_json_set(object, "source", ms_json_text(row->source[0] ? row->source : NULL));
-	ms_json_set(object, "partial", json_boolean(row->flags & MS_ROW_PARTIAL));
-	ms_json_set(object, "manual", json_boolean(row->flags & MEMSHED_CACHE_MANUAL));
-	ms_json_set(object, "owner_only", json_boolean(row->flags & MS_ROW_OWNER_ONLY));
-	ms_json_set(object, "stuck", json_boolean(row->flags & MS_ROW_STUCK));
-	ms_json_set(object, "unhelpful", json_boolean(row->flags & MS_ROW_UNHELPFUL));
-	ms_json_set(object, "orders", ms_json_number(true, row->last.orders));
-	ms_json_set(object, "last", last_json(show, &row->last));
-	return object;
-}
-
-static json_t *caches_json(const struct ms_show *show)
+static json_t *caches_json(const struct ms_snapshot *snapshot)
 {
 	json_t *array = json_array();
 
-	for (unsigned i = 0; i < show->row_count; i++)
-		if (show->rows[i].row != MS_ALLOCATOR_ROW)
-			json_array_append_new(array, cache_json(show, &show->rows[i]));
+	for (unsigned i = 0; i < snapshot->row_count; i++)
+		if (snapshot->rows[i].row != MS_ALLOCATOR_ROW)
+			json_array_append_new(array, cache_json(snapshot, &snapshot->rows[i]));
 	return array;
 }
 
-static json_t *allocator_json(const struct ms_show *show)
+static json_t *allocator_json(const struct ms_snapshot *snapshot)
 {
-	json_t *object = json_object();
-	const struct ms_row *row = show->allocator;
-	const char *name = show->target->table.info.allocator;
-	const struct ms_row_result never = {0};
+	const struct ms_row *row = &snapshot->allocator;
+	const char *name = snapshot->info.allocator;
+	json_t *object = json_object(), *cache = cache_json(snapshot, row);
 
 	ms_json_set(object, "name", ms_json_text(name[0] ? name : NULL));
 	ms_json_set(object, "free_bytes",
-		    ms_json_number(row && ms_row_is_counted(row), row ? row->bytes : 0));
-	ms_json_set(object, "last", last_json(show, row ? &row->last : &never));
+		    ms_json_number(snapshot->has_allocator && ms_row_is_counted(row), row->bytes));
+	ms_json_set(object, "last", json_incref(json_object_get(cache, "last")));
+	json_decref(cache);
 	return object;
 }
 
-void ms_show_print_json(const struct ms_show *show)
+void ms_show_print_json(const struct ms_snapshot *snapshot)
 {
-	json_t *object = json_object();
-	uint64_t explained = 0;
-	bool known = ms_show_explained(show, &explained);
+	json_t *object = ms_columns_json(&ms_snapshot_columns, MS_VIEW_SHOW_JSON, snapshot);
 
-	ms_json_set(object, "pid", json_integer(show->facts.pid));
-	ms_json_set(object, "comm", ms_json_text(show->facts.comm));
-	ms_json_set(object, "uid", json_integer(show->facts.uid));
-	ms_json_set(object, "rss_bytes", ms_json_number(true, show->facts.rss_bytes));
-	ms_json_set(object, "swap_bytes", ms_json_number(true, show->facts.swap_bytes));
-	ms_json_set(object, "limit", binding_json(show));
-	ms_json_set(object, "limits", limits_json(show));
-	ms_json_set(object, "supervisor", supervisor_json(show));
-	ms_json_set(object, "agent", agent_json(show));
-	ms_json_set(object, "cached_bytes", ms_json_number(true, show->totals.bytes));
-	ms_json_set(object, "bytes_estimated", json_boolean(show->totals.estimated));
-	ms_json_set(object, "explained_bytes", ms_json_number(known, explained));
-	ms_json_set(object, "unexplained_bytes", ms_json_number(known, show->facts.rss_bytes - explained));
-	ms_json_set(object, "allocator", allocator_json(show));
-	ms_json_set(object, "refused_registrations",
-		    ms_json_number(true, show->target->table.info.refused_registrations));
-	ms_json_set(object, "caches", caches_json(show));
+	ms_json_set(object, "limits", limits_json(snapshot));
+	ms_json_set(object, "supervisor",
+		    snapshot->watched ? ms_columns_json(&watch_columns, MS_VIEW_JSON, snapshot) : json_null());
+	ms_json_set(object, "allocator", allocator_json(snapshot));
+	ms_json_set(object, "caches", caches_json(snapshot));
 	ms_json_print(object);
 }

@@ -17,13 +17,16 @@
 
 static struct sockaddr_un address; /* guarded by [K1] until the agent's thread exists; fixed then */
 static socklen_t address_bytes;    /* 0: nobody to greet */
+static uint64_t token;             /* likewise */
 
 void ms_hello_prepare(void)
 {
 	const char *path = secure_getenv(MS_HELLO_ENV);
-	size_t length = path ? strlen(path) : 0;
+	const char *colon = path ? strrchr(path, ':') : NULL;
+	size_t length = colon ? (size_t)(colon - path) : path ? strlen(path) : 0;
 
 	address_bytes = 0;
+	token = colon ? strtoull(colon + 1, NULL, 16) : 0;
 	if (length < 2 || length >= sizeof(address.sun_path))
 		return;
 	address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -45,6 +48,7 @@ void ms_hello_send(void)
 		.pid = header->pid,
 		.start_ticks = header->start_ticks,
 		.identity = header->identity,
+		.token = token,
 	};
 	int fds[2] = {ms_lib.table.fd, ms_lib.control.fd};
 	union {

@@ -60,7 +60,7 @@ static _Noreturn void become_command(int fd, const struct ms_child_setup *setup)
 	int error = set_environment(setup);
 
 	if (receive(fd, &go, 1) != 1)
-		_exit(EXIT_FAILURE); /* the supervisor gave up, or died: nobody reads our status */
+		_exit(EXIT_FAILURE); /* the supervisor gave up, or has died: our status is not read */
 	ms_signals_restore(setup->signals);
 	if (error == 0) {
 		execvp(setup->argv[0], setup->argv);
@@ -98,6 +98,7 @@ static void reap(struct ms_child *child)
 	while (wait4(child->pid, &child->status, 0, &child->usage) < 0 && errno == EINTR)
 		;
 	child->ended = true;
+	child->job_ended = true;
 }
 
 int ms_child_start(struct ms_child *child)

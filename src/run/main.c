@@ -66,7 +66,8 @@ static struct ms_mark parse_mark(const char *option, const char *text)
 
 	if (error < 0)
 		ms_verb_wrong(&verb, "%s %s: %s", option, text,
-			      error == -ERANGE ? "out of range" : "neither a size like 800M nor a share like 80%");
+			      error == -ERANGE ? "out of range"
+					       : "neither a size like 800M nor a share like 80%");
 	return mark;
 }
 
@@ -97,7 +98,8 @@ static void check_marks(const struct ms_super_options *options)
 	static const char *const faults[] = {
 		[MS_POLICY_HIGH_IS_ZERO] = "--high must be above 0",
 		[MS_POLICY_HIGH_ABOVE_MAX] = "--high must not be above --max",
-		[MS_POLICY_LOW_NOT_BELOW_HIGH] = "--low must be below --high (which is 90% of the limit by default)",
+		[MS_POLICY_LOW_NOT_BELOW_HIGH] =
+			"--low must be below --high (which is 90% of the limit by default)",
 	};
 	const struct ms_policy_config config = {.high = options->high, .low = options->low};
 	enum ms_policy_fault fault = ms_policy_check(&config, options->max_bytes);

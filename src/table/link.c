@@ -173,6 +173,38 @@ const char *ms_link_next(struct ms_link_walk *walk)
 	return NULL;
 }
 
+static bool is_zombie(int dirfd, const char *stat)
+{
+	char text[4096];
+	const char *end = ms_proc_read(dirfd, stat, text, sizeof(text)) < 0 ? NULL : strrchr(text, ')');
+
+	return end && strncmp(end, ") Z", 3) == 0;
+}
+
+/* The descriptors of a thread that lives on although the process's first one has ended. */
+static int open_other_thread(int proc_fd)
+{
+	MS_CLEANUP_FD int tasks = openat(proc_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char buffer[1024] __attribute__((aligned(8))), path[300];
+	ssize_t n;
+
+	while (tasks >= 0 && (n = getdents64(tasks, buffer, sizeof(buffer))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const void *)(buffer + at);
+
+			at += entry->d_reclen;
+			snprintf(path, sizeof(path), "%s/stat", entry->d_name);
+			if (entry->d_name[0] == '.' || is_zombie(tasks, path))
+				continue;
+			snprintf(path, sizeof(path), "%s/fd", entry->d_name);
+			int fd = openat(tasks, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+			if (fd >= 0)
+				return fd;
+		}
+	return -ESRCH;
+}
+
 int ms_link_open_dir(pid_t pid, struct ms_link_facts *ret_facts)
 {
 	char path[32];
@@ -187,6 +219,8 @@ int ms_link_open_dir(pid_t pid, struct ms_link_facts *ret_facts)
 
 	if (error)
 		return error;
+	if (is_zombie(proc_fd, "stat"))
+		return open_other_thread(proc_fd);
 	int fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)

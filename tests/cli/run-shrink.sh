@@ -56,6 +56,19 @@ err_has 'shrunk [1-9][0-9]* times?'
 expect 0 "$memshed" run --max 120M -- env -u MEMSHED_SOCKET "$growing" --mib 200 --rate 200
 err_has 'shrunk [1-9][0-9]* times?'
 
+# What a shortage needs was touched before: a fault at the limit of a cgroup would call the OOM killer. New pages
+# come with new processes only, and here is one.
+faults() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 8; }
+rm -f "$journal"
+spawn "$memshed" run --max 120M --journal "$journal" -- "$growing" --mib 300 --rate 200
+supervisor=$pid
+wait_for "the table to be found" has_event target
+first=$(faults "$supervisor")
+while count=$(faults "$supervisor") && [ -n "$count" ] && ! has_event end; do last=$count; done
+wait "$supervisor" || fail "the command failed"
+[ "$(field end shortages)" -gt 0 ] || fail "no shortage"
+[ $((last - first)) -le 8 ] || fail "$((last - first)) page faults in a shortage"
+
 # Nothing registered: said once, and left alone.
 expect 0 "$memshed" run --max 60M -- "$growing" --no-table --mib 100 --rate 400
 [ "$(grep -c 'nothing here registered a cache' "$work/err")" = 1 ] || fail "not said once"

@@ -180,6 +180,29 @@ def background_read(term):
     term.expect("prompt> ")
 
 
+def daemon_left_behind(term):
+    """The command has gone to the background: ^Z stops memshed, ^C reaches the daemon outside its group."""
+    term.command(f"{MEMSHED} run --quiet -- {sys.executable} -c 'import os, signal; "
+                 "os.fork() or (os.setsid(), signal.signal(2, signal.SIG_DFL), print(\"up\", os.getpid()), "
+                 "signal.pause())'")
+    daemon = int(term.expect(r"up (\d+)\r").group(1))
+    supervisor = children_of(term.pid)[0][0]
+    while children_of(supervisor) != [(daemon, "S")]:
+        time.sleep(0.02)
+    term.type("\x1a")
+    term.expect(r"Stopped")
+    term.expect("prompt> ")
+    wait_state(daemon, "S")
+    term.command("fg")
+    wait_state(supervisor, "S")
+    term.type("\x03")
+    term.expect("prompt> ")
+    term.command("echo status $?")
+    term.expect(r"status 0\r")
+    if os.path.exists(f"/proc/{daemon}"):
+        raise SystemExit("FAIL: the daemon is still there")
+
+
 def shell_inside(term):
     """An interactive shell takes the terminal for its own jobs; its ^Z does not reach memshed."""
     term.command(f"PS1='inner> ' {MEMSHED} run --quiet -- bash --norc --noprofile --noediting -i")
@@ -212,7 +235,8 @@ def main():
         sys.exit(77)
     try:
         term.expect("prompt> ")
-        for test in (interrupts, status_of_interrupt, interrupt_ends_a_loop, stop_and_continue, background_read, shell_inside):
+        for test in (interrupts, status_of_interrupt, interrupt_ends_a_loop, stop_and_continue, background_read,
+                     daemon_left_behind, shell_inside):
             test(term)
         # The person hangs up: everything that is still there is told.
         term.command(f"{MEMSHED} run --quiet -- sleep 1000")

@@ -89,9 +89,12 @@ printf '{"before":"%0600d"}\n' 0 >"$work/journal"
 [ $? = 8 ] || fail "a full journal changed the outcome"
 [ "$(wc -c <"$work/journal")" = 1024 ] || fail "the journal was not filled"
 
+# A small stack is enough.
+expect 4 bash -c 'ulimit -s 128; exec "$0" run --max 1G -- sh -c "exit 4"' "$memshed"
+
 # What the environment has more, and that an empty PYTHONPATH stays out of it.
 expect 0 env -u PYTHONPATH "$memshed" run --quiet -- env
-out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}$'
+out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}:[0-9a-f]{16}$'
 out_lacks '^PYTHONPATH=.*:$'
 expect 0 env PYTHONPATH=/one:/two "$memshed" run --quiet -- env
 out_has '^PYTHONPATH=(.*:)?/one:/two$'
