@@ -33,11 +33,15 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	struct ms_policy_evidence *evidence = of(round, key->process);
 	uint64_t *sum;
 
-	if (key->tier == MS_RANK_NEVER)
-		round->unasked |= key->bytes > 0;
-	if (!evidence || key->tier == MS_RANK_NEVER)
+	if (!evidence)
 		return;
-	evidence->now.empty = false;
+	evidence->now.empty &= key->tier == MS_RANK_NEVER;
+	round->unasked |= key->tier > MS_RANK_SPENT && key->bytes > 0;
+	if (key->tier == MS_RANK_STUCK) {
+		evidence->now.stuck++;
+		round->plan->silent_caches++;
+		round->silent |= key->bytes >= round->worth_bytes;
+	}
 	if (!is_asked(round, key))
 		return;
 	sum = key->tier == MS_RANK_SPENT ? &evidence->now.spent_bytes : &evidence->now.bytes;
@@ -49,6 +53,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 {
 	struct ms_policy_evidence *evidence = &round->state->of[process->process];
 	enum ms_policy_standing standing = ms_policy_standing(round, process);
+	uint64_t held = ms_sat_add(evidence->now.bytes, evidence->now.spent_bytes);
 	bool silent = standing == MS_STANDING_SILENT ||
 		      (standing == MS_STANDING_OUT && !evidence->taken &&
 		       round->now_ns >= ms_sat_add(evidence->asked_ns, round->config->untaken_ns));
@@ -56,8 +61,9 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 	evidence->now.standing = standing;
 	evidence->least_bytes = ms_policy_least(evidence->least_bytes, evidence->now.bytes);
 	round->plan->caches += process->caches;
-	round->plan->silent_caches += silent ? process->caches : 0;
-	round->silent |= standing == MS_STANDING_SILENT;
+	if (silent && process->caches > evidence->now.stuck) /* those are counted already */
+		round->plan->silent_caches += process->caches - evidence->now.stuck;
+	round->silent |= standing == MS_STANDING_SILENT && held >= round->worth_bytes;
 	round->busy |= standing == MS_STANDING_BUSY;
 	round->useless |= standing == MS_STANDING_USELESS;
 	if (standing == MS_STANDING_BUSY || standing == MS_STANDING_USELESS)
@@ -80,6 +86,7 @@ void ms_policy_take_stock(struct ms_policy_round *round)
 			continue;
 		evidence->now.bytes = free_bytes(round, &input->processes[i]);
 		evidence->now.spent_bytes = 0;
+		evidence->now.stuck = 0;
 		evidence->now.unknown = false;
 		evidence->now.empty = input->processes[i].free_bytes == 0;
 		evidence->now.order = MS_POLICY_PROCESSES;
@@ -95,7 +102,8 @@ static bool may_ask(const struct ms_policy_round *round, uint32_t process, bool 
 {
 	const struct ms_policy_evidence *evidence = of(round, process);
 
-	return evidence && evidence->now.standing == MS_STANDING_ASKABLE && (evidence->useless > 0) == doubtful;
+	return evidence && evidence->now.standing == MS_STANDING_ASKABLE &&
+	       (evidence->useless > 0) == doubtful;
 }
 
 /* Return: what is still to be found. */
@@ -122,8 +130,8 @@ static uint64_t ask_all(const struct ms_policy_round *round, bool doubtful, uint
 
 	for (uint32_t i = 0; i < input->process_count && missing > enough; i++)
 		if (may_ask(round, input->processes[i].process, doubtful))
-			missing = ask(round, input->processes[i].process, free_bytes(round, &input->processes[i]),
-				      missing);
+			missing = ask(round, input->processes[i].process,
+				      free_bytes(round, &input->processes[i]), missing);
 	for (uint32_t i = 0; i < input->key_count && missing > enough; i++) {
 		const struct ms_rank_key *key = &input->keys[i];
 
