@@ -19,6 +19,6 @@ expect 0 "$memshed" shrink "$pid" --bytes 1M --dry-run
 expect 0 "$memshed" clear "$pid"
 out_has '^\.\.\. and 65495 more: --all shows them$'
 expect 0 "$memshed" clear "$pid" 'cache-6553*' --json
-json_is '.orders[]' 6
-json_is '.caches[]' 6
+json_is '.orders[]' 7
+json_is '.caches[]' 7
 json_is '.caches[0].status' empty
