@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "event/phrase.h"
+#include "util/procfs.h"
 
 /* A look that came later than this is worth a word. */
 enum { LATE_US = 100000 };
@@ -43,11 +44,11 @@ static void say_start(struct ms_line *line, const struct ms_event *event)
 
 static void say_blind(struct ms_line *line, const struct ms_event *event)
 {
-	ms_line_add(line, "%s runs, but cannot be watched: ", MS_PROCESS(event));
-	if (event->as.blind.error == -EXDEV)
-		ms_line_add(line, "/proc is of another pid namespace; mount a new one here");
-	else
-		ms_line_add(line, "%s; is /proc mounted?", strerrordesc_np(-event->as.blind.error));
+	int error = event->as.blind.error;
+	bool procfs = error == -EXDEV || error == -ENOENT;
+
+	ms_line_add(line, "%s runs, but cannot be watched: %s", MS_PROCESS(event),
+		    procfs ? ms_procfs_fault(error) : strerrordesc_np(-error));
 }
 
 static void say_limit(struct ms_line *line, const struct ms_event *event)

@@ -60,7 +60,7 @@ static _Noreturn void become_command(int fd, const struct ms_child_setup *setup)
 	int error = set_environment(setup);
 
 	if (receive(fd, &go, 1) != 1)
-		_exit(EXIT_FAILURE); /* the supervisor gave up, or died: nobody reads our status */
+		_exit(EXIT_FAILURE); /* the supervisor gave up, or has died: our status is not read */
 	ms_signals_restore(setup->signals);
 	if (error == 0) {
 		execvp(setup->argv[0], setup->argv);

@@ -12,8 +12,8 @@
  *
  * Stops: when the command is stopped and job control meant the group (we got a stop signal
  * ourselves, or a shell with us as its foreground job is looking), we stop too, so that the shell
- * sees the job stop. When somebody stops the command alone, away from any terminal, we go on
- * watching: whoever continues it would not know to continue us. SIGCONT is passed on.
+ * sees the job stop. When the command alone is stopped, away from any terminal, we go on watching: what
+ * continues it would not know that we are to be continued too. SIGCONT is passed on.
  *
  * A command that ended may have left processes behind (it went to the background). As child subreaper we are
  * their parent now: the job goes on until the last of them was reaped, and signals go to them.
@@ -208,7 +208,7 @@ static bool is_foreground_job(void)
 	return foreground;
 }
 
-/* A stop signal that the command shrugged off says nothing about a stop much later. */
+/* A stop signal that did not stop the command says nothing about a stop much later. */
 static bool meant_for_group(const struct ms_signals *signals)
 {
 	return signals->stop_seen_ns != 0 && ms_clock_ns() - signals->stop_seen_ns < STOP_MEMORY_NS;

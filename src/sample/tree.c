@@ -217,16 +217,30 @@ static void settle_members(struct ms_tree *tree)
 	}
 }
 
+/* Remember those whose parent is an outsider, again until no more are. */
+static void settle_outsiders(struct ms_tree *tree)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (uint32_t i = 0; i < tree->newcomer_count; i++) {
+			struct ms_tree_newcomer *newcomer = &tree->newcomers[i];
+
+			if (newcomer->pid == 0 || (newcomer->ppid != 0 && !is_outsider(tree, newcomer->ppid)))
+				continue;
+			*cache_entry(tree, newcomer->pid) =
+				(struct ms_tree_outsider){.pid = newcomer->pid, .scan = tree->scans};
+			newcomer->pid = 0;
+			again = true;
+		}
+	}
+}
+
 static void settle(struct ms_tree *tree)
 {
 	settle_members(tree);
-	for (uint32_t i = 0; i < tree->newcomer_count; i++) {
-		const struct ms_tree_newcomer *newcomer = &tree->newcomers[i];
-
-		if (newcomer->pid != 0 && (newcomer->ppid == 0 || is_outsider(tree, newcomer->ppid)))
-			*cache_entry(tree, newcomer->pid) =
-				(struct ms_tree_outsider){.pid = newcomer->pid, .scan = tree->scans};
-	}
+	settle_outsiders(tree);
 	tree->newcomer_count = 0;
 }
 

@@ -36,7 +36,7 @@ void ms_hello_choose_name(char ret_name[MS_HELLO_NAME_BYTES]);
 int ms_hello_open(const char *name);
 
 /**
- * ms_hello_peek - who sent the next packet; it stays in the queue, and none of its descriptors is received
+ * ms_hello_peek - which process sent the next packet; it stays in the queue, its descriptors unreceived
  * Return: the sender's pid in our pid namespace; 0 when it is no hello, or from outside; -EAGAIN there is
  * none.
  */

@@ -3,12 +3,9 @@
 #include "watch/watch.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "util/clock.h"
+#include "util/procfs.h"
 #include "watch/greet.h"
 #include "watch/publish.h"
 
@@ -188,20 +185,10 @@ static void look(void *arg, uint64_t now_ns)
 
 /* ---- beginning and end ---- */
 
-/* In a /proc that was mounted for another pid namespace the number of a root is that of another process. */
-static int check_proc(void)
-{
-	char self[16] = "";
-
-	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
-		return -errno;
-	return atoi(self) == getpid() ? 0 : -EXDEV;
-}
-
 static int open_all(struct ms_watch *watch)
 {
 	const struct ms_watch_options *options = &watch->options;
-	int error = check_proc();
+	int error = ms_procfs_check();
 
 	if (error == 0)
 		error = ms_root_init(&watch->root, "/");

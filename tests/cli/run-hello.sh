@@ -67,4 +67,3 @@ if can_be_nobody; then
 	wait_for "the other user's silent process" has_target "hushed.$$"
 	end_job
 fi
-exit 0

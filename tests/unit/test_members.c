@@ -154,7 +154,6 @@ static void an_order_ends_with_the_table(void **state)
 	(void)state;
 	find_mine();
 	ms_post_begin(&member->order, &order, &patience, ms_clock_ns());
-	assert_false(ms_post_turn(&member->order, &member->client, ms_clock_ns()));
 	ms_members_remove(&members, 3);
 	assert_int_equal(member->order.state, MS_POST_ENDED);
 	ms_post_reset(&member->order);

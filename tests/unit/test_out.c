@@ -51,7 +51,7 @@ static void a_full_pipe_loses_lines(void **state)
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write_many(ends[1]), 1);
 	close(ends[0]);
-	/* And one that nobody can read any more. */
+	/* And one that cannot be read any more. */
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(write_many(ends[1]), 1);
 	close(ends[1]);
