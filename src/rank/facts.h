@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rank/facts.h - a row as read from outside, as facts for the ranking: for the watch's policy, `clear`,
- * `shrink` and --dry-run. The agent fills in the same from its own memory.
+ * rank/facts.h - the facts of a row as the table's readers see it: the watch, the tool and the tests all
+ * rank by these. The agent, which holds the rows themselves, makes its own.
  */
 #ifndef MS_RANK_FACTS_H
 #define MS_RANK_FACTS_H
@@ -9,6 +9,7 @@
 #include "rank/rank.h"
 #include "table/reader.h"
 
+/* Of row 0 as well: ms_rank_bytes() says what the allocator can be expected to give back. */
 static inline struct ms_rank_facts ms_rank_facts_of(const struct ms_row *row)
 {
 	return (struct ms_rank_facts){
@@ -18,7 +19,8 @@ static inline struct ms_rank_facts ms_rank_facts_of(const struct ms_row *row)
 		.cost_us = row->cost_us,
 		.bytes = row->bytes,
 		.entries = row->entries,
-		.counted = row->inserts || row->bytes || row->entries || row->pulled_at_ns,
+		.counted = row->bytes || row->entries || row->hits || row->misses || row->inserts ||
+			   row->evictions || row->pulled_at_ns,
 		.hits = row->hits,
 		.misses = row->misses,
 		.orders = row->last.orders,

@@ -205,6 +205,11 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
 	return r;
 }
 
+void ms_cgroup_reread(struct ms_cgroup *cgroup)
+{
+	cgroup->limits_at_ns = 0;
+}
+
 /* Append a limit, if it is one, and count it. */
 static void append(struct ms_limit *limits, uint32_t capacity, uint32_t *count, const struct ms_limit *limit)
 {

@@ -48,6 +48,7 @@ struct ms_cgroup_stat {
 struct ms_cgroup_level {
 	/* Descriptors; -1 where the file does not exist or must not be read. */
 	int max_fd, high_fd, usage_fd, stat_fd, events_fd, swap_max_fd, swap_usage_fd;
+	int event_control_fd; /* v1, for edge.h; to be written to */
 
 	uint64_t max_bytes;      /* memory.max, memory.limit_in_bytes */
 	uint64_t high_bytes;     /* memory.high; v1 has none */
@@ -142,6 +143,9 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  * Return: how many there are; the first @capacity are written.
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
+
+/** ms_cgroup_reread - have the next sample read the limits again: somebody wrote to one of them */
+void ms_cgroup_reread(struct ms_cgroup *cgroup);
 
 /**
  * ms_cgroup_oom_kills - read now: how many processes the OOM killer took

@@ -14,6 +14,7 @@
 #include "sample/tree.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,23 +117,33 @@ static int read_newcomer(const struct ms_tree *tree, pid_t pid, uint64_t start_t
 	return ms_process_is_zombie(&stat) ? MS_PROCESS_EMPTY : 0;
 }
 
-int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
-		 pid_t adopter_pid)
+int ms_tree_add_root(struct ms_tree *tree, pid_t pid, uint64_t start_ticks)
 {
-	struct ms_tree_newcomer first;
+	struct ms_tree_newcomer newcomer;
 
-	memset(tree, 0, sizeof(*tree));
-	tree->root = root;
-	tree->adopter_pid = adopter_pid;
-	tree->proc_fd = -1;
-	int r = read_newcomer(tree, root_pid, start_ticks, &first);
+	if (ms_tree_find(tree, pid) >= 0)
+		return 0;
+	int r = read_newcomer(tree, pid, start_ticks, &newcomer);
 
 	if (r != 0)
 		return r < 0 ? r : -ESRCH;
+	return admit(tree, &newcomer);
+}
+
+int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
+		 pid_t adopter_pid)
+{
+	uint32_t scans = tree->scans + 2; /* no outsider of an earlier use is believed */
+
+	memset(tree, 0, offsetof(struct ms_tree, slots)); /* the rest is not touched: most of it stays unused */
+	tree->scans = scans;
+	tree->root = root;
+	tree->adopter_pid = adopter_pid;
 	tree->proc_fd = ms_root_open(root, "proc");
 	if (tree->proc_fd < 0)
 		return tree->proc_fd;
-	r = admit(tree, &first);
+	int r = ms_tree_add_root(tree, root_pid, start_ticks);
+
 	if (r < 0)
 		ms_tree_fini(tree);
 	return r;

@@ -15,8 +15,8 @@
  * arrays of their own beside it. A slot is used again only after ms_tree_next_change() told that its
  * process left.
  *
- * The struct is big (about 260 KiB): allocate it once. After ms_tree_init() nothing allocates; a scan opens
- * files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
+ * The struct is big (about 260 KiB), and little of it is touched where processes are few: allocate it once,
+ * zeroed. After ms_tree_init() nothing allocates; a scan opens files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
  * descriptor was left belongs but counts nothing; each scan tries again, and says `incomplete`.
  */
 #ifndef MS_SAMPLE_TREE_H
@@ -97,6 +97,7 @@ struct ms_tree_change {
 
 /**
  * ms_tree_init - start a tree of one; the caller runs the first scan
+ * @tree: zeroed memory, or one that was finished
  * @start_ticks: of the root process, or 0
  * @adopter_pid: whose children all belong, or 0; never a member itself
  *
@@ -105,6 +106,9 @@ struct ms_tree_change {
 int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
 		 pid_t adopter_pid);
 void ms_tree_fini(struct ms_tree *tree);
+
+/** ms_tree_add_root - watch another process and what descends from it; Return: as ms_tree_init() */
+int ms_tree_add_root(struct ms_tree *tree, pid_t pid, uint64_t start_ticks);
 
 /**
  * ms_tree_scan - find who came and who left; of every eighth member, in turn, read the resource limits again

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* sample/edge.c - see edge.h. */
+#include "sample/edge.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "sample/process.h"
+#include "util/cleanup.h"
+
+enum { THRESHOLD_PAGES = 128 };
+static const uint64_t SLACK_BYTES = UINT64_C(8) << 20;
+
+static uint64_t read_slack(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return SLACK_BYTES + (cpus > 0 ? (uint64_t)cpus : 1) * THRESHOLD_PAGES * ms_process_page_bytes();
+}
+
+static uint64_t threshold(uint64_t max_bytes, unsigned step)
+{
+	return max_bytes / MS_EDGE_STEPS * step;
+}
+
+/* The limit that a file counts against now. */
+static uint64_t max_of(const struct ms_cgroup_level *level, bool swap)
+{
+	return swap ? level->swap_max_bytes : level->max_bytes;
+}
+
+static bool put_threshold(int event_control_fd, int event_fd, int usage_fd, uint64_t bytes)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%d %d %llu", event_fd, usage_fd, (unsigned long long)bytes);
+
+	return write(event_control_fd, line, (size_t)n) == n;
+}
+
+static void put_thresholds(struct ms_edge *edge, const struct ms_cgroup *cgroup, uint32_t index, bool swap)
+{
+	const struct ms_cgroup_level *level = &cgroup->levels[index];
+	uint64_t max_bytes = max_of(level, swap);
+	int usage_fd = swap ? level->swap_usage_fd : level->usage_fd;
+
+	if (max_bytes == MS_CGROUP_NO_LIMIT || edge->file_count == MS_EDGE_FILES || usage_fd < 0)
+		return;
+	for (unsigned step = 1; step < MS_EDGE_STEPS; step++)
+		if (!put_threshold(level->event_control_fd, edge->usage_fd, usage_fd, threshold(max_bytes, step)))
+			return; /* those that stand wake for nothing, and are not counted on */
+	edge->files[edge->file_count++] =
+		(struct ms_edge_file){.level = index, .swap = swap, .max_bytes = max_bytes};
+}
+
+static void open_usage(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+{
+	edge->usage_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (uint32_t i = 0; edge->usage_fd >= 0 && i < cgroup->level_count; i++) {
+		if (cgroup->levels[i].event_control_fd < 0)
+			continue;
+		put_thresholds(edge, cgroup, i, false);
+		put_thresholds(edge, cgroup, i, true);
+	}
+}
+
+static void watch_file(int inotify_fd, int fd)
+{
+	char link[sizeof("/proc/self/fd/") + 16];
+
+	if (fd < 0)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	inotify_add_watch(inotify_fd, link, IN_MODIFY);
+}
+
+static void open_limits(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+{
+	edge->limits_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	for (uint32_t i = 0; edge->limits_fd >= 0 && i < cgroup->level_count; i++) {
+		watch_file(edge->limits_fd, cgroup->levels[i].max_fd);
+		watch_file(edge->limits_fd, cgroup->levels[i].high_fd);
+		watch_file(edge->limits_fd, cgroup->levels[i].swap_max_fd);
+	}
+}
+
+/* Of all limits that thresholds can be put for; whether they could is another question. */
+static uint64_t sum_limits(const struct ms_cgroup *cgroup)
+{
+	uint64_t sum = cgroup->level_count;
+
+	for (uint32_t i = 0; cgroup->version == MS_CGROUP_V1 && i < cgroup->level_count; i++)
+		sum = (sum * 31 + cgroup->levels[i].max_bytes) * 31 + cgroup->levels[i].swap_max_bytes;
+	return sum;
+}
+
+void ms_edge_open(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+{
+	*edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1, .slack_bytes = read_slack()};
+	edge->limits_sum = sum_limits(cgroup);
+	if (cgroup->level_count == 0)
+		return;
+	if (cgroup->version == MS_CGROUP_V1)
+		open_usage(edge, cgroup);
+	else
+		edge->events_fd = cgroup->levels[0].events_fd;
+	open_limits(edge, cgroup);
+}
+
+void ms_edge_close(struct ms_edge *edge)
+{
+	ms_cleanup_close(&edge->usage_fd); /* and the kernel takes the thresholds away */
+	ms_cleanup_close(&edge->limits_fd);
+	*edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1};
+}
+
+bool ms_edge_is_current(const struct ms_edge *edge, const struct ms_cgroup *cgroup)
+{
+	return edge->limits_sum == sum_limits(cgroup);
+}
+
+static bool is_file_of(const struct ms_edge_file *file, const struct ms_cgroup *cgroup, const struct ms_limit *limit)
+{
+	return limit->source == (file->swap ? MS_LIMIT_CGROUP1_MEMSW : MS_LIMIT_CGROUP1) &&
+	       limit->max_bytes == file->max_bytes && file->level < cgroup->level_count &&
+	       strcmp(limit->where, cgroup->levels[file->level].path) == 0;
+}
+
+bool ms_edge_is_sure(const struct ms_edge *edge, const struct ms_cgroup *cgroup, const struct ms_limit *limit,
+		     uint64_t mark_bytes)
+{
+	for (uint32_t i = 0; i < edge->file_count; i++) {
+		const struct ms_edge_file *file = &edge->files[i];
+
+		if (!is_file_of(file, cgroup, limit))
+			continue;
+		const struct ms_cgroup_level *level = &cgroup->levels[file->level];
+		uint64_t usage_bytes = file->swap ? level->swap_usage_bytes : level->usage_bytes;
+
+		for (unsigned step = 1; step < MS_EDGE_STEPS; step++) {
+			uint64_t bytes = threshold(file->max_bytes, step);
+
+			if (usage_bytes < bytes && bytes + edge->slack_bytes <= mark_bytes)
+				return true;
+		}
+	}
+	return false;
+}
+
+void ms_edge_drain(int fd)
+{
+	char text[4096] __attribute__((aligned(8)));
+
+	/* memory.events is read from its start; an eventfd and an inotify have none, and take that ill. */
+	if (pread(fd, text, sizeof(text), 0) < 0)
+		while (read(fd, text, sizeof(text)) > 0)
+			;
+}
