@@ -41,6 +41,7 @@ if can_be_nobody; then
 fi
 costs_little "$stranger" "${address%:*}" 2
 costs_little "$stranger" "${address%:*}:0" 2
+costs_little "$stranger" "$address" 2
 end_job
 
 # While others flood, a new process of the job is found.
