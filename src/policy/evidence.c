@@ -24,7 +24,7 @@ void ms_policy_enter(struct ms_policy_state *state, enum ms_policy_phase phase)
 	state->phase = phase;
 }
 
-static void absolve(struct ms_policy_evidence *evidence)
+static void reset_one(struct ms_policy_evidence *evidence)
 {
 	evidence->useless = 0;
 	evidence->late = false;
@@ -35,7 +35,7 @@ static void absolve(struct ms_policy_evidence *evidence)
 void ms_policy_reset(struct ms_policy_state *state)
 {
 	for (uint32_t i = 0; i < state->numbers; i++)
-		absolve(&state->of[i]);
+		reset_one(&state->of[i]);
 }
 
 static bool counts_as_given(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence,
@@ -87,9 +87,7 @@ void ms_policy_given(const struct ms_policy_round *round, const struct ms_policy
 /* More in it than after its last answer, by what is worth an order. */
 static bool has_grown(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
 {
-	uint64_t worth = ms_policy_span(round->marks) / round->config->worth_divisor;
-
-	return evidence->now.bytes > ms_sat_add(evidence->least_bytes, worth);
+	return evidence->now.bytes > ms_sat_add(evidence->least_bytes, round->worth_bytes);
 }
 
 /* Near max a back-off is not sat out: what is known of the sizes may be older than the growth, and as long
@@ -99,7 +97,8 @@ static bool has_grown(const struct ms_policy_round *round, const struct ms_polic
 static uint64_t back_off_end(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
 {
 	bool useless = evidence->status != MS_ANSWER_BUSY && evidence->status != MS_ANSWER_STUCK;
-	uint64_t wait = ms_sat_sub(evidence->not_before_ns, evidence->answered_ns) / round->config->danger_tries;
+	uint64_t wait =
+		ms_sat_sub(evidence->not_before_ns, evidence->answered_ns) / round->config->danger_tries;
 
 	if (round->hurry || (useless && has_grown(round, evidence)))
 		return 0;
@@ -116,8 +115,7 @@ static uint64_t back_off_end(const struct ms_policy_round *round, const struct m
 static bool is_worth_it(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
 {
 	return round->danger || round->hurry || evidence->now.unknown || evidence->useless > 0 ||
-	       evidence->asked_ns < round->state->short_since_ns ||
-	       evidence->now.bytes >= ms_policy_span(round->marks) / round->config->worth_divisor;
+	       evidence->asked_ns < round->state->short_since_ns || evidence->now.bytes >= round->worth_bytes;
 }
 
 enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
@@ -128,7 +126,7 @@ enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
 	if (evidence->out)
 		return MS_STANDING_OUT;
 	if (evidence->now.empty) /* perhaps before the order came: that is no fault */
-		absolve(evidence);
+		reset_one(evidence);
 	if (!evidence->now.bytes && !evidence->now.spent_bytes && !evidence->now.unknown)
 		return MS_STANDING_NOTHING;
 	if (!process->answers)
@@ -204,9 +202,9 @@ static bool has_helped(const struct ms_policy_config *config, const struct ms_po
 	return returned > 0 && returned >= enough;
 }
 
-static uint64_t doubled(uint64_t first, uint32_t times, uint32_t most)
+static uint64_t doubled(struct ms_policy_back_off back_off, uint32_t times)
 {
-	return first << (times > most ? most : times);
+	return back_off.first_ns << (times > back_off.doublings ? back_off.doublings : times);
 }
 
 static void learn_useless(const struct ms_policy_config *config, struct ms_policy_evidence *evidence)
@@ -215,15 +213,14 @@ static void learn_useless(const struct ms_policy_config *config, struct ms_polic
 	uint64_t back_off = 0;
 
 	if (evidence->status == MS_ANSWER_BUSY) {
-		back_off = doubled(config->busy_back_off_ns, before, config->busy_doublings);
+		back_off = doubled(config->busy, before);
 	} else if (evidence->status == MS_ANSWER_STUCK) {
-		back_off = doubled(config->stuck_back_off_ns, before, config->stuck_doublings);
+		back_off = doubled(config->stuck, before);
 		evidence->late = true;
 	} else if (evidence->level == MS_LEVEL_TRIM) {
 		evidence->next_level = MS_LEVEL_CLEAR;
 	} else {
-		back_off = doubled(config->useless_back_off_ns, before > 1 ? before - 1 : 0,
-				   config->useless_doublings);
+		back_off = doubled(config->useless, before > 1 ? before - 1 : 0);
 		evidence->next_level = MS_LEVEL_EMERGENCY;
 	}
 	evidence->not_before_ns = ms_sat_add(evidence->answered_ns, back_off);
@@ -250,7 +247,7 @@ void ms_policy_learn(const struct ms_policy_config *config, struct ms_policy_sta
 	evidence->returned_bytes = answer->returned_bytes;
 	evidence->least_bytes = UINT64_MAX;
 	if (has_helped(config, state, evidence))
-		absolve(evidence);
+		reset_one(evidence);
 	else
 		learn_useless(config, evidence);
 }

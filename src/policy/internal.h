@@ -18,11 +18,12 @@ struct ms_policy_round {
 	struct ms_policy_state *state;
 	struct ms_plan *plan;
 	uint64_t now_ns, used_bytes;
+	uint64_t worth_bytes; /* less in a process is little */
 	bool gentle; /* at or below high: easy bytes only */
 	bool danger; /* above the danger mark */
 	bool hurry;  /* at max within a second, as it grows now */
 	/* From ms_policy_take_stock(). */
-	bool silent, busy, useless; /* some process is; each has something in it */
+	bool silent, busy, useless; /* some process is; each has something in it, a silent one much */
 	bool asked, unasked;        /* likewise: in this shortage, or never is */
 	uint64_t soonest_ns;        /* the first end of a back-off; UINT64_MAX = there is none */
 };

@@ -4,10 +4,10 @@
  * policy.h. Pure.
  *
  * The order of the questions, for one sample:
- *   is it a shortage at all?                      [is_short, finish]
- *   does the reading settle, or do orders that are out make up the need?    [wait_of]
- *   who can be asked, and for how much?           ms_policy_take_stock(), ms_policy_spread()
- *   if there is nothing: why?                     [give_up]
+ *   is it a shortage at all?                      is_short(), end()
+ *   does the reading settle, or do orders that are out make up the need?    wait_of()
+ *   which process can be asked, and for how much? ms_policy_take_stock(), ms_policy_spread()
+ *   if there is nothing: why?                     give_up()
  */
 #include "policy/internal.h"
 
@@ -44,7 +44,7 @@ static uint64_t settling_time(const struct ms_policy_round *round, const struct 
 	return growth * (double)time > room * 1e9 ? (uint64_t)(room * 1e9 / growth) : time;
 }
 
-/* What is asked for: the need, and what the target grows by until the reading settles, up to as much again. */
+/* The need, and what the target grows by until the reading settles, up to as much again. */
 static uint64_t ask_of(const struct ms_policy_round *round)
 {
 	uint64_t need = ms_sat_sub(round->used_bytes, round->marks->low_bytes);
@@ -117,7 +117,8 @@ static void note_calm(const struct ms_policy_round *round)
 			state->below_since_ns = round->now_ns;
 		return;
 	}
-	if (state->below_since_ns && round->now_ns >= ms_sat_add(state->below_since_ns, round->config->calm_ns))
+	if (state->below_since_ns &&
+	    round->now_ns >= ms_sat_add(state->below_since_ns, round->config->calm_ns))
 		ms_policy_reset(state);
 	state->below_since_ns = 0;
 }
@@ -163,8 +164,8 @@ static enum ms_why reason_to_warn(const struct ms_policy_round *round)
 		return MS_WHY_NO_CACHES;
 	if (round->useless)
 		return MS_WHY_DOES_NOT_HELP;
-	if (round->busy)
-		return MS_WHY_BUSY;
+	if (round->plan->silent_caches)
+		return MS_WHY_SILENT;
 	return round->asked && !round->unasked ? MS_WHY_NOTHING_LEFT : MS_WHY_NOTHING_TO_ASK;
 }
 
@@ -172,21 +173,20 @@ static enum ms_why reason_to_warn(const struct ms_policy_round *round)
 static void give_up(const struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
-	const struct ms_policy_config *config = round->config;
-	uint64_t later_ns = ms_sat_add(round->now_ns, config->hold_off_ns);
-	bool soon = round->busy && round->soonest_ns <= ms_sat_add(round->now_ns, config->soon_ns);
+	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
 	if (state->out) {
 		ms_policy_enter(state, MS_PHASE_ORDERED);
-		state->look_ns = ms_sat_add(round->now_ns, config->untaken_ns);
+		state->look_ns = ms_sat_add(round->now_ns, round->config->untaken_ns);
 		wait_until(round, MS_WHY_IN_FLIGHT, state->look_ns);
-	} else if (round->silent || soon) {
+	} else if (round->silent || round->busy) {
 		ms_policy_enter(state, MS_PHASE_PAUSED);
 		wait_until(round, round->silent ? MS_WHY_SILENT : MS_WHY_BUSY,
 			   ms_policy_least(round->soonest_ns, later_ns));
 	} else {
 		ms_policy_enter(state, MS_PHASE_WARNED);
-		wait_until(round, MS_WHY_BACK_OFF, round->soonest_ns < UINT64_MAX ? round->soonest_ns : later_ns);
+		wait_until(round, MS_WHY_BACK_OFF,
+			   round->soonest_ns < UINT64_MAX ? round->soonest_ns : later_ns);
 		if (state->told)
 			return;
 		state->told = true;
@@ -201,11 +201,12 @@ static void decide_gently(const struct ms_policy_round *round, uint64_t missing_
 	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
 	if (round->state->told) { /* neither worth an order nor a word each time it passes high */
+		if (round->state->out == 0)
+			ms_policy_enter(round->state, MS_PHASE_WARNED);
 		wait_until(round, MS_WHY_BACK_OFF, later_ns);
 		return;
 	}
-	if (round->plan->need_bytes >= ms_policy_span(round->marks) / round->config->easy_divisor &&
-	    give_orders(round, missing_bytes))
+	if (round->plan->need_bytes >= round->worth_bytes && give_orders(round, missing_bytes))
 		return;
 	finish(round, MS_WHY_BELOW_HIGH);
 }
@@ -221,6 +222,7 @@ static struct ms_policy_round round_of(const struct ms_policy_config *config, co
 		.marks = marks,
 		.now_ns = sample->at_ns,
 		.used_bytes = used,
+		.worth_bytes = ms_policy_span(marks) / config->worth_divisor,
 		.gentle = used <= marks->high_bytes,
 		.danger = used >= marks->danger_bytes && used > marks->high_bytes,
 		.hurry = sample->growth_bytes_per_s > ms_sat_sub(marks->max_bytes, used),

@@ -23,7 +23,7 @@
  *   SETTLING  WARNED    nothing is left to ask: the person is told, once until CALM
  *   SETTLING  CALM      used <= low; or used <= high and no easy bytes are left
  *   PAUSED    ORDERED   an agent answers again, or its back-off is over
- *   PAUSED    WARNED    only the useless are left
+ *   PAUSED    WARNED    only those are left that did not help
  *   PAUSED    CALM      as SETTLING
  *   WARNED    ORDERED   a back-off is over, or a cache has grown, or max is near
  *   WARNED    PAUSED    what could be asked is silent or busy
@@ -50,6 +50,12 @@
 
 enum { MS_POLICY_PROCESSES = 1024 }; /* process numbers are below it */
 
+/* The first one; each next is twice as long, up to so many doublings. */
+struct ms_policy_back_off {
+	uint64_t first_ns;
+	uint32_t doublings;
+};
+
 /* What a person sets, and every constant of the policy: ms_policy_defaults() has the values. */
 struct ms_policy_config {
 	struct ms_mark high; /* unset: high_per_mille of max, lower when the margin asks for it */
@@ -59,36 +65,30 @@ struct ms_policy_config {
 	uint32_t high_per_mille, low_per_mille;
 	uint32_t gap_divisor;
 	uint32_t lowest_divisor;     /* a margin lowers high to max divided by this, not further */
-	uint32_t danger_nearest_divisor, danger_farthest_divisor; /* of max - high: danger lies between, below max */
+	uint32_t danger_nearest_divisor;  /* of max - high: so far below max danger lies at least ... */
+	uint32_t danger_farthest_divisor; /* ... and at most; between them the margin decides */
 
 	/* How long is waited. */
 	uint64_t hold_off_ns;        /* after an answer, until the reading counts */
 	uint32_t hold_off_short_divisor; /* near max, or where the answers were "busy" alone */
 	uint32_t room_divisor;       /* of the time until max at the present growth, that settling may take */
 	uint64_t untaken_ns;         /* an order that no agent took for so long counts as not given */
-	uint64_t patience_ns;        /* one that was taken counts as given for so long; near max for a hold-off */
+	uint64_t patience_ns;        /* one that was taken, for so long; near max for a hold-off */
 	uint64_t timeout_most_ns, timeout_least_ns; /* of an order: half the time until max, within these */
 	uint64_t calm_ns;            /* so long below high is help, whatever came back */
 
 	/* What is enough, and what is worth an order. */
 	uint32_t helped_divisor;     /* an answer helped that brought this part of what was expected */
-	uint32_t worth_divisor;      /* of high - low: less in a process is not asked for twice in a shortage */
-	uint32_t easy_divisor;       /* of high - low: below high, less need than this is none */
+	uint32_t worth_divisor;      /* of high - low: less than that in a process, or of need, is little */
 	uint32_t enough_divisor;     /* of what is asked: so much may be missing in a plan */
 	uint64_t quick_ns;           /* an answer within this was quick: TRIM stays TRIM near max */
 
-	/* Back-off: the first one; each next is twice as long, up to so many doublings. */
-	uint64_t useless_back_off_ns;
-	uint32_t useless_doublings;
-	uint64_t busy_back_off_ns;
-	uint32_t busy_doublings;
-	uint64_t stuck_back_off_ns;
-	uint32_t stuck_doublings;
-	uint64_t soon_ns;            /* a busy process that may be asked within this is waited for in silence */
+	/* How long a process is left alone. */
+	struct ms_policy_back_off useless, busy, stuck;
 	uint32_t danger_tries;       /* near max a back-off is cut into so many: sizes may be stale */
 };
 
-/** ms_policy_defaults - what a user gets who says nothing; marks.c says where each value is from */
+/** ms_policy_defaults - where nothing is configured; marks.c says where each value is from */
 struct ms_policy_config ms_policy_defaults(void);
 
 /* What is wrong with the marks that were configured. */
@@ -126,7 +126,7 @@ struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t 
 struct ms_policy_process {
 	uint32_t process;    /* the watch's number for it; handed back in orders */
 	bool answers;        /* its agent can be asked: there is one, and it is not stopped and not stuck */
-	uint32_t caches;     /* live rows but for the allocator's; more than its keys where not all were read */
+	uint32_t caches;     /* live rows but for the allocator's, also those that were not read */
 	uint64_t free_bytes; /* what its allocator holds free: ms_rank_bytes() of that row */
 };
 
@@ -164,7 +164,7 @@ enum ms_why {
 	MS_WHY_IN_FLIGHT,       /* orders are not answered yet */
 	MS_WHY_BACK_OFF,        /* the person was told; waiting before the next try */
 	MS_WHY_ONE_MORE_TRY,    /* such a back-off is over */
-	MS_WHY_SILENT,          /* there is something to ask, but its agents are stopped, stuck or not there yet */
+	MS_WHY_SILENT,          /* there is something to ask, but agents are stopped, stuck or not started */
 	MS_WHY_BUSY,            /* likewise, but the owners' locks are taken */
 	MS_WHY_NOTHING_LEFT,    /* all caches with something in them were asked, and still above high */
 	MS_WHY_NOTHING_TO_ASK,  /* the caches are empty, or are never asked (MEMSHED_CACHE_MANUAL) */

@@ -49,6 +49,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 {
 	struct ms_policy_evidence *evidence = &round->state->of[process->process];
 	enum ms_policy_standing standing = ms_policy_standing(round, process);
+	uint64_t held = ms_sat_add(evidence->now.bytes, evidence->now.spent_bytes);
 	bool silent = standing == MS_STANDING_SILENT ||
 		      (standing == MS_STANDING_OUT && !evidence->taken &&
 		       round->now_ns >= ms_sat_add(evidence->asked_ns, round->config->untaken_ns));
@@ -57,7 +58,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 	evidence->least_bytes = ms_policy_least(evidence->least_bytes, evidence->now.bytes);
 	round->plan->caches += process->caches;
 	round->plan->silent_caches += silent ? process->caches : 0;
-	round->silent |= standing == MS_STANDING_SILENT;
+	round->silent |= standing == MS_STANDING_SILENT && held >= round->worth_bytes;
 	round->busy |= standing == MS_STANDING_BUSY;
 	round->useless |= standing == MS_STANDING_USELESS;
 	if (standing == MS_STANDING_BUSY || standing == MS_STANDING_USELESS)
@@ -95,7 +96,8 @@ static bool may_ask(const struct ms_policy_round *round, uint32_t process, bool 
 {
 	const struct ms_policy_evidence *evidence = of(round, process);
 
-	return evidence && evidence->now.standing == MS_STANDING_ASKABLE && (evidence->useless > 0) == doubtful;
+	return evidence && evidence->now.standing == MS_STANDING_ASKABLE &&
+	       (evidence->useless > 0) == doubtful;
 }
 
 /* Return: what is still to be found. */
@@ -122,8 +124,8 @@ static uint64_t ask_all(const struct ms_policy_round *round, bool doubtful, uint
 
 	for (uint32_t i = 0; i < input->process_count && missing > enough; i++)
 		if (may_ask(round, input->processes[i].process, doubtful))
-			missing = ask(round, input->processes[i].process, free_bytes(round, &input->processes[i]),
-				      missing);
+			missing = ask(round, input->processes[i].process,
+				      free_bytes(round, &input->processes[i]), missing);
 	for (uint32_t i = 0; i < input->key_count && missing > enough; i++) {
 		const struct ms_rank_key *key = &input->keys[i];
 

@@ -11,7 +11,7 @@
 enum {
 	ENTRY_USUAL = 1024,      /* bytes, where a cache counts bytes alone */
 	ENTRY_BYTES = 64,        /* guessed where a cache counts entries alone: a small object and its slot */
-	SMALL_ENTRIES = 64,      /* half of functools.lru_cache's default of 128: settings objects stay far below */
+	SMALL_ENTRIES = 64,      /* half of functools.lru_cache's default; settings objects stay far below */
 	USELESS_MOST = 3,        /* in a row */
 	RETURNED_LEAST = 50,     /* per mille: below it a claim is not worth its callback */
 	UNKNOWN_COST = 10000,    /* microseconds to make a MiB again: computed from memory at 100 MB/s */

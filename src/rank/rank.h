@@ -38,11 +38,10 @@ struct ms_rank_facts {
 
 enum ms_rank_tier {
 	MS_RANK_ORDINARY = 0,
-	MS_RANK_DOUBTFUL, /* of no use three times in a row, or hardly anything comes back of what it claims */
+	MS_RANK_DOUBTFUL, /* of no use three times in a row, or hardly anything of its claims comes back */
 	MS_RANK_SMALL,    /* small, of one entry, or without any count: its loss is felt, its memory is not */
 	MS_RANK_SPENT,    /* of no use three times in a row, and hardly more in it since */
-	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, empty, or its callback still runs: not asked unless a person
-			   * names it */
+	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, empty, or its callback still runs: only a person asks it */
 };
 
 struct ms_rank_key {

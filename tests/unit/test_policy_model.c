@@ -43,7 +43,7 @@ struct model {
 	struct cache caches[CACHES]; /* row i + 1 of process i % processes */
 	uint32_t cache_count, processes;
 	uint64_t base, free_bytes, last_used;
-	uint32_t share_per_mille;    /* of freed bytes, what goes back to the kernel */
+	uint32_t share_per_mille; /* of freed bytes, what goes back to the kernel */
 	uint32_t latency_ms;
 	struct work work[PROCESSES];
 	/* What came of it. */
@@ -67,9 +67,10 @@ static struct cache *model_cache(struct model *model, enum behaviour behaviour, 
 	uint32_t i = model->cache_count++;
 	struct cache *cache = &model->caches[i];
 
-	*cache = (struct cache){
-		.behaviour = behaviour, .bytes = mib * MIB, .most = UINT64_MAX,
-		.grows_per_s = grows_mib_per_s * MIB};
+	*cache = (struct cache){.behaviour = behaviour,
+				.bytes = mib * MIB,
+				.most = UINT64_MAX,
+				.grows_per_s = grows_mib_per_s * MIB};
 	bed_row(&model->bed, i % model->processes, i + 1, mib * MIB);
 	return cache;
 }
@@ -141,7 +142,10 @@ static void carry_out(struct model *model, const struct ms_policy_order *order)
 		all_busy &= model->caches[row].behaviour == BUSY;
 	}
 	bed_learn(bed, order->process,
-		  stuck ? MS_ANSWER_STUCK : all_busy ? MS_ANSWER_BUSY : claimed ? MS_ANSWER_DONE : MS_ANSWER_EMPTY,
+		  stuck      ? MS_ANSWER_STUCK
+		  : all_busy ? MS_ANSWER_BUSY
+		  : claimed  ? MS_ANSWER_DONE
+			     : MS_ANSWER_EMPTY,
 		  claimed, returned);
 }
 
@@ -196,7 +200,8 @@ static void step(struct model *model)
 	uint64_t now = used(model);
 
 	model->peak = now > model->peak ? now : model->peak;
-	bed->sample.growth_bytes_per_s = now > model->last_used ? (now - model->last_used) * 1000 / STEP_MS : 0;
+	bed->sample.growth_bytes_per_s =
+		now > model->last_used ? (now - model->last_used) * 1000 / STEP_MS : 0;
 	model->last_used = now;
 	bed_plan(bed, now);
 	for (uint32_t i = 0; i < bed->plan.count; i++)
@@ -342,7 +347,7 @@ static void useless_caches_alone_are_left_alone(void **state)
 		for (unsigned i = 0; i < 10; i++)
 			model_cache(&model, kinds[k], 82, 0);
 		run(&model, 1800);
-		assert_int_equal(model.warnings, kinds[k] == STUCK ? 0 : 1);
+		assert_int_equal(model.warnings, kinds[k] == STUCK || kinds[k] == BUSY ? 0 : 1);
 		assert_in_range(model.orders, 1, 400); /* one that is busy is asked every 5 s */
 	}
 }
@@ -415,7 +420,8 @@ static void random_mixtures_live(void **state)
 		/* What it can grow by while the agent is held up. */
 		uint64_t held_up_ms = stuck * STUCK_AFTER_MS + 8 * model.latency_ms;
 
-		model.bed.marks = ms_policy_marks(&model.bed.config, 1000 * MIB, 120 * MIB * held_up_ms / 1000);
+		model.bed.marks =
+			ms_policy_marks(&model.bed.config, 1000 * MIB, 120 * MIB * held_up_ms / 1000);
 		run(&model, 60);
 		assert_lived(&model);
 	}

@@ -122,7 +122,8 @@ static void random_answers(struct bed *bed)
 		if (below(12) == 0)
 			ms_policy_forget(&bed->state, i);
 		else if (below(4))
-			bed_learn(bed, i, (uint32_t)below(20), random_bytes(20 * MIB), random_bytes(20 * MIB));
+			bed_learn(bed, i, (uint32_t)below(20), random_bytes(20 * MIB),
+				  random_bytes(20 * MIB));
 	}
 }
 
@@ -143,7 +144,8 @@ static void every_plan_keeps_the_rules(void **state)
 	for (unsigned i = 0; i < RUNS; i++) {
 		seed = 0x9e3779b97f4a7c15u + i;
 		bed_init(&bed);
-		bed.marks = ms_policy_marks(&bed.config, 1 + random_bytes(1000 * MIB), random_bytes(200 * MIB));
+		bed.marks =
+			ms_policy_marks(&bed.config, 1 + random_bytes(1000 * MIB), random_bytes(200 * MIB));
 		for (unsigned j = 0; j < PLANS; j++) {
 			random_rows(&bed);
 			random_sample(&bed);

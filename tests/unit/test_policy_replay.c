@@ -52,17 +52,17 @@ struct replay {
 	unsigned loop_line, loops_left;
 };
 
-#define stop(replay, ...)                                                                           \
-	do {                                                                                        \
-		print_error("%s:%u: ", (replay)->file, (replay)->line);                             \
-		fail_msg(__VA_ARGS__);                                                              \
+#define stop(replay, ...)                                                                                    \
+	do {                                                                                                 \
+		print_error("%s:%u: ", (replay)->file, (replay)->line);                                      \
+		fail_msg(__VA_ARGS__);                                                                       \
 	} while (0)
 
 static const char *const kind_names[] = {"nothing", "wait", "orders", "warn", "recovered"};
 static const char *const why_names[] = {
-	"below-high", "above-high", "still-above-low", "escalated", "near-max", "hold-off", "in-flight",
-	"back-off", "one-more-try", "silent", "busy", "nothing-left", "nothing-to-ask", "does-not-help",
-	"no-caches", "below-low",
+	"below-high",     "above-high",    "still-above-low", "escalated", "near-max", "hold-off",
+	"in-flight",      "back-off",      "one-more-try",    "silent",    "busy",     "nothing-left",
+	"nothing-to-ask", "does-not-help", "no-caches",       "below-low",
 };
 static const char *const level_names[] = {"count", "trim", "clear", "emergency"};
 static const char *const phase_names[] = {"calm", "ordered", "settling", "paused", "warned"};
@@ -109,7 +109,8 @@ static struct ms_policy_process *process(struct replay *replay, unsigned index)
 static void check_orders_named(struct replay *replay)
 {
 	if (replay->orders_seen != replay->bed.plan.count)
-		stop(replay, "the plan had %u orders, %u were named", replay->bed.plan.count, replay->orders_seen);
+		stop(replay, "the plan had %u orders, %u were named", replay->bed.plan.count,
+		     replay->orders_seen);
 }
 
 static void read_case(struct replay *replay)

@@ -30,7 +30,8 @@ static uint64_t random_u64(void)
 /* Few values, so that ties are common; and the edges of the type. */
 static uint64_t random_value(void)
 {
-	static const uint64_t values[] = {0, 1, 63, 64, 1000, MIB / 2, MIB, 30 * MIB, UINT64_MAX / 1000, UINT64_MAX};
+	static const uint64_t values[] = {
+		0, 1, 63, 64, 1000, MIB / 2, MIB, 30 * MIB, UINT64_MAX / 1000, UINT64_MAX};
 
 	return values[random_u64() % (sizeof(values) / sizeof(values[0]))];
 }
@@ -67,8 +68,16 @@ enum { HOT, COLD, FILES, BUFFER, CACHES };
 static void of_four_caches_the_hot_one_is_last(void **state)
 {
 	struct ms_row rows[CACHES] = {
-		[HOT] = {.row = 1, .kind = MEMSHED_KIND_MEMO, .bytes = 30 * MIB, .entries = 30000, .hits = 1000000},
-		[COLD] = {.row = 2, .kind = MEMSHED_KIND_MEMO, .bytes = 25 * MIB, .entries = 25000, .misses = 1000000},
+		[HOT] = {.row = 1,
+			 .kind = MEMSHED_KIND_MEMO,
+			 .bytes = 30 * MIB,
+			 .entries = 30000,
+			 .hits = 1000000},
+		[COLD] = {.row = 2,
+			  .kind = MEMSHED_KIND_MEMO,
+			  .bytes = 25 * MIB,
+			  .entries = 25000,
+			  .misses = 1000000},
 		[FILES] = {.row = 3, .kind = MEMSHED_KIND_FILE, .bytes = 20 * MIB, .entries = 200},
 		[BUFFER] = {.row = 4, .kind = MEMSHED_KIND_BUFFER, .bytes = 15 * MIB, .entries = 100},
 	};
@@ -313,8 +322,8 @@ static struct ms_rank_key random_key(void)
 
 static bool is_same(const struct ms_rank_key *a, const struct ms_rank_key *b)
 {
-	return a->tier == b->tier && a->priority == b->priority && a->cost == b->cost && a->bytes == b->bytes &&
-	       a->process == b->process && a->row == b->row;
+	return a->tier == b->tier && a->priority == b->priority && a->cost == b->cost &&
+	       a->bytes == b->bytes && a->process == b->process && a->row == b->row;
 }
 
 static void it_is_a_total_order(void **state)
