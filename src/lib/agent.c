@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/agent.c - from an order to its answer.
+ * lib/agent.c - takes orders and answers them; what is done for one stands in round.c.
  *
  * Runs in the thread that is the agent: a thread of the library's (agent_thread.c) or the host's
- * (dispatch.c), one at a time. Holds no lock while a callback runs, and allocates
- * nothing. An order becomes a job, in the place of its slot; a job asks one cache or many, one after
- * the other, and is answered when all have answered, or enough was freed, or its time is over.
+ * (dispatch.c), one at a time. Holds no lock while a callback runs, and allocates nothing. An order
+ * becomes a job, in the place of its slot, and is answered when all its caches have answered, or enough
+ * was freed, or its time is over.
  *
  * Caches of MEMSHED_THREAD_OWNER are asked by a wish (owner.c); their jobs wait while others go on.
  *
@@ -18,40 +18,17 @@
 #include "lib/agent.h"
 
 #include "lib/call.h"
+#include "lib/round.h"
 #include "table/slot.h"
 #include "util/clock.h"
 
 enum { NO_JOB = MS_SLOT_COUNT };
 
-/* Of an order to all caches, one callback gets this share of the time, so that the others get theirs. */
-enum { SHARE_OF_TIME = 4 };
-#define LEAST_SHARE_NS (10 * MS_NS_PER_MS)
-#define TRIM_TIMEOUT_NS (5 * MS_NS_PER_S)
 #define SWEEP_NS MS_NS_PER_S
 
-enum phase {
-	UNUSED = 0,
-	ASKING,   /* callbacks run */
-	WAITING,  /* for owners' threads */
-	TRIMMING, /* done but for the allocator */
-};
-
-struct job {
-	enum phase phase;
-	struct ms_order order;
-	struct ms_order_handle handle;
-	struct ms_answer answer;
-	uint64_t taken_ns, deadline_ns;
-	uint32_t statuses;    /* bit per enum ms_answer_status that came */
-	uint32_t next, count; /* the next candidate; a single row counts as one */
-	bool wished;          /* some cache of it is left to its owner's thread */
-};
-
 static struct {
-	struct job jobs[MS_SLOT_COUNT];
+	struct ms_job jobs[MS_SLOT_COUNT];
 	uint32_t current;        /* the job whose callback runs */
-	uint64_t claimed_bytes;  /* since the allocator was last asked */
-	bool emergency;          /* one of the orders of this round was one: leave the allocator alone */
 	/* Written by the agent; read by any thread that sleeps for it. UINT64_MAX: never. */
 	_Atomic uint64_t wait_until_ns; /* the first deadline of a waiting job */
 	_Atomic uint64_t sweep_ns;      /* when to look after slots that stay busy */
@@ -104,97 +81,21 @@ uint64_t ms_agent_due(void)
 void ms_agent_reset(void)
 {
 	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
-		agent.jobs[i].phase = UNUSED;
+		agent.jobs[i].phase = MS_JOB_NONE;
 	agent.current = NO_JOB;
-	agent.claimed_bytes = 0;
-	agent.emergency = false;
 	atomic_store_explicit(&agent.wait_until_ns, UINT64_MAX, memory_order_relaxed);
 	atomic_store_explicit(&agent.sweep_ns, UINT64_MAX, memory_order_relaxed);
 	ms_count_reset();
 }
 
-/* ---- answers ---- */
+/* ---- one job ---- */
 
-static void fold(uint32_t index, const struct ms_outcome *outcome)
+static void answer(struct ms_job *job)
 {
-	struct job *job = &agent.jobs[index];
-
-	job->statuses |= 1u << outcome->status;
-	job->answer.claimed_bytes += outcome->claimed_bytes;
-	job->answer.claimed_entries += outcome->claimed_entries;
-	job->answer.scanned_entries += outcome->scanned_entries;
-	job->answer.duration_us += outcome->duration_us;
-	job->answer.caches++;
-	if (job->order.row != MS_ALLOCATOR_ROW)
-		agent.claimed_bytes += outcome->claimed_bytes;
-}
-
-/* A cache that was not asked. */
-static void fold_status(struct job *job, uint32_t status)
-{
-	job->statuses |= 1u << status;
-}
-
-static bool came(const struct job *job, enum ms_answer_status status)
-{
-	return job->statuses & 1u << status;
-}
-
-static bool is_enough(const struct job *job)
-{
-	return job->order.target_bytes && job->answer.claimed_bytes >= job->order.target_bytes;
-}
-
-/* One word for many outcomes: what the client should do next decides which. */
-static uint32_t sum_up(const struct job *job)
-{
-	bool freed = job->answer.claimed_bytes || job->answer.claimed_entries;
-
-	if (job->count == 1 && job->order.scope == MS_SCOPE_ROW)
-		return job->statuses ? (uint32_t)__builtin_ctz(job->statuses) : (uint32_t)MS_ANSWER_BUSY;
-	if (is_enough(job))
-		return MS_ANSWER_DONE;
-	if (came(job, MS_ANSWER_STUCK))
-		return MS_ANSWER_STUCK;
-	if (came(job, MS_ANSWER_BUSY))
-		return freed ? MS_ANSWER_PARTIAL : MS_ANSWER_BUSY;
-	if (came(job, MS_ANSWER_PARTIAL))
-		return MS_ANSWER_PARTIAL;
-	if (came(job, MS_ANSWER_DONE))
-		return MS_ANSWER_DONE;
-	return came(job, MS_ANSWER_UNSUPPORTED) && !came(job, MS_ANSWER_EMPTY) ? MS_ANSWER_UNSUPPORTED
-									       : MS_ANSWER_EMPTY;
-}
-
-static void answer(struct job *job)
-{
-	job->answer.status = sum_up(job);
-	job->phase = UNUSED;
+	job->phase = MS_JOB_NONE;
 	agent.current = NO_JOB;
 	add_to(&ms_lib.table.header->orders, 1);
 	ms_control_answer(&ms_lib.control, &job->handle, &job->answer);
-}
-
-/* ---- asking one cache ---- */
-
-static uint64_t callback_deadline(const struct job *job, uint64_t now_ns)
-{
-	if (job->order.scope == MS_SCOPE_ROW)
-		return job->deadline_ns;
-
-	uint64_t share = (job->deadline_ns - job->taken_ns) / SHARE_OF_TIME;
-	uint64_t deadline = now_ns + (share > LEAST_SHARE_NS ? share : LEAST_SHARE_NS);
-
-	return deadline < job->deadline_ns ? deadline : job->deadline_ns;
-}
-
-bool ms_agent_allows(const struct memshed_cache *cache, const struct ms_order *order)
-{
-	uint32_t flags = cache->options.flags;
-
-	if ((flags & MEMSHED_CACHE_MANUAL) && order->reason != MEMSHED_REASON_USER)
-		return false;
-	return !((flags & MEMSHED_CACHE_MAY_IO) && order->level == MS_LEVEL_EMERGENCY);
 }
 
 bool ms_agent_may_run(const struct memshed_cache *cache)
@@ -202,86 +103,9 @@ bool ms_agent_may_run(const struct memshed_cache *cache)
 	return cache->options.thread_class == MEMSHED_THREAD_ANY || cache->owner == ms_thread_id();
 }
 
-static int ask_claimed(struct job *job, struct memshed_cache *cache)
+static void fold(uint32_t index, const struct ms_outcome *outcome)
 {
-	uint64_t now = ms_clock_ns();
-	struct ms_ask ask = {
-		.order_seq = job->order.seq,
-		.level = job->order.level,
-		.reason = job->order.reason,
-		.target_bytes = job->order.level == MS_LEVEL_TRIM && job->order.target_bytes
-					? job->order.target_bytes - job->answer.claimed_bytes : 0,
-		.deadline_ns = callback_deadline(job, now),
-	};
-	struct ms_outcome outcome;
-
-	if (!ms_agent_may_run(cache)) {
-		if (ms_owner_wish(cache, job->handle.slot, &ask) < 0)
-			fold_status(job, MS_ANSWER_BUSY);
-		else
-			job->wished = true;
-		ms_registry_release(cache);
-		return 0;
-	}
-	if (!ms_run_cache(cache, &ask, ms_call_begin(cache->row, &ask), &outcome))
-		return MS_AGENT_LOST;
-	fold(job->handle.slot, &outcome);
-	return 0;
-}
-
-static int ask_count(struct job *job, uint32_t row, uint32_t generation)
-{
-	uint32_t status;
-	bool changed = false;
-
-	if (ms_count_one(row, generation, callback_deadline(job, ms_clock_ns()), &changed, &status) < 0)
-		return MS_AGENT_LOST;
-	fold_status(job, status);
-	return 0;
-}
-
-static int ask(struct job *job, uint32_t row, uint32_t generation)
-{
-	struct memshed_cache *cache;
-
-	if (job->order.level == MS_LEVEL_COUNT)
-		return ask_count(job, row, generation);
-	switch (ms_registry_claim(row, generation, &cache)) {
-	case MS_CLAIM_GONE:
-		fold_status(job, MS_ANSWER_GONE);
-		return 0;
-	case MS_CLAIM_BUSY: /* only a callback that is stuck is still in there */
-		fold_status(job, MS_ANSWER_STUCK);
-		return 0;
-	case MS_CLAIMED:
-		break;
-	}
-	if (!ms_agent_allows(cache, &job->order)) {
-		fold_status(job, MS_ANSWER_UNSUPPORTED);
-		ms_registry_release(cache);
-		return 0;
-	}
-	return ask_claimed(job, cache);
-}
-
-/* ---- one job ---- */
-
-/* The allocator gives back what the callbacks freed: once, after the last order that waits. Until then
- * the order is not answered, so that its client finds the memory returned. */
-static bool is_last_before_trim(void)
-{
-	return !agent.emergency && !ms_agent_posted() && ms_allocator_worth_trimming(agent.claimed_bytes);
-}
-
-static int conclude(struct job *job)
-{
-	agent.current = NO_JOB;
-	if (is_last_before_trim()) {
-		job->phase = TRIMMING;
-		return 0;
-	}
-	answer(job);
-	return 1;
+	ms_round_add(&agent.jobs[index], outcome);
 }
 
 static void plan_wait(void)
@@ -289,73 +113,43 @@ static void plan_wait(void)
 	uint64_t until = UINT64_MAX;
 
 	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
-		if (agent.jobs[i].phase == WAITING && agent.jobs[i].deadline_ns < until)
+		if (agent.jobs[i].phase == MS_JOB_WAITING && agent.jobs[i].deadline_ns < until)
 			until = agent.jobs[i].deadline_ns;
 	atomic_store_explicit(&agent.wait_until_ns, until, memory_order_relaxed);
 }
 
-/* Return: 1 answered; 0 it waits for owners' threads or the allocator. */
-static int finish_or_wait(struct job *job)
+/* Return: 1 answered; MS_AGENT_LOST. */
+static int end(struct ms_job *job)
 {
-	uint32_t open = 0;
+	agent.current = job->handle.slot;
+	if (ms_round_end(job) < 0)
+		return MS_AGENT_LOST;
+	answer(job);
+	return 1;
+}
 
-	if (job->wished)
-		open = ms_owner_collect(job->handle.slot, job->deadline_ns, ms_clock_ns(), fold);
-	job->phase = open ? WAITING : ASKING;
-	agent.current = NO_JOB;
+/* Return: as end(), or 0: it waits for owners' threads. */
+static int end_or_wait(struct ms_job *job)
+{
+	uint64_t until = ms_round_is_enough(job) ? 0 : job->deadline_ns;
+
+	if (job->queued && ms_owner_collect(job->handle.slot, until, ms_clock_ns(), fold)) {
+		job->phase = MS_JOB_WAITING;
+		agent.current = NO_JOB;
+		plan_wait();
+		return 0;
+	}
+	job->phase = MS_JOB_ENDING;
 	plan_wait();
-	return open ? 0 : conclude(job);
+	return end(job);
 }
 
-static void locate(const struct job *job, uint32_t index, uint32_t *ret_row, uint32_t *ret_generation)
+static int go_on(struct ms_job *job)
 {
-	if (job->order.scope == MS_SCOPE_ROW) {
-		*ret_row = job->order.row;
-		*ret_generation = job->order.generation;
-		return;
-	}
-	*ret_row = ms_series_candidate(index)->row;
-	*ret_generation = ms_series_candidate(index)->generation;
-}
-
-/* Return: as finish_or_wait(), or MS_AGENT_LOST. */
-static int go_on(struct job *job)
-{
-	while (job->next < job->count && !is_enough(job)) {
-		uint32_t row, generation;
-
-		if (!ms_agent_runs()) {
-			fold_status(job, MS_ANSWER_STOPPED);
-			break;
-		}
-		if (job->order.scope != MS_SCOPE_ROW && ms_clock_ns() >= job->deadline_ns) {
-			fold_status(job, MS_ANSWER_BUSY); /* the rest was not asked: ask again */
-			break;
-		}
-		locate(job, job->next++, &row, &generation);
-		if (ask(job, row, generation) < 0)
-			return MS_AGENT_LOST;
-	}
-	return finish_or_wait(job);
-}
-
-static struct job *open_job(const struct ms_order *order, const struct ms_order_handle *handle)
-{
-	struct job *job = &agent.jobs[handle->slot];
-	uint64_t now = ms_clock_ns();
-
-	*job = (struct job){
-		.phase = ASKING,
-		.order = *order,
-		.handle = *handle,
-		.taken_ns = now,
-		.deadline_ns = now + order->timeout_us * MS_NS_PER_US,
-		.count = 1,
-	};
-	agent.current = handle->slot;
-	if (order->level == MS_LEVEL_EMERGENCY)
-		agent.emergency = true;
-	return job;
+	agent.current = job->handle.slot;
+	if (ms_round_go_on(job) < 0)
+		return MS_AGENT_LOST;
+	return end_or_wait(job);
 }
 
 /* ---- rounds ---- */
@@ -374,40 +168,13 @@ void ms_agent_leave(void)
 		ms_lib.agent_options.round_end(ms_lib.agent_options.ctx);
 }
 
-/* Jobs that waited for owners' threads and need not wait any longer. */
+/* Jobs that waited for owners' threads and need not wait any longer. Return: how many; MS_AGENT_LOST */
 static int serve_waiting(void)
 {
 	int answered = 0;
 
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
-		if (agent.jobs[i].phase == WAITING)
-			answered += finish_or_wait(&agent.jobs[i]);
-	return answered;
-}
-
-/* @refused: what round_begin said. Return: as go_on(). */
-static int serve_one(const struct ms_order *order, const struct ms_order_handle *handle, int refused)
-{
-	struct job *job = open_job(order, handle);
-
-	if (refused < 0) {
-		job->answer.error = refused;
-		fold_status(job, MS_ANSWER_BUSY);
-		job->next = job->count;
-	} else if (order->scope != MS_SCOPE_ROW) {
-		job->count = ms_series_collect(order);
-	}
-	return go_on(job);
-}
-
-static int serve_posted(int refused)
-{
-	struct ms_order_handle handle;
-	struct ms_order order;
-	int answered = 0;
-
-	while (ms_agent_runs() && ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0) {
-		int result = serve_one(&order, &handle, refused);
+	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
+		int result = agent.jobs[i].phase == MS_JOB_WAITING ? end_or_wait(&agent.jobs[i]) : 0;
 
 		if (result < 0)
 			return result;
@@ -416,52 +183,29 @@ static int serve_posted(int refused)
 	return answered;
 }
 
-static int serve_round(void)
+static int serve_posted(void)
 {
-	int refused = ms_agent_enter();
+	struct ms_order_handle handle;
+	struct ms_order order;
+	int answered = 0;
 
-	ms_agent_state(MS_AGENT_RUNNING);
-	agent.emergency = false;
-	int answered = serve_posted(refused);
+	while (ms_agent_runs() && ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0) {
+		struct ms_job *job = &agent.jobs[handle.slot];
 
-	/* By each thread that entered, also one that comes back late: the host's lock is its own. */
-	if (refused >= 0)
-		ms_agent_leave();
+		ms_agent_state(MS_AGENT_RUNNING);
+		ms_round_open(job, &order, &handle);
+
+		int result = go_on(job);
+
+		if (result < 0)
+			return result;
+		answered += result;
+	}
 	return answered;
 }
 
-/* Without the host's lock: the allocator has its own. */
-static int trim(void)
+static int count_round(int answered)
 {
-	struct ms_ask ask = {
-		.level = MS_LEVEL_TRIM,
-		.reason = MEMSHED_REASON_PRESSURE,
-		.deadline_ns = ms_clock_ns() + TRIM_TIMEOUT_NS,
-	};
-	struct memshed_cache *allocator;
-	struct ms_outcome outcome;
-
-	agent.claimed_bytes = 0;
-	if (ms_registry_claim(MS_ALLOCATOR_ROW, 0, &allocator) != MS_CLAIMED)
-		return 0;
-	return ms_run_cache(allocator, &ask, ms_call_begin(MS_ALLOCATOR_ROW, &ask), &outcome) ? 0 : MS_AGENT_LOST;
-}
-
-/* The end of a round: the allocator, and the answers that waited for it. */
-static int settle(int answered)
-{
-	bool waits = false;
-
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
-		waits |= agent.jobs[i].phase == TRIMMING;
-	if (waits && ms_allocator_worth_trimming(agent.claimed_bytes) && trim() < 0)
-		return MS_AGENT_LOST;
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
-		if (agent.jobs[i].phase == TRIMMING) {
-			answer(&agent.jobs[i]);
-			answered++;
-		}
-	}
 	if (answered > 0)
 		add_to(&ms_lib.table.header->rounds, 1);
 	return answered;
@@ -487,42 +231,28 @@ int ms_agent_serve(void)
 
 	int answered = serve_waiting();
 
-	/* The sweep of what dead clients left is a round, because it may find an order. */
-	if (ms_agent_posted() || is_sweep_due(ms_clock_ns())) {
-		int served = serve_round();
+	/* The sweep of what dead clients left is a look for orders, too. */
+	if (answered >= 0 && (ms_agent_posted() || is_sweep_due(ms_clock_ns()))) {
+		int served = serve_posted();
 
-		if (served < 0)
-			return served;
-		answered += served;
+		answered = served < 0 ? served : answered + served;
 	}
-	return settle(answered);
+	return count_round(answered);
 }
 
-/* The stuck callback may hold the host's lock for ever: what needs no further callback is answered
- * before this thread waits for that lock. */
+/* The stuck callback may hold the host's lock for ever: an order that needs no further one does not ask for it. */
 int ms_agent_resume(void)
 {
 	if (agent.current == NO_JOB)
-		return settle(0);
+		return 0;
 
-	struct job *job = &agent.jobs[agent.current];
+	struct ms_job *job = &agent.jobs[agent.current];
 
-	fold_status(job, MS_ANSWER_STUCK);
+	if (job->phase == MS_JOB_ENDING) /* it was the allocator */
+		return count_round(end(job));
+	ms_round_note(job, MS_ANSWER_STUCK);
 	job->answer.caches++;
-	if (job->next >= job->count || is_enough(job))
-		return settle(finish_or_wait(job));
-
-	int refused = ms_agent_enter();
-
-	ms_agent_state(MS_AGENT_RUNNING);
-	if (refused < 0) {
-		fold_status(job, MS_ANSWER_BUSY);
-		return settle(finish_or_wait(job));
-	}
-	int result = go_on(job);
-
-	ms_agent_leave();
-	return result < 0 ? result : settle(result);
+	return count_round(go_on(job));
 }
 
 void ms_agent_refuse_all(void)
@@ -531,11 +261,10 @@ void ms_agent_refuse_all(void)
 	struct ms_order order;
 
 	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
-		if (agent.jobs[i].phase == UNUSED)
+		if (agent.jobs[i].phase == MS_JOB_NONE)
 			continue;
 		ms_owner_collect(i, 0, UINT64_MAX, fold);
-		agent.jobs[i].statuses = 1u << MS_ANSWER_STOPPED;
-		agent.jobs[i].count = 1;
+		agent.jobs[i].answer.status = MS_ANSWER_STOPPED;
 		answer(&agent.jobs[i]);
 	}
 	while (ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0)

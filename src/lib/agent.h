@@ -31,8 +31,6 @@ bool ms_agent_runs(void);
 /* The agent's turn for the host's lock; Return: 0 or what round_begin says */
 int ms_agent_enter(void);
 void ms_agent_leave(void);
-/** ms_agent_allows - a client's word is not enough to have a callback do what its owner excluded */
-bool ms_agent_allows(const struct memshed_cache *cache, const struct ms_order *order);
 /** ms_agent_may_run - false when only the thread of the cache's owner may run its callbacks */
 bool ms_agent_may_run(const struct memshed_cache *cache);
 
@@ -47,22 +45,6 @@ uint64_t ms_count_due(void);
 /** ms_count_expect - a cache that counts was registered: do not sleep for longer than one interval */
 void ms_count_expect(void);
 void ms_count_reset(void);
-
-/* ---- series.c ---- */
-
-/* A cache that an order for all of them may ask. */
-struct ms_candidate {
-	uint32_t row, generation;
-	int32_t rank; /* lower is asked first; before cost and size */
-	double cost_per_byte;
-	uint64_t bytes;
-};
-
-/** ms_agent_reserve - memory for one more candidate, touched before it is needed; under [K1] */
-void ms_agent_reserve(uint32_t row);
-/** ms_series_collect - all caches @order may ask, cheapest first; Return: how many */
-uint32_t ms_series_collect(const struct ms_order *order);
-const struct ms_candidate *ms_series_candidate(uint32_t index);
 
 /* ---- owner.c ---- */
 
@@ -121,10 +103,10 @@ void ms_dispatch_after_fork(void);
 /* ---- allocator.c ---- */
 
 void ms_allocator_start(void);
-/** ms_allocator_worth_trimming - was enough claimed that the allocator should be asked to give back? */
-bool ms_allocator_worth_trimming(uint64_t claimed_bytes);
+/** ms_allocator_worth_trimming - was enough claimed, or (@or_held) does the allocator say it holds enough,
+ * that it should be asked to give back? */
+bool ms_allocator_worth_trimming(uint64_t claimed_bytes, bool or_held);
 /** ms_allocator_count_due - when its free bytes may be looked up again */
 uint64_t ms_allocator_count_due(void);
-void ms_allocator_after_fork(void);
 
 #endif

@@ -16,19 +16,17 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/agent.h"
+#include "lib/statm.h"
 #include "util/clock.h"
-#include "util/inode.h"
 #include "util/rcu.h"
+#include "util/saturate.h"
 
 /* Less than this is not worth walking the heap for: glibc keeps that much as its own reserve anyway
  * (M_TRIM_THRESHOLD and M_TOP_PAD are 128 KiB each, for every arena). */
@@ -49,8 +47,8 @@ struct allocator {
 static const struct allocator *used;
 static void *used_symbol;
 static struct memshed_cache row;
-static int statm_fd = -1; /* the host may close it */
-static struct ms_inode statm;
+static uint64_t held_after_bytes; /* free memory right after it last gave back; writer: agent */
+static bool gave_back;            /* since the last count; writer: agent */
 static _Atomic uint64_t count_due_ns; /* writer: agent; readers: any thread that sleeps for it */
 
 /* ---- glibc ---- */
@@ -177,20 +175,6 @@ static void find_allocator(void)
 
 /* ---- the row ---- */
 
-static uint64_t read_rss(void)
-{
-	char text[128];
-	unsigned long size, resident;
-	ssize_t n = ms_inode_is(statm_fd, &statm) ? pread(statm_fd, text, sizeof(text) - 1, 0) : -1;
-
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	if (sscanf(text, "%lu %lu", &size, &resident) != 2)
-		return 0;
-	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
 {
 	struct ms_table_header *header = ms_lib.table.header;
@@ -199,10 +183,11 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 	(void)ctx;
 	if (!used || request->level == MEMSHED_LEVEL_EMERGENCY)
 		return MEMSHED_UNSUPPORTED;
-	before = read_rss();
+	before = ms_statm_rss_bytes();
 	used->give_back();
+	gave_back = true;
 
-	uint64_t after = read_rss();
+	uint64_t after = ms_statm_rss_bytes();
 
 	result->freed_bytes = before > after && after ? before - after : 0;
 	atomic_fetch_add_explicit(&header->trims, 1, memory_order_relaxed);
@@ -221,6 +206,10 @@ static int count(void *ctx, struct memshed_usage *usage)
 	known = used->free_bytes(&usage->bytes);
 	if (known)
 		usage->fields = MEMSHED_USAGE_BYTES;
+	if (known && gave_back) {
+		gave_back = false;
+		held_after_bytes = usage->bytes;
+	}
 
 	uint64_t took = ms_clock_ns() - started;
 	uint64_t pause = took * COUNT_SHARE > COUNT_INTERVAL_NS ? took * COUNT_SHARE : COUNT_INTERVAL_NS;
@@ -229,20 +218,23 @@ static int count(void *ctx, struct memshed_usage *usage)
 	return known ? 0 : -ENOTSUP;
 }
 
-bool ms_allocator_worth_trimming(uint64_t claimed_bytes)
+/* What it still held right after it gave back, it cannot give back. */
+static bool holds_enough(void)
 {
-	return used && claimed_bytes >= LEAST_CLAIMED_BYTES;
+	const struct ms_row_pulled *pulled = &ms_lib.table.rows[MS_ALLOCATOR_ROW].pulled;
+
+	return pulled->fields & MEMSHED_USAGE_BYTES &&
+	       pulled->bytes >= ms_sat_add(held_after_bytes, LEAST_CLAIMED_BYTES);
+}
+
+bool ms_allocator_worth_trimming(uint64_t claimed_bytes, bool or_held)
+{
+	return used && (claimed_bytes >= LEAST_CLAIMED_BYTES || (or_held && holds_enough()));
 }
 
 uint64_t ms_allocator_count_due(void)
 {
 	return atomic_load_explicit(&count_due_ns, memory_order_relaxed);
-}
-
-static void open_statm(void)
-{
-	statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	statm = ms_inode_of(statm_fd);
 }
 
 void ms_allocator_start(void)
@@ -255,7 +247,6 @@ void ms_allocator_start(void)
 	struct ms_table_header *header = ms_lib.table.header;
 
 	find_allocator();
-	open_statm();
 	strncpy(header->allocator, used ? used->name : "unknown", sizeof(header->allocator) - 1);
 	ms_table_row_add_allocator(&ms_lib.table, &identity, ms_clock_ns());
 	row.generation = atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
@@ -263,11 +254,4 @@ void ms_allocator_start(void)
 	atomic_store_explicit(&count_due_ns, used && used->free_bytes ? ms_clock_ns() : UINT64_MAX,
 			      memory_order_relaxed);
 	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &row); /* [R1] in util/rcu.h */
-}
-
-/* /proc/self was the parent when the descriptor was opened. */
-void ms_allocator_after_fork(void)
-{
-	ms_inode_close(statm_fd, &statm);
-	open_statm();
 }

@@ -132,6 +132,8 @@ static void write_stuck(uint32_t row, uint64_t now_ns)
 	struct ms_outcome outcome = {
 		.status = MS_ANSWER_STUCK,
 		.duration_us = (now_ns - call.since_ns) / MS_NS_PER_US,
+		.bytes_after = ms_lib.table.rows[row].last.bytes_after,
+		.useless = true,
 	};
 
 	if (call.ask.level != MS_LEVEL_COUNT)

@@ -71,7 +71,7 @@ static void repair(void)
 	ms_owner_after_fork();
 	ms_dispatch_after_fork();
 	ms_registry_after_fork();
-	ms_allocator_after_fork();
+	ms_statm_after_fork();
 	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
 	if (ran && seen)
 		ms_lib_start_agent(true); /* without one the child's caches are still seen */

@@ -31,7 +31,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/statm.h"
 #include "memshed.h"
+#include "rank/rank.h"
 #include "table/control.h"
 #include "table/layout.h"
 #include "table/writer.h"
@@ -54,7 +56,15 @@ struct ms_outcome {
 	uint32_t status; /* enum ms_answer_status */
 	uint64_t claimed_bytes, claimed_entries, scanned_entries;
 	uint64_t duration_us;
+	uint64_t bytes_after; /* what the cache holds now */
+	bool useless;         /* it freed nothing of what there was, or came back late */
 	bool changed; /* the pulled counters are not what they were */
+};
+
+/* A claim and what came back of it, until learn.c has settled it. */
+struct ms_lesson {
+	uint64_t round; /* 0: none */
+	uint64_t claimed_bytes, fell_bytes;
 };
 
 struct memshed_cache {
@@ -65,7 +75,7 @@ struct memshed_cache {
 	struct memshed_cache *next;   /* in ms_lib.dying; guarded by [K1] */
 	_Atomic uint32_t busy;        /* enum ms_busy: some thread runs a callback; see [C1] */
 	bool unregister_on_return;    /* writer: the thread that is in the callback */
-	uint32_t unhelpful;           /* how often in a row it was of no use; writer: who holds busy */
+	struct ms_lesson lesson;      /* writer: agent */
 	/* What the owner's thread is asked to do; owner.c says who moves it. */
 	_Atomic uint32_t wish;          /* enum ms_wish */
 	uint32_t wish_job;              /* writer: agent, before wish */
@@ -90,15 +100,25 @@ struct ms_guard {
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
 
+/* What candidates.c ranks. */
+struct ms_candidates {
+	struct ms_rank_key *keys; /* writer: agent; below reserved also registrations, which get there first */
+	uint32_t reserved;        /* guarded by [K1] */
+	char group[MS_NAME_BYTES]; /* whose caches were collected last; writer: agent */
+};
+
+/* All zeroes before the first start: what has to be something else is set there. */
 struct ms_lib {
 	pthread_mutex_t lock;        /* [K1] */
 	pthread_mutex_t result_lock; /* [K2] */
 	_Atomic uint32_t life;       /* enum ms_life; writers hold [K1] */
 	struct memshed_agent_options agent_options; /* guarded by [K1]; fixed while the agent runs */
+	struct ms_statm statm;
+	struct ms_candidates candidates;
 	struct ms_table table;
 	struct ms_control_server control;
-	/* writer: register and unregister under [K1]; readers: under RCU */
-	_Atomic(struct memshed_cache *) by_row[MS_ROW_COUNT];
+	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under RCU */
+	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
 	/* Goes up, and is woken, each time a callback has returned or an agent thread has ended. */

@@ -15,6 +15,7 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
+#include "lib/candidates.h"
 #include "table/slot.h"
 #include "util/clock.h"
 #include "util/futex.h"
@@ -44,12 +45,16 @@ static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache
 
 	if (error)
 		return error;
+	error = ms_candidates_reserve(cache->row);
+	if (error) {
+		ms_table_row_retire(&ms_lib.table, cache->row, ms_clock_ns());
+		return error;
+	}
 	cache->shard_row_offset = (uint64_t)cache->row * MS_SHARD_ROW_BYTES;
 	cache->options.name = NULL;
 	cache->options.source_file = NULL;
 	if (options->count)
 		atomic_fetch_add_explicit(&ms_lib.pullers, 1, memory_order_relaxed);
-	ms_agent_reserve(cache->row);
 	*ret_cache = cache; /* before the first callback, which may look there */
 	ms_rcu_assign(&ms_lib.by_row[cache->row], cache); /* [R1] in util/rcu.h */
 	return 0;

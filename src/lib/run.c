@@ -18,31 +18,31 @@ enum { UNHELPFUL_AFTER = 3 };
 
 __thread struct memshed_cache *ms_calling __attribute__((tls_model("initial-exec")));
 
-struct level {
+struct size {
 	bool known; /* somebody ever said how large the cache is */
 	uint64_t bytes, entries;
 };
 
 /* What count said replaces what was charged, field by field. */
-static struct level measure(const struct memshed_cache *cache, const struct memshed_usage *usage)
+static struct size measure(const struct memshed_cache *cache, const struct memshed_usage *usage)
 {
 	struct ms_shard_sum sum;
 
 	ms_table_row_sum(&ms_lib.table, cache->row, &sum);
 
-	struct level level = {
+	struct size size = {
 		.known = sum.inserts || sum.bytes,
 		.bytes = sum.bytes,
 		.entries = sum.entries,
 	};
 
 	if (usage->fields & MEMSHED_USAGE_BYTES)
-		level.bytes = usage->bytes;
+		size.bytes = usage->bytes;
 	if (usage->fields & MEMSHED_USAGE_ENTRIES)
-		level.entries = usage->entries;
+		size.entries = usage->entries;
 	if (usage->fields & (MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES))
-		level.known = true;
-	return level;
+		size.known = true;
+	return size;
 }
 
 static void count(const struct memshed_cache *cache, struct memshed_usage *usage)
@@ -53,7 +53,7 @@ static void count(const struct memshed_cache *cache, struct memshed_usage *usage
 }
 
 /* A callback that says nothing, or nonsense, is judged by what it freed. */
-static uint32_t judge(unsigned status, const struct ms_outcome *outcome, const struct level *before)
+static uint32_t judge(unsigned status, const struct ms_outcome *outcome, const struct size *before)
 {
 	if (status >= MEMSHED_DONE && status <= MEMSHED_UNSUPPORTED)
 		return status;
@@ -65,9 +65,10 @@ static uint32_t judge(unsigned status, const struct ms_outcome *outcome, const s
 /* The callbacks of one order: shrink or clear, and count before and after where that tells something.
  * An emergency leaves count out: it was not told that it must not allocate. */
 static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, struct memshed_usage *usage,
-		      struct level *before, struct ms_outcome *outcome)
+		      struct size *before, struct ms_outcome *outcome)
 {
 	const struct memshed_cache_options *options = &cache->options;
+	const struct ms_row_pulled *pulled = &ms_lib.table.rows[cache->row].pulled;
 	bool counts = ask->level != MS_LEVEL_EMERGENCY;
 	struct memshed_result result = {.size = sizeof(result)};
 	unsigned status = 0;
@@ -98,7 +99,7 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 
 	/* A shrink that was not counted before can only be compared by what is charged. */
 	bool comparable = !options->shrink || !options->count;
-	struct level after = measure(cache, usage);
+	struct size after = measure(cache, usage);
 
 	outcome->claimed_bytes = result.freed_bytes;
 	outcome->claimed_entries = result.freed_entries;
@@ -108,6 +109,9 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 	if (comparable && !outcome->claimed_entries)
 		outcome->claimed_entries = ms_sat_sub(before->entries, after.entries);
 	outcome->status = judge(status, outcome, before);
+	outcome->bytes_after = after.bytes;
+	if (!(usage->fields & MEMSHED_USAGE_BYTES) && pulled->fields & MEMSHED_USAGE_BYTES)
+		outcome->bytes_after = ms_sat_sub(pulled->bytes, outcome->claimed_bytes);
 }
 
 void ms_run_result(uint32_t row, const struct ms_ask *ask, const struct ms_outcome *outcome)
@@ -125,6 +129,13 @@ void ms_run_result(uint32_t row, const struct ms_ask *ask, const struct ms_outco
 	result.total_claimed_bytes += outcome->claimed_bytes;
 	result.total_claimed_entries += outcome->claimed_entries;
 	result.total_duration_us += outcome->duration_us;
+	result.bytes_after = outcome->bytes_after;
+	if (outcome->status != MS_ANSWER_BUSY)
+		result.useless = outcome->useless ? result.useless + 1 : 0;
+	if (result.useless >= UNHELPFUL_AFTER)
+		ms_table_row_set_flags(&ms_lib.table, row, MS_ROW_UNHELPFUL);
+	else
+		ms_table_row_clear_flags(&ms_lib.table, row, MS_ROW_UNHELPFUL);
 	ms_table_row_result(&ms_lib.table, row, &result);
 }
 
@@ -148,20 +159,11 @@ static bool write_pulled(uint32_t row, const struct memshed_usage *usage, uint64
 	return memcmp(&old, &pulled, sizeof(old)) != 0;
 }
 
-/* Freeing nothing although there was something, or coming back too late, three times in a row. */
-static void rate(struct memshed_cache *cache, const struct ms_outcome *outcome, const struct level *before,
-		 bool late)
+/* It freed nothing although there was something. */
+static bool is_useless(const struct ms_outcome *outcome, const struct size *before)
 {
-	bool useless = !outcome->claimed_bytes && !outcome->claimed_entries && (before->bytes || before->entries) &&
-		       outcome->status != MS_ANSWER_BUSY;
-
-	if (!useless && !late) {
-		if (cache->unhelpful >= UNHELPFUL_AFTER)
-			ms_table_row_clear_flags(&ms_lib.table, cache->row, MS_ROW_UNHELPFUL);
-		cache->unhelpful = 0;
-	} else if (++cache->unhelpful == UNHELPFUL_AFTER) {
-		ms_table_row_set_flags(&ms_lib.table, cache->row, MS_ROW_UNHELPFUL);
-	}
+	return !outcome->claimed_bytes && !outcome->claimed_entries && (before->bytes || before->entries) &&
+	       outcome->status != MS_ANSWER_BUSY;
 }
 
 bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_t epoch,
@@ -169,7 +171,7 @@ bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_
 {
 	struct memshed_usage usage = {.fields = 0};
 	struct ms_outcome outcome = {.status = MS_ANSWER_DONE};
-	struct level before = {0};
+	struct size before = {0};
 	uint64_t started = ms_clock_ns();
 
 	atomic_fetch_add_explicit(&ms_lib.callbacks, 1, memory_order_relaxed);
@@ -188,8 +190,8 @@ bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_
 	if (usage.fields)
 		outcome.changed = write_pulled(cache->row, &usage, now);
 	if (ask->level != MS_LEVEL_COUNT) {
+		outcome.useless = !in_time || now > ask->deadline_ns || is_useless(&outcome, &before);
 		ms_run_result(cache->row, ask, &outcome);
-		rate(cache, &outcome, &before, !in_time || now > ask->deadline_ns);
 	}
 	ms_table_row_clear_flags(&ms_lib.table, cache->row, MS_ROW_STUCK);
 	pthread_mutex_unlock(&ms_lib.result_lock);

@@ -21,7 +21,7 @@
 
 #include "lib/agent.h"
 #include "lib/call.h"
-#include "table/slot.h"
+#include "table/memfd.h"
 #include "util/clock.h"
 #include "util/futex.h"
 
@@ -30,12 +30,7 @@
 
 struct ms_guard ms_guard;
 
-struct ms_lib ms_lib = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.result_lock = PTHREAD_MUTEX_INITIALIZER,
-	.table = {.fd = -1},
-	.control = {.fd = -1},
-};
+struct ms_lib ms_lib; /* PTHREAD_MUTEX_INITIALIZER is all zeroes */
 
 static int load_error; /* of the constructor */
 
@@ -62,6 +57,17 @@ uint64_t ms_lib_new_identity(void)
 	return identity;
 }
 
+/* Once; what a start that failed has made is found by the next. */
+static int make_rows(void)
+{
+	void *base = NULL;
+	int error = ms_lib.by_row ? 0 : ms_memfd_map_private(MS_ROW_COUNT * sizeof(*ms_lib.by_row), &base);
+
+	if (base)
+		ms_lib.by_row = base;
+	return error;
+}
+
 static int make_tables(void)
 {
 	uint64_t identity = ms_lib_new_identity();
@@ -69,7 +75,9 @@ static int make_tables(void)
 
 	/* Where the kernel's pages are larger, or it is too old, raw clones are not noticed. */
 	madvise(&ms_guard, sizeof(ms_guard), MADV_WIPEONFORK);
-	error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
+	error = make_rows();
+	if (!error)
+		error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
 	if (error)
 		return error;
 	error = ms_control_create(&ms_lib.control, identity);
@@ -78,6 +86,7 @@ static int make_tables(void)
 		return error;
 	}
 	ms_shards_open(ms_lib.table.shard_count);
+	ms_statm_open();
 	ms_allocator_start();
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);

@@ -39,7 +39,7 @@ int ms_memfd_make(const char *name, size_t bytes)
 
 /* Where mlockall(MCL_FUTURE) is in force, a writable mapping would be filled page by page at once: so
  * it is made without access, unlocked, and only then opened for writing. */
-static int map(int fd, int flags, size_t bytes, void *at, void **ret_base)
+static int map(int fd, int flags, int advice, size_t bytes, void *at, void **ret_base)
 {
 	void *base = MAP_FAILED;
 
@@ -54,13 +54,12 @@ static int map(int fd, int flags, size_t bytes, void *at, void **ret_base)
 	if (base == MAP_FAILED)
 		return -errno;
 	munlock(base, bytes);
-	if (mprotect(base, bytes, PROT_READ | PROT_WRITE) < 0 || madvise(base, bytes, MADV_DONTFORK) < 0) {
+	if (mprotect(base, bytes, PROT_READ | PROT_WRITE) < 0 || madvise(base, bytes, advice) < 0) {
 		int error = -errno;
 
 		munmap(base, bytes);
 		return error;
 	}
-	madvise(base, bytes, MADV_DONTDUMP); /* a core dump would fill every hole */
 	madvise(base, bytes, MADV_NOHUGEPAGE);
 	*ret_base = base;
 	return 0;
@@ -76,14 +75,16 @@ static bool shows_old_pages(const void *base)
 
 static int map_fresh(int fd, size_t bytes, void *at, void **ret_base)
 {
-	int error = map(fd, MAP_SHARED, bytes, at, ret_base);
+	int error = map(fd, MAP_SHARED, MADV_DONTFORK, bytes, at, ret_base);
 
-	if (error < 0 || !at || !shows_old_pages(*ret_base))
-		return error;
-	void *stale = *ret_base;
+	if (!error && at && shows_old_pages(*ret_base)) {
+		void *stale = *ret_base;
 
-	error = map(fd, MAP_SHARED, bytes, NULL, ret_base); /* elsewhere, since that place is still taken */
-	munmap(stale, bytes);
+		error = map(fd, MAP_SHARED, MADV_DONTFORK, bytes, NULL, ret_base); /* that place is still taken */
+		munmap(stale, bytes);
+	}
+	if (!error)
+		madvise(*ret_base, bytes, MADV_DONTDUMP); /* a core dump would fill every hole */
 	return error;
 }
 
@@ -111,5 +112,10 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 
 int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base)
 {
-	return map(-1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, bytes, at, ret_base);
+	return map(-1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MADV_DONTFORK, bytes, at, ret_base);
+}
+
+int ms_memfd_map_private(size_t bytes, void **ret_base)
+{
+	return map(-1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MADV_DOFORK, bytes, NULL, ret_base);
 }

@@ -128,20 +128,25 @@ int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_b
 
 int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 {
-	void *base;
+	void *base, *private;
 	int fd;
 
 	table->shard_count = choose_shard_count();
 	table->bytes = MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES +
 		       (size_t)table->shard_count * MS_SHARD_BYTES;
-	int error = ms_table_map_new(table, NULL, &fd, &base);
+	int error = ms_memfd_map_private(sizeof(*table->private), &private);
 
 	if (error)
 		return error;
+	error = ms_table_map_new(table, NULL, &fd, &base);
+	if (error) {
+		munmap(private, sizeof(*table->private));
+		return error;
+	}
+	table->private = private;
 	table->fd = fd;
 	table->retired_head = table->retired_count = 0;
 	table->row_high = 1;
-	memset(table->generation, 0, sizeof(table->generation));
 	ms_table_place(table, base);
 	ms_table_write_header(table, identity, now_ns);
 	ms_table_publish(table);
@@ -152,9 +157,10 @@ void ms_table_destroy(struct ms_table *table)
 {
 	if (table->base)
 		munmap(table->base, table->bytes);
+	if (table->private)
+		munmap(table->private, sizeof(*table->private));
 	ms_inode_close(table->fd, &table->held);
-	ms_table_place(table, NULL);
-	table->fd = -1;
+	*table = (struct ms_table){.base = NULL};
 }
 
 /* ---- rows ---- */
@@ -236,7 +242,7 @@ static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_
 	MS_KILL_POINT("row:before-live");
 	atomic_store_explicit(&to->state, MS_ROW_LIVE, memory_order_release);         /* [W3] */
 	MS_KILL_POINT("row:after-live");
-	table->generation[row] = generation;
+	table->private->generation[row] = generation;
 }
 
 static uint32_t now_in_ms(uint64_t now_ns)
@@ -249,9 +255,9 @@ static bool take_retired(struct ms_table *table, uint64_t now_ns, bool must, uin
 {
 	if (!table->retired_count)
 		return false;
-	uint32_t row = table->retired[table->retired_head];
+	uint32_t row = table->private->retired[table->retired_head];
 
-	if (!must && now_in_ms(now_ns) - table->retired_at_ms[row] < COOL_OFF_MS)
+	if (!must && now_in_ms(now_ns) - table->private->retired_at_ms[row] < COOL_OFF_MS)
 		return false;
 	table->retired_head = (table->retired_head + 1) % MS_ROW_COUNT;
 	table->retired_count--;
@@ -290,13 +296,13 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 	}
 	count_registered(table, 1);
 	*ret_row = row;
-	*ret_generation = table->generation[row];
+	*ret_generation = table->private->generation[row];
 	return 0;
 }
 
 void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_identity *identity, uint64_t now_ns)
 {
-	if (!table->base || table->generation[MS_ALLOCATOR_ROW])
+	if (!table->base || table->private->generation[MS_ALLOCATOR_ROW])
 		return;
 	make_live(table, MS_ALLOCATOR_ROW, identity, now_ns, false);
 	count_registered(table, 1);
@@ -304,7 +310,7 @@ void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_iden
 
 void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns)
 {
-	if (!table->base || row == MS_ALLOCATOR_ROW || row >= MS_ROW_COUNT || !table->generation[row])
+	if (!table->base || row == MS_ALLOCATOR_ROW || row >= MS_ROW_COUNT || !table->private->generation[row])
 		return;
 
 	struct ms_row_abi *to = &table->rows[row];
@@ -312,11 +318,11 @@ void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns)
 	MS_KILL_POINT("retire:before-state");
 	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);                      /* [W4] */
 	MS_KILL_POINT("retire:before-generation");
-	atomic_store_explicit(&to->generation, table->generation[row] + 1, memory_order_release);     /* [W4] */
-	table->generation[row] = 0;
-	table->retired[(table->retired_head + table->retired_count) % MS_ROW_COUNT] = (uint16_t)row;
+	atomic_store_explicit(&to->generation, table->private->generation[row] + 1, memory_order_release);     /* [W4] */
+	table->private->generation[row] = 0;
+	table->private->retired[(table->retired_head + table->retired_count) % MS_ROW_COUNT] = (uint16_t)row;
 	table->retired_count++;
-	table->retired_at_ms[row] = now_in_ms(now_ns);
+	table->private->retired_at_ms[row] = now_in_ms(now_ns);
 	count_registered(table, -1);
 }
 

@@ -14,12 +14,10 @@
 #include "table/layout.h"
 #include "util/inode.h"
 
-/* Large (768 KiB, touched only as far as rows are used): static or zeroed by mmap, not on a stack.
- * The private part is what a forked child still knows when the parent's table has moved on; guarded
- * by the caller's registry lock. */
+/* Zeroes are a table that was not made yet. Guarded by the caller's registry lock. */
 struct ms_table {
-	int fd;              /* -1: the mapping is blind, see ms_table_recreate(); the host may close it */
-	struct ms_inode held; /* which file it is */
+	int fd;              /* the host may close it */
+	struct ms_inode held; /* which file it is; zero: none, the mapping is blind, see ms_table_recreate() */
 	bool handed_on;      /* during a fork: the child inherits the mapping */
 	unsigned char *base; /* MADV_DONTFORK; NULL: no table, every call below then does nothing */
 	size_t bytes;
@@ -29,9 +27,7 @@ struct ms_table {
 	uint32_t shard_count; /* with the shared shard, which is the last */
 	uint32_t row_high;   /* as the header has it */
 	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
-	uint16_t retired[MS_ROW_COUNT];
-	uint32_t generation[MS_ROW_COUNT]; /* of the live rows; 0 = not live */
-	uint32_t retired_at_ms[MS_ROW_COUNT];
+	struct ms_table_private *private;
 };
 
 struct ms_row_identity {
@@ -103,11 +99,16 @@ void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t fla
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
 
-/* ms_table_row_sum - the row's own counters summed over the shards, by the target itself; any thread.
- * One pread per shard in use, so that holes stay holes. */
+/* ms_table_rows_sum - the counters of up to MS_TABLE_SUMS rows summed over the shards, by the target itself; any
+ * thread. One pread per shard in use and pass, so that holes stay holes. */
+enum { MS_TABLE_SUMS = 32 };
 struct ms_shard_sum {
 	uint64_t bytes, entries, hits, misses, evictions, inserts; /* inserts: entries ever added */
 };
-void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_shard_sum *ret_sum);
+void ms_table_rows_sum(const struct ms_table *table, uint32_t first, uint32_t count, struct ms_shard_sum *ret_sums);
+static inline void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_shard_sum *ret_sum)
+{
+	ms_table_rows_sum(table, row, 1, ret_sum);
+}
 
 #endif

@@ -63,7 +63,7 @@ static void copy_row(struct ms_table *table, const struct old_table *old, uint32
 	drop_torn_result(old, offset, &row);
 	atomic_store_explicit(&row.seq, 2, memory_order_relaxed);
 	atomic_store_explicit(&row.state, MS_ROW_LIVE, memory_order_relaxed);
-	atomic_store_explicit(&row.generation, table->generation[index], memory_order_relaxed);
+	atomic_store_explicit(&row.generation, table->private->generation[index], memory_order_relaxed);
 	atomic_fetch_and_explicit(&row.flags, ~(uint32_t)MS_ROW_STUCK, memory_order_relaxed);
 	atomic_store_explicit(&row.result_seq, 0, memory_order_relaxed);
 	ms_copy_put(&table->rows[index], &row, sizeof(row));
@@ -83,7 +83,7 @@ static uint32_t copy_rows(struct ms_table *table, const struct old_table *old, s
 			uint32_t row = first + i;
 
 			/* A row that is not live starts over, as a hole: nobody has an order for this table yet. */
-			if (!table->generation[row])
+			if (!table->private->generation[row])
 				continue;
 			live++;
 			copy_row(table, old, row);

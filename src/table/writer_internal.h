@@ -7,6 +7,14 @@
 
 #include "table/writer.h"
 
+/* In private memory, so that a forked child still knows it when the parent's table has moved on; taken
+ * by mmap, and resident only as far as rows are used. */
+struct ms_table_private {
+	uint32_t generation[MS_ROW_COUNT]; /* of the live rows; 0 = not live */
+	uint32_t retired_at_ms[MS_ROW_COUNT];
+	uint16_t retired[MS_ROW_COUNT];
+};
+
 /* A new sealed memfd of table->bytes, mapped at @at where that is free. */
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base);
 /* Point base, header, rows and shards into a mapping; NULL: to none. */

@@ -80,21 +80,25 @@ void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t cou
 	add_all(source, first, count, ret_sums, ms_sum_added);
 }
 
-void ms_table_row_sum(const struct ms_table *table, uint32_t row, struct ms_shard_sum *ret_sum)
-{
-	struct ms_shard_row sum = {0};
+_Static_assert((int)MS_TABLE_SUMS == (int)MS_SHARDS_BATCH, "one pass");
 
-	if (table->base && row < MS_ROW_COUNT) {
+void ms_table_rows_sum(const struct ms_table *table, uint32_t first, uint32_t count, struct ms_shard_sum *ret_sums)
+{
+	struct ms_shard_row rows[MS_TABLE_SUMS] = {0};
+
+	if (table->base && first < MS_ROW_COUNT && count <= MS_TABLE_SUMS && count <= MS_ROW_COUNT - first) {
 		struct ms_shards_source source = ms_table_shards_source(table);
 
-		ms_shards_sum(&source, row, 1, &sum);
+		ms_shards_sum(&source, first, count, rows);
 	}
-	*ret_sum = (struct ms_shard_sum){
-		.bytes = ms_sat_sub(sum.added_bytes, sum.removed_bytes),
-		.entries = ms_sat_sub(sum.added_entries, sum.removed_entries),
-		.hits = sum.hits,
-		.misses = sum.misses,
-		.evictions = sum.evictions,
-		.inserts = sum.added_entries,
-	};
+	for (uint32_t i = 0; i < count; i++) {
+		ret_sums[i] = (struct ms_shard_sum){
+			.bytes = ms_sat_sub(rows[i].added_bytes, rows[i].removed_bytes),
+			.entries = ms_sat_sub(rows[i].added_entries, rows[i].removed_entries),
+			.hits = rows[i].hits,
+			.misses = rows[i].misses,
+			.evictions = rows[i].evictions,
+			.inserts = rows[i].added_entries,
+		};
+	}
 }

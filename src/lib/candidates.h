@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/candidates.h - the caches that an order is for, the first to be asked first. */
+#ifndef MS_LIB_CANDIDATES_H
+#define MS_LIB_CANDIDATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/lib.h"
+#include "rank/rank.h"
+
+/** ms_candidates_reserve - room for one more, touched before it is needed; under [K1]; Return: 0; -ENOMEM */
+int ms_candidates_reserve(uint32_t row);
+/**
+ * ms_candidates_collect - the caches that @order (not for one row) is for, in the order in which they are asked
+ * Valid until the next call, by the thread that is the agent.
+ * Return: how many; -ESTALE when the row that names a group is another cache's by now.
+ */
+int ms_candidates_collect(const struct ms_order *order, struct ms_rank_key **ret_keys);
+/** ms_candidates_fit - is @cache, found in a row that was collected, still one that @order is for? */
+bool ms_candidates_fit(const struct memshed_cache *cache, const struct ms_order *order);
+/** ms_candidates_allow - may @cache be asked for @order at all? A client's word is not enough to have a
+ * callback do what its owner excluded */
+bool ms_candidates_allow(const struct memshed_cache *cache, const struct ms_order *order);
+
+#endif

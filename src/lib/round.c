@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/round.c - what the agent does for one order: which cache next, when to trim, when it is enough.
+ *
+ * Runs in the thread that is the agent. Holds no lock, and allocates nothing. choose() alone decides what
+ * comes next, from what stands in the job; and the job says what was begun before a callback runs. So when
+ * a callback is late, another thread goes on with the same job, and this one returns MS_AGENT_LOST
+ * without touching it.
+ *
+ * An order for the process is for bytes of the resident set. What callbacks free goes back to the
+ * allocator first, so after claims for as much as is wanted it is asked to give back, and what is still
+ * short is asked of the next caches. An order that names caches is for bytes as these claim them.
+ */
+#include "lib/round.h"
+
+#include <time.h>
+
+#include "lib/agent.h"
+#include "lib/call.h"
+#include "lib/candidates.h"
+#include "lib/learn.h"
+#include "lib/statm.h"
+#include "util/clock.h"
+#include "util/saturate.h"
+
+enum {
+	SHARE_OF_TIME = 4, /* one of many callbacks gets this share of the time, so that the others get theirs */
+	TRIMS_MOST = 3,    /* in one order; after that claims decide */
+	NEAR = 16,         /* short of it by one part in this many is enough: other threads touch pages meanwhile */
+};
+#define LEAST_SHARE_NS (10 * MS_NS_PER_MS)
+#define TRIM_TIMEOUT_NS (5 * MS_NS_PER_S)
+#define BUSY_PATIENCE_NS (20 * MS_NS_PER_MS) /* locks of caches are held for less */
+#define BUSY_PAUSE_NS (MS_NS_PER_MS / 2)
+#define SEEN_BYTES (UINT64_C(1) << 20) /* pages that other threads give back meanwhile are fewer */
+
+enum step { ASK, RETRY, TRIM, END };
+
+/* ---- how far it is ---- */
+
+static bool is_measured(const struct ms_job *job)
+{
+	return job->order.scope == MS_SCOPE_PROCESS && job->rss_bytes;
+}
+
+/* In an emergency the allocator is left alone: the holder of its lock may sleep in the kernel for memory. */
+static bool pays_to_trim(const struct ms_job *job)
+{
+	if (job->order.level == MS_LEVEL_EMERGENCY || job->order.level == MS_LEVEL_COUNT || job->trims >= TRIMS_MOST)
+		return false;
+	return ms_allocator_worth_trimming(job->untrimmed_bytes, job->order.scope == MS_SCOPE_PROCESS);
+}
+
+static uint64_t reached(const struct ms_job *job)
+{
+	if (!is_measured(job))
+		return job->answer.claimed_bytes;
+	return job->expected_bytes > job->returned_bytes ? job->expected_bytes : job->returned_bytes;
+}
+
+static bool is_near(const struct ms_job *job)
+{
+	uint64_t target = job->order.target_bytes;
+
+	return is_measured(job) && target && job->returned_bytes >= target - target / NEAR;
+}
+
+bool ms_round_is_enough(const struct ms_job *job)
+{
+	uint64_t target = job->order.target_bytes;
+
+	if (!target || reached(job) < target)
+		return false;
+	return !is_measured(job) || is_near(job) || !pays_to_trim(job);
+}
+
+static void measure(struct ms_job *job)
+{
+	if (!job->rss_bytes)
+		return;
+	job->rss_now_bytes = ms_statm_rss_bytes();
+	if (job->rss_now_bytes)
+		job->returned_bytes = ms_sat_sub(job->rss_bytes, job->rss_now_bytes);
+}
+
+/* ---- what comes next ---- */
+
+/* What is small is felt and frees little; first look whether the rest was enough. */
+static bool is_before_the_small(const struct ms_job *job)
+{
+	return job->next && job->next < job->count && job->order.target_bytes && is_measured(job) &&
+	       job->keys[job->next].tier >= MS_RANK_SMALL;
+}
+
+static bool is_time_left(struct ms_job *job)
+{
+	if (job->order.scope == MS_SCOPE_ROW || ms_clock_ns() < job->deadline_ns)
+		return true;
+	ms_round_note(job, MS_ANSWER_BUSY); /* the rest was not asked: ask again */
+	return false;
+}
+
+static enum step choose(struct ms_job *job)
+{
+	bool all_asked = job->next >= job->count;
+
+	if (ms_round_is_enough(job) || (all_asked && !job->busy))
+		return END;
+	if (!ms_agent_runs()) {
+		ms_round_note(job, MS_ANSWER_STOPPED);
+		return END;
+	}
+	if (!is_time_left(job))
+		return END;
+	if (is_measured(job) && job->order.target_bytes &&
+	    (reached(job) >= job->order.target_bytes || (is_before_the_small(job) && pays_to_trim(job))))
+		return TRIM;
+	if (!all_asked)
+		return ASK;
+	return ms_clock_ns() < job->busy_until_ns ? RETRY : END;
+}
+
+/* ---- outcomes ---- */
+
+void ms_round_note(struct ms_job *job, uint32_t status)
+{
+	job->statuses |= 1u << status;
+}
+
+void ms_round_add(struct ms_job *job, const struct ms_outcome *outcome)
+{
+	ms_round_note(job, outcome->status);
+	job->answer.claimed_bytes = ms_sat_add(job->answer.claimed_bytes, outcome->claimed_bytes);
+	job->answer.claimed_entries = ms_sat_add(job->answer.claimed_entries, outcome->claimed_entries);
+	job->answer.scanned_entries = ms_sat_add(job->answer.scanned_entries, outcome->scanned_entries);
+	job->answer.caches++;
+	if (job->order.row != MS_ALLOCATOR_ROW || job->order.scope != MS_SCOPE_ROW)
+		job->untrimmed_bytes = ms_sat_add(job->untrimmed_bytes, outcome->claimed_bytes);
+}
+
+static void put_off(struct ms_job *job, uint32_t index)
+{
+	struct ms_rank_key key = job->keys[index];
+
+	job->keys[index] = job->keys[job->busy];
+	job->keys[job->busy++] = key;
+	if (!job->busy_until_ns)
+		job->busy_until_ns = ms_clock_ns() + BUSY_PATIENCE_NS;
+	if (job->busy_until_ns > job->deadline_ns)
+		job->busy_until_ns = job->deadline_ns;
+}
+
+/* ---- asking one cache ---- */
+
+static uint64_t callback_deadline(const struct ms_job *job)
+{
+	uint64_t share = (job->deadline_ns - job->taken_ns) / SHARE_OF_TIME;
+	uint64_t deadline = ms_clock_ns() + (share > LEAST_SHARE_NS ? share : LEAST_SHARE_NS);
+
+	return job->order.scope == MS_SCOPE_ROW || deadline > job->deadline_ns ? job->deadline_ns : deadline;
+}
+
+/* Of what the cache claims, for what is still wanted to come back. */
+static uint64_t target_of(const struct ms_job *job, uint32_t row)
+{
+	uint64_t need = ms_sat_sub(job->order.target_bytes, reached(job));
+
+	if (job->order.level != MS_LEVEL_TRIM || !job->order.target_bytes)
+		return 0;
+	return is_measured(job) ? ms_learn_to_claim(row, need) : need;
+}
+
+static int ask_claimed(struct ms_job *job, struct memshed_cache *cache, uint32_t index)
+{
+	uint32_t row = cache->row;
+	uint64_t before = job->rss_now_bytes;
+	struct ms_ask ask = {
+		.order_seq = job->order.seq,
+		.level = job->order.level,
+		.reason = job->order.reason,
+		.target_bytes = target_of(job, row),
+		.deadline_ns = callback_deadline(job),
+	};
+	struct ms_outcome outcome;
+
+	if (!ms_agent_may_run(cache)) {
+		if (ms_owner_wish(cache, job->handle.slot, &ask) < 0)
+			ms_round_note(job, MS_ANSWER_BUSY);
+		else
+			job->queued = true;
+		ms_registry_release(cache);
+		return 0;
+	}
+	if (!ms_run_cache(cache, &ask, ms_call_begin(row, &ask), &outcome))
+		return MS_AGENT_LOST;
+	if (outcome.status == MS_ANSWER_BUSY) {
+		put_off(job, index);
+		return 0;
+	}
+	ms_round_add(job, &outcome);
+	measure(job);
+	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome.claimed_bytes));
+	ms_learn_claim(row, job->taken_ns, outcome.claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));
+	return 0;
+}
+
+static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
+{
+	bool changed = false;
+	uint32_t status;
+
+	if (ms_count_one(row, generation, callback_deadline(job), &changed, &status) < 0)
+		return MS_AGENT_LOST;
+	ms_round_note(job, status);
+	if (status == MS_ANSWER_DONE)
+		job->answer.caches++;
+	return 0;
+}
+
+static bool fits(const struct ms_job *job, const struct memshed_cache *cache)
+{
+	return job->order.scope == MS_SCOPE_ROW ? ms_candidates_allow(cache, &job->order)
+						: ms_candidates_fit(cache, &job->order);
+}
+
+static int ask(struct ms_job *job, uint32_t index)
+{
+	uint32_t generation = job->order.scope == MS_SCOPE_ROW ? job->order.generation : 0;
+	uint32_t row = job->keys[index].row;
+	struct memshed_cache *cache;
+
+	if (job->order.level == MS_LEVEL_COUNT)
+		return ask_count(job, row, generation);
+	switch (ms_registry_claim(row, generation, &cache)) {
+	case MS_CLAIM_GONE:
+		ms_round_note(job, MS_ANSWER_GONE);
+		return 0;
+	case MS_CLAIM_BUSY: /* only a callback that is stuck is still in there */
+		ms_round_note(job, MS_ANSWER_STUCK);
+		return 0;
+	case MS_CLAIMED:
+		break;
+	}
+	if (fits(job, cache))
+		return ask_claimed(job, cache, index);
+	ms_round_note(job, MS_ANSWER_UNSUPPORTED);
+	ms_registry_release(cache);
+	return 0;
+}
+
+/* ---- the other steps ---- */
+
+/* Without the host's lock: the allocator has its own. */
+static int trim(struct ms_job *job)
+{
+	struct ms_ask ask = {
+		.level = MS_LEVEL_TRIM,
+		.reason = MEMSHED_REASON_PRESSURE,
+		.deadline_ns = ms_clock_ns() + TRIM_TIMEOUT_NS,
+	};
+	struct memshed_cache *allocator;
+	struct ms_outcome outcome;
+
+	job->untrimmed_bytes = 0;
+	job->trims++;
+	if (ms_registry_claim(MS_ALLOCATOR_ROW, 0, &allocator) != MS_CLAIMED)
+		return 0;
+	measure(job);
+
+	uint64_t before = job->rss_now_bytes;
+
+	if (!ms_run_cache(allocator, &ask, ms_call_begin(MS_ALLOCATOR_ROW, &ask), &outcome))
+		return MS_AGENT_LOST;
+	measure(job);
+	job->expected_bytes = job->returned_bytes;
+	ms_learn_settle(job->keys, job->asked, job->taken_ns, true, ms_sat_sub(before, job->rss_now_bytes));
+	return 0;
+}
+
+/* Where each that can be asked was, but for those with a lock taken: leave them time to release it. */
+static int retry(struct ms_job *job)
+{
+	struct timespec pause = {.tv_nsec = (long)BUSY_PAUSE_NS};
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	job->next = 0;
+	job->count = job->busy;
+	job->busy = 0;
+	return 0;
+}
+
+static int take_step(struct ms_job *job, enum step step)
+{
+	if (step == TRIM)
+		return trim(job);
+	if (step == RETRY)
+		return retry(job);
+	uint32_t index = job->next++;
+
+	if (job->asked < job->next)
+		job->asked = job->next;
+	return ask(job, index);
+}
+
+/* The host's lock is held for callbacks alone; and by each thread that entered, one that comes back late too. */
+int ms_round_go_on(struct ms_job *job)
+{
+	bool inside = false;
+	int result = 0;
+
+	while (result == 0) {
+		enum step step = choose(job);
+
+		if (step != ASK && inside) {
+			ms_agent_leave();
+			inside = false;
+		}
+		if (step == END)
+			break;
+		if (step == ASK && !inside) {
+			int refused = ms_agent_enter();
+
+			ms_agent_state(MS_AGENT_RUNNING);
+			if (refused < 0) {
+				job->answer.error = refused;
+				ms_round_note(job, MS_ANSWER_BUSY);
+				break;
+			}
+			inside = true;
+		}
+		result = take_step(job, step);
+	}
+	if (inside)
+		ms_agent_leave();
+	return result;
+}
+
+/* ---- begin and end ---- */
+
+void ms_round_open(struct ms_job *job, const struct ms_order *order, const struct ms_order_handle *handle)
+{
+	uint64_t now = ms_clock_ns();
+	int count = 1;
+
+	*job = (struct ms_job){
+		.phase = MS_JOB_ASKING,
+		.order = *order,
+		.handle = *handle,
+		.taken_ns = now,
+		.deadline_ns = now + order->timeout_us * MS_NS_PER_US,
+		.rss_bytes = ms_statm_rss_bytes(),
+		.one = {.row = order->row},
+	};
+	job->rss_now_bytes = job->rss_bytes;
+	job->keys = &job->one;
+	if (order->scope != MS_SCOPE_ROW)
+		count = ms_candidates_collect(order, &job->keys);
+	if (count < 0)
+		ms_round_note(job, MS_ANSWER_GONE);
+	else
+		job->count = (uint32_t)count;
+}
+
+static bool came(const struct ms_job *job, enum ms_answer_status status)
+{
+	return job->statuses & 1u << status;
+}
+
+/* One word for many outcomes: what the client should do next decides which. */
+static uint32_t sum_up(const struct ms_job *job)
+{
+	uint64_t target = job->order.target_bytes;
+	bool freed = job->answer.claimed_bytes || job->answer.claimed_entries ||
+		     (is_measured(job) && job->returned_bytes >= SEEN_BYTES);
+
+	if (job->order.scope == MS_SCOPE_ROW)
+		return job->statuses ? (uint32_t)__builtin_ctz(job->statuses) : (uint32_t)MS_ANSWER_BUSY;
+	if (came(job, MS_ANSWER_STOPPED))
+		return MS_ANSWER_STOPPED;
+	if (target && (job->answer.claimed_bytes >= target || is_near(job)))
+		return MS_ANSWER_DONE;
+	if (came(job, MS_ANSWER_STUCK))
+		return MS_ANSWER_STUCK;
+	if (came(job, MS_ANSWER_BUSY))
+		return freed ? MS_ANSWER_PARTIAL : MS_ANSWER_BUSY;
+	if (came(job, MS_ANSWER_PARTIAL) || (freed && target))
+		return MS_ANSWER_PARTIAL;
+	if (came(job, MS_ANSWER_DONE))
+		return target ? MS_ANSWER_EMPTY : MS_ANSWER_DONE;
+	if (came(job, MS_ANSWER_GONE) && job->order.scope == MS_SCOPE_GROUP)
+		return MS_ANSWER_GONE;
+	return came(job, MS_ANSWER_UNSUPPORTED) && !came(job, MS_ANSWER_EMPTY) ? MS_ANSWER_UNSUPPORTED
+									       : MS_ANSWER_EMPTY;
+}
+
+int ms_round_end(struct ms_job *job)
+{
+	job->phase = MS_JOB_ENDING;
+	if (job->busy) {
+		ms_round_note(job, MS_ANSWER_BUSY);
+		job->answer.caches += job->busy;
+		job->busy = 0;
+	}
+	measure(job);
+	if (!is_near(job) && pays_to_trim(job) && trim(job) < 0)
+		return MS_AGENT_LOST;
+	ms_learn_settle(job->keys, job->asked, job->taken_ns, false, 0);
+	job->answer.status = sum_up(job);
+	job->answer.returned_bytes = job->returned_bytes;
+	job->answer.duration_us = (ms_clock_ns() - job->taken_ns) / MS_NS_PER_US;
+	return 0;
+}

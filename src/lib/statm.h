@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/statm.h - the resident set of this process, read without allocating or opening anything. */
+#ifndef MS_LIB_STATM_H
+#define MS_LIB_STATM_H
+
+#include <stdint.h>
+
+#include "util/inode.h"
+
+struct ms_statm {
+	int fd; /* the host may close it */
+	struct ms_inode held; /* all zero: no descriptor */
+	uint64_t page_bytes;
+};
+
+/** ms_statm_open - at start; under [K1] */
+void ms_statm_open(void);
+/** ms_statm_after_fork - the descriptor is of the parent's file: open this process's; under [K1] */
+void ms_statm_after_fork(void);
+/** ms_statm_rss_bytes - Return: the resident set; 0 where it cannot be read */
+uint64_t ms_statm_rss_bytes(void);
+
+#endif
