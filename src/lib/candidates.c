@@ -90,7 +90,7 @@ static void gather(const struct memshed_cache *cache, const struct ms_shard_sum 
 		.row = cache->row,
 		.flags = atomic_load_explicit(&row->flags, memory_order_relaxed),
 		.priority = cache->options.priority,
-		.cost_us = cache->options.cost_us,
+		.cost_us = fields & MEMSHED_USAGE_COST ? pulled->cost_us : cache->options.cost_us,
 		.bytes = fields & MEMSHED_USAGE_BYTES ? pulled->bytes : sum->bytes,
 		.entries = fields & MEMSHED_USAGE_ENTRIES ? pulled->entries : sum->entries,
 		.counted = sum->inserts || sum->bytes || fields & (MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES),

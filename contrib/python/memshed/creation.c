@@ -240,7 +240,7 @@ void ms_py_creation_adopt(void)
 
 		if (creation.at >= creation.count)
 			creation.at = 0;
-		if (looked_at % 16 == 0 && !ms_py_round_has_time())
+		if (!ms_py_round_has_time())
 			return;
 		pending = creation.list[creation.at];
 		/* Taken out for the time being: a destructor that runs here may make wrappers. */

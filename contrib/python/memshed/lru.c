@@ -203,12 +203,12 @@ static int count(void *ctx, struct memshed_usage *usage)
 	weigh(self, wrapper, self->dirty);
 	self->dirty = false;
 	self->cycle = ms_py_round_cycle();
-	usage->fields =
-		MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_MISSES;
+	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS |
+			MEMSHED_USAGE_MISSES | MEMSHED_USAGE_INSERTS;
 	usage->bytes = bytes_now(self);
 	usage->entries = (uint64_t)self->entries;
 	usage->hits = (uint64_t)(self->hits_before + self->hits);
-	usage->misses = (uint64_t)(self->misses_before + self->misses);
+	usage->misses = usage->inserts = (uint64_t)(self->misses_before + self->misses);
 	if (ms_py_proxy_cost(self->proxy, &usage->cost_us))
 		usage->fields |= MEMSHED_USAGE_COST;
 	return 0;
@@ -452,6 +452,10 @@ static int adopt(PyObject *wrapper, const struct ms_py_pending *pending, const s
 	self->proxy = pending->proxy;
 	ms_py_row_link(&self->row);
 	lru.rows++;
+	/* The order that this round is for may rank it before it is counted. */
+	note_info(self, info);
+	weigh(self, wrapper, true);
+	memshed_charge(self->row.cache, bytes_now(self), (uint64_t)self->entries);
 	return 0;
 }
 

@@ -41,10 +41,11 @@ class Registered(support.TestCase):
         """The next round finds it, whatever the round is for."""
         program = self.program("import functools")
         cache_when(program.pid, "gc")
-        program.do("@functools.lru_cache\ndef small(x): return x\nsmall(1)")
+        program.do("@functools.lru_cache\ndef small(x): return bytes(1000000)\nsmall(1)")
         order("clear", program.pid, "gc")
-        self.assertIn("__main__.small", caches(program.pid))
-        self.assertEqual(cache_when(program.pid, "__main__.small", lambda c: c["entries"] == 1)["misses"], 1)
+        small = caches(program.pid)["__main__.small"]
+        self.assertEqual(small["entries"], 1)
+        self.assertAlmostEqual(small["bytes"], 1000000, delta=1000)
 
     def test_functools_imported_before_a_start_by_hand(self):
         program = self.program(FUNCTIONS, with_memshed=False)
