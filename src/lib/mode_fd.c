@@ -25,6 +25,7 @@
 #include "lib/mode.h"
 #include "lib/worker.h"
 #include "util/clock.h"
+#include "util/fd.h"
 
 /* All eventfds are one inode. Ours carries a mark: the signal it would send if it were asked to. */
 enum { EVENT_MARK = SIGURG };
@@ -102,7 +103,7 @@ static void *relay(void *rung)
 /* Return: a descriptor, which is event_fd now; a negative errno. */
 static int make_event(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = ms_fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 
 	if (fd < 0)
 		return -errno;

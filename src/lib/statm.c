@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include "lib/lib.h"
+#include "util/fd.h"
 
 void ms_statm_open(void)
 {
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	int fd = ms_fd_raise(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
 
 	ms_lib.statm = (struct ms_statm){
 		.fd = fd,
