@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
+#include "util/procfs.h"
 #include "util/units.h"
 
 static enum ms_exit open_target(const struct ms_verb *verb, const struct ms_pid_facts *facts, bool control,
@@ -183,8 +183,8 @@ static enum ms_exit say_doubtful(const struct ms_verb *verb, const struct search
 
 	append_pid(pids, sizeof(pids), &search->found[0]);
 	ms_verb_error(verb,
-		      "%s: ambiguous: your own process of that name has no table, another user's has; to mean that one "
-		      "give its pid:%s",
+		      "%s: ambiguous: your own process of that name has no table, but another user's has one; to name "
+		      "that one give its pid:%s",
 		      search->wanted, pids);
 	return MS_EXIT_AMBIGUOUS;
 }
@@ -272,8 +272,9 @@ enum ms_exit ms_find_target(const struct ms_verb *verb, const char *wanted, bool
 {
 	uint64_t pid;
 
-	if (access("/proc/self/stat", R_OK) < 0) {
-		ms_verb_error(verb, "/proc cannot be read: %s; is it mounted here?", strerror(errno));
+	int error = ms_procfs_check();
+	if (error < 0) {
+		ms_verb_error(verb, "%s", ms_procfs_fault(error));
 		return MS_EXIT_FAILURE;
 	}
 	if (ms_units_parse_u64(wanted, &pid) == 0)

@@ -10,6 +10,7 @@
 #include "cli/verb.h"
 #include "cmd/snapshot_columns.h"
 #include "util/cleanup.h"
+#include "util/procfs.h"
 
 static int list(int argc, char **argv);
 
@@ -123,7 +124,12 @@ static int list(int argc, char **argv)
 		ms_verb_wrong(&ms_verb_list, "%s: list takes no argument; `memshed show` is for one process",
 			      argv[optind]);
 	ms_json_start();
-	int error = ms_root_init(&root, "/");
+	int error = ms_procfs_check();
+	if (error < 0) {
+		ms_verb_error(&ms_verb_list, "%s", ms_procfs_fault(error));
+		return MS_EXIT_FAILURE;
+	}
+	error = ms_root_init(&root, "/");
 	if (error < 0) {
 		ms_verb_error(&ms_verb_list, "/: %s", strerror(-error));
 		return MS_EXIT_FAILURE;

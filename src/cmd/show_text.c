@@ -193,8 +193,10 @@ static void print_notes(const struct ms_snapshot *snapshot)
 
 void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown)
 {
-	printf("%s, %s, uid %u\n", snapshot->label, ms_pid_state_name(snapshot->facts.state),
-	       (unsigned)snapshot->facts.uid);
+	char command[MS_ESCAPED_NAME];
+
+	printf("%s (pid %d), %s, uid %u\n", ms_escape_name(command, snapshot->command), (int)snapshot->facts.pid,
+	       ms_pid_state_name(snapshot->facts.state), (unsigned)snapshot->facts.uid);
 	print_memory(snapshot);
 	print_budget(snapshot);
 	print_other_limits(snapshot);

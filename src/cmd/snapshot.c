@@ -122,7 +122,6 @@ static int gather(struct ms_target *target, const struct ms_watches *watches, co
 	if (error < 0)
 		return error;
 	memcpy(snapshot->command, target->command, sizeof(snapshot->command));
-	memcpy(snapshot->label, target->label, sizeof(snapshot->label));
 	snapshot->info = target->table.info;
 	ms_agent_describe(&snapshot->info, snapshot->rows, snapshot->row_count, snapshot->facts.state,
 			  snapshot->now_ns, &snapshot->agent);

@@ -31,7 +31,6 @@ struct ms_snapshot {
 	uint64_t now_ns;
 	struct ms_pid_facts facts;
 	char command[MS_COMMAND_BYTES];
-	char label[MS_ESCAPED_NAME + 48]; /* escaped: see struct ms_target */
 	struct ms_table_info info;
 	struct ms_row *rows; /* the allocator's is among them */
 	unsigned row_count;

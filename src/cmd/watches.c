@@ -66,17 +66,34 @@ static bool is_believed(const struct ms_watch_view *watch, const struct ms_pid_f
 	return watch->uid == 0 || watch->uid == facts->uid;
 }
 
+static const struct ms_watch_view *find_above(const struct ms_watches *watches, const struct ms_pid_facts *facts)
+{
+	enum { ANCESTORS = 64 };
+	struct ms_pid_facts above = *facts;
+
+	for (unsigned i = 0; i < ANCESTORS && watches->count > 0 && above.ppid > 0; i++) {
+		for (size_t n = 0; n < watches->count; n++)
+			if (watches->at[n].pid == above.ppid && is_believed(&watches->at[n], facts))
+				return &watches->at[n];
+		if (ms_pids_facts(above.ppid, &above) < 0)
+			break;
+	}
+	return NULL;
+}
+
 const struct ms_watch_view *ms_watches_of(const struct ms_watches *watches, const struct ms_pid_facts *facts,
 					  uint64_t identity)
 {
-	for (size_t i = 0; i < watches->count; i++) {
+	const struct ms_watch_view *above = find_above(watches, facts);
+
+	for (size_t i = 0; i < watches->count && !above; i++) {
 		const struct ms_watch_view *watch = &watches->at[i];
 
 		for (int m = 0; m < watch->member_count && is_believed(watch, facts); m++)
 			if (watch->members[m].identity == identity)
 				return watch;
 	}
-	return NULL;
+	return above;
 }
 
 /* The number of the process may be that of the watch's own pid namespace: as seen here, or the innermost. */

@@ -33,8 +33,10 @@ int ms_watches_find(const struct ms_pid_facts *processes, size_t count, struct m
 void ms_watches_free(struct ms_watches *watches);
 
 /**
- * ms_watches_of - the watch that holds the table of this identity; NULL when there is none
- * @facts: whose table it is
+ * ms_watches_of - the watch of a process: the nearest one among its ancestors, else one that holds its table
+ * A process that came a moment ago is watched too, although its table is not held yet.
+ * @facts, @identity: the process, and the identity of its table
+ * Return: NULL when there is none.
  */
 const struct ms_watch_view *ms_watches_of(const struct ms_watches *watches, const struct ms_pid_facts *facts,
 					  uint64_t identity);

@@ -109,4 +109,5 @@ out_has ', uid 65534$'
 expect 0 as_nobody "$memshed" clear "nobd.$$" z
 out_has ' done +z$'
 expect 0 "$memshed" clear "nobd.$$"
-out_has ' empty +z$'
+out_has "^nobd.$$ \(pid $pid, uid 65534\)$"
+out_has '^1 was not asked: it is empty.$'

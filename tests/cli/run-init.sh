@@ -56,7 +56,7 @@ expect 4 unshare --pid --fork "$memshed" run -- sh -c 'exit 4'
 err_has '^memshed: .* sh \(pid [0-9]+\) runs, but cannot be watched: /proc is that of another pid namespace; mount one here$'
 [ "$(wc -l <"$work/err")" = 1 ] || fail "something was watched"
 
-# No /proc at all: the command runs, and it is said that it is not watched.
+# No /proc at all: the command runs, and it is said that nobody watches it.
 # shellcheck disable=SC2016
 grep -qa __asan_ "$memshed" && exit 0 # the leak check itself needs /proc, and so do its options
 expect 6 unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' "$memshed"
