@@ -163,7 +163,6 @@ static void take_off(struct ms_policy_state *state, struct ms_policy_evidence *e
 {
 	assert(evidence->out && state->out > 0);
 	evidence->out = false;
-	state->look_ns = 0;
 	if (--state->out == 0 && state->phase == MS_PHASE_ORDERED)
 		ms_policy_enter(state, MS_PHASE_SETTLING);
 }

@@ -168,7 +168,7 @@ static enum ms_why reason_to_warn(const struct ms_policy_round *round)
 		return MS_WHY_DOES_NOT_HELP;
 	if (round->plan->silent_caches)
 		return MS_WHY_SILENT;
-	return round->asked && !round->unasked ? MS_WHY_NOTHING_LEFT : MS_WHY_NOTHING_TO_ASK;
+	return round->asked && !round->left_out ? MS_WHY_NOTHING_LEFT : MS_WHY_NOTHING_TO_ASK;
 }
 
 /* Nothing can be asked: wait for what may be soon; else say so, once. */
@@ -226,7 +226,7 @@ static struct ms_policy_round round_of(const struct ms_policy_config *config, co
 		.used_bytes = used,
 		.worth_bytes = ms_policy_span(marks) / config->worth_divisor,
 		.gentle = used <= marks->high_bytes,
-		.danger = used >= marks->danger_bytes && used > marks->high_bytes,
+		.danger = used >= marks->danger_bytes,
 		.hurry = sample->growth_bytes_per_s > ms_sat_sub(marks->max_bytes, used),
 	};
 }

@@ -36,7 +36,7 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	if (!evidence)
 		return;
 	evidence->now.empty &= key->tier == MS_RANK_NEVER;
-	round->unasked |= key->tier > MS_RANK_SPENT && key->bytes > 0;
+	round->left_out |= key->tier > MS_RANK_SPENT && key->bytes > 0;
 	if (key->tier == MS_RANK_STUCK) {
 		evidence->now.stuck++;
 		round->plan->silent_caches++;
@@ -68,10 +68,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 	round->useless |= standing == MS_STANDING_USELESS;
 	if (standing == MS_STANDING_BUSY || standing == MS_STANDING_USELESS)
 		round->soonest_ns = ms_policy_least(round->soonest_ns, evidence->not_before_ns);
-	if (evidence->asked_ns && evidence->asked_ns >= round->state->short_since_ns)
-		round->asked = true;
-	else
-		round->unasked |= standing != MS_STANDING_NOTHING;
+	round->asked |= evidence->asked_ns && evidence->asked_ns >= round->state->short_since_ns;
 }
 
 void ms_policy_take_stock(struct ms_policy_round *round)

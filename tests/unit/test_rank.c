@@ -165,6 +165,13 @@ static void a_slow_callback_makes_bytes_dear(void **state)
 	quick.duration_us = 1000;
 	slow.duration_us = 9000000;
 	assert_true(before(&quick, &slow));
+
+	uint32_t cost = ms_rank_cost(&slow, NOW);
+
+	slow.returned_per_mille = 250; /* and the dearer the less of them comes back */
+	assert_int_equal(ms_rank_cost(&slow, NOW), cost + 2);
+	slow.returned_per_mille = 8000;
+	assert_true(ms_rank_cost(&slow, NOW) < cost);
 }
 
 static void what_fills_again_at_once_is_dear_for_a_while(void **state)
