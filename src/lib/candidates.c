@@ -122,7 +122,7 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 		ms_rank_key(&facts, now_ns, ret_key);
 		/* What a person names is asked in any case. */
 		found = order->scope == MS_SCOPE_GROUP || order->level == MS_LEVEL_COUNT ||
-			ret_key->tier != MS_RANK_NEVER;
+			ret_key->tier < MS_RANK_STUCK;
 	}
 	ms_rcu_read_unlock();
 	return found;

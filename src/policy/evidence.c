@@ -242,6 +242,7 @@ void ms_policy_learn(const struct ms_policy_config *config, struct ms_policy_sta
 	}
 	state->worked |= did_work(answer->status);
 	evidence->answered_ns = now_ns;
+	state->took_ns = now_ns - evidence->asked_ns;
 	evidence->status = answer->status;
 	evidence->claimed_bytes = answer->claimed_bytes;
 	evidence->returned_bytes = answer->returned_bytes;

@@ -66,23 +66,26 @@ static void open_usage(struct ms_edge *edge, const struct ms_cgroup *cgroup)
 	}
 }
 
-static void watch_file(int inotify_fd, int fd)
+static bool watch_file(int inotify_fd, int fd)
 {
 	char link[sizeof("/proc/self/fd/") + 16];
 
 	if (fd < 0)
-		return;
+		return true;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	inotify_add_watch(inotify_fd, link, IN_MODIFY);
+	return inotify_add_watch(inotify_fd, link, IN_MODIFY) >= 0;
 }
 
-static void open_limits(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+static void open_limits(struct ms_edge *edge, struct ms_cgroup *cgroup)
 {
 	edge->limits_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	for (uint32_t i = 0; edge->limits_fd >= 0 && i < cgroup->level_count; i++) {
-		watch_file(edge->limits_fd, cgroup->levels[i].max_fd);
-		watch_file(edge->limits_fd, cgroup->levels[i].high_fd);
-		watch_file(edge->limits_fd, cgroup->levels[i].swap_max_fd);
+	cgroup->limits_are_told = edge->limits_fd >= 0;
+	for (uint32_t i = 0; cgroup->limits_are_told && i < cgroup->level_count; i++) {
+		const struct ms_cgroup_level *level = &cgroup->levels[i];
+
+		cgroup->limits_are_told = watch_file(edge->limits_fd, level->max_fd) &&
+					  watch_file(edge->limits_fd, level->high_fd) &&
+					  watch_file(edge->limits_fd, level->swap_max_fd);
 	}
 }
 
@@ -96,7 +99,7 @@ static uint64_t sum_limits(const struct ms_cgroup *cgroup)
 	return sum;
 }
 
-void ms_edge_open(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+void ms_edge_open(struct ms_edge *edge, struct ms_cgroup *cgroup)
 {
 	*edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1, .slack_bytes = read_slack()};
 	edge->limits_sum = sum_limits(cgroup);

@@ -44,8 +44,8 @@ struct ms_edge {
 	struct ms_edge_file files[MS_EDGE_FILES];
 };
 
-/** ms_edge_open - put thresholds and watches for the limits that @cgroup has now */
-void ms_edge_open(struct ms_edge *edge, const struct ms_cgroup *cgroup);
+/** ms_edge_open - put thresholds and watches for the limits that @cgroup has now, which it is told */
+void ms_edge_open(struct ms_edge *edge, struct ms_cgroup *cgroup);
 void ms_edge_close(struct ms_edge *edge);
 
 /** ms_edge_is_current - are the limits still those that the thresholds were put for? */

@@ -57,7 +57,6 @@ static void limit_was_changed(void *arg, short revents, uint64_t now_ns)
 	(void)revents;
 	ms_edge_drain(watch->reading.edge.limits_fd);
 	ms_cgroup_reread(&watch->reading.budget.cgroup);
-	ms_reading_scan_soon(&watch->reading, now_ns); /* which puts the edges anew */
 	look_now(watch, now_ns);
 }
 
@@ -114,9 +113,6 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 	struct ms_event_end *summary = &watch->summary;
 	uint64_t grown_bytes;
 
-	/* What came while nobody waited for it is old; what comes from now on is later than this reading. */
-	if (watch->reading.edge.usage_fd >= 0)
-		ms_edge_drain(watch->reading.edge.usage_fd);
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
 	ms_orders_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)
@@ -184,7 +180,7 @@ static void look(void *arg, uint64_t now_ns)
 	ms_pace_worst_note(&reading->worst.look, done_ns - now_ns, done_ns);
 	watch->look.at_ns = next_look_ns(watch, done_ns);
 	ms_loop_events(watch->loop, reading->edge.usage_fd,
-		       ms_reading_wants_edge(reading, done_ns) ? POLLIN : 0);
+		       ms_reading_wait_for_edge(reading, done_ns) ? POLLIN : 0);
 }
 
 /* ---- beginning and end ---- */
@@ -206,6 +202,7 @@ static int open_all(struct ms_watch *watch)
 		watch->oom_kills_before = UINT64_MAX;
 	put_edges(watch);
 	add_source(watch, options->hello_fd, POLLIN, hello_came);
+	watch->reading.hellos = options->hello_fd >= 0;
 	return 0;
 }
 
