@@ -25,6 +25,7 @@
 #include "lib/mode.h"
 #include "lib/worker.h"
 #include "util/clock.h"
+#include "util/fd.h"
 
 /* All eventfds are one inode. Ours carries a mark: the signal it would send if it were asked to. */
 enum { EVENT_MARK = SIGURG };
@@ -106,6 +107,7 @@ static int make_event(void)
 
 	if (fd < 0)
 		return -errno;
+	fd = ms_fd_raise(fd);
 	if (!mode->event_held.inode)
 		mode->event_held = ms_inode_of(fd);
 	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {

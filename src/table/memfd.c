@@ -15,17 +15,23 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/fd.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* Beyond the limit ftruncate() not only fails: the kernel sends SIGXFSZ, which ends the process. */
-static bool is_too_large(size_t bytes)
+/* Beyond RLIMIT_FSIZE the kernel would not only refuse but send SIGXFSZ, which ends a process. What is stored
+ * through a mapping is not limited. */
+static int set_size(int fd, size_t bytes)
 {
 	struct rlimit limit;
 
-	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes;
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (bytes > limit.rlim_cur)
+		return -EFBIG;
+	return ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
 }
 
 int ms_memfd_make(const char *name, size_t bytes)
@@ -37,12 +43,13 @@ int ms_memfd_make(const char *name, size_t bytes)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	int error = is_too_large(bytes) ? -EFBIG : ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
+	int error = set_size(fd, bytes);
 
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
 }
 
 /* Where mlockall(MCL_FUTURE) is in force, a writable mapping would be filled page by page at once: so
@@ -113,7 +120,7 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 		munmap(base, bytes);
 		return error;
 	}
-	*ret_fd = ms_steal_fd(&fd);
+	*ret_fd = ms_fd_raise(ms_steal_fd(&fd));
 	*ret_base = base;
 	return 0;
 }
