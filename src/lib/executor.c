@@ -259,12 +259,12 @@ enum ms_asked ms_executor_ask(uint32_t row, uint32_t generation, const struct ms
 	enum start started;
 
 	do {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		*ret_outcome = (struct ms_outcome){.status = MS_ANSWER_GONE};
 		started = REFUSED;
 		lock();
-		cache = ms_registry_find(row, generation); /* [registry.C3] */
+		cache = ms_registry_find(row, generation); /* C3 in registry.c */
 		if (cache && !fits(cache, order))
 			ret_outcome->status = MS_ANSWER_UNSUPPORTED;
 		else if (cache)
@@ -458,7 +458,7 @@ bool ms_executor_end(struct memshed_cache *cache)
 		return make_dying(cache);
 	ms_rcu_synchronize();
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		if (make_dying(cache))
 			return true;

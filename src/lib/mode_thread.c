@@ -7,9 +7,10 @@
  * stuck callback stops no other; with two, orders wait.
  *
  *   role        writer: the standby that took over, under [K2]; readers: workers, of which a late one found that out under [K2]
- *   alarm_bell  [mode_thread.H2] goes up (release) after what the standby should look at; it loads the bell (acquire)
- *               before it looks, and sleeps only while that is the same
- *   warm        [mode_thread.H3] goes up (release) when a worker is ready; memshed_start() waits for it (acquire)
+ *   [mode_thread.H2] alarm_bell goes up (release) after what the standby should look at; it loads the bell (acquire)
+ *               before it looks, and sleeps only while that is the same; pairs with [mode_thread.H2]
+ *   [mode_thread.H3] warm goes up (release) when a worker is ready; memshed_start() waits for it (acquire);
+ *               pairs with [mode_thread.H3]
  */
 #include <pthread.h>
 #include <stddef.h>

@@ -11,8 +11,9 @@
 #define SCAN_NS        MS_NS_PER_S
 #define SCAN_SELDOM_NS (10 * MS_NS_PER_S)
 #define CLOCKED_NS MS_NS_PER_S
-/* The first order of a job, when none was measured. */
+/* When none was measured: the first order of a job, and putting a threshold. */
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
+#define FIRST_EDGE_NS  (20 * MS_NS_PER_MS)
 
 enum { LIMITS = 8 };
 
@@ -42,6 +43,7 @@ int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, cons
 		return error;
 	ms_pace_init(&reading->pace, ms_budget_writer_bytes_per_s(root));
 	reading->started_ns = now_ns;
+	reading->edge_took_ns = FIRST_EDGE_NS;
 	ms_pace_worst_note(&reading->worst.order, FIRST_ORDER_NS, now_ns);
 	return 0;
 }
@@ -187,6 +189,23 @@ static uint64_t calm_of_all_ns(const struct ms_reading *reading, const struct ms
 	for (uint32_t i = 0; i < count; i++)
 		calm = least(calm, calm_ns(reading, config, &limits[i], edges));
 	return calm;
+}
+
+void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config)
+{
+	if (ms_edge_is_whole(&reading->edge) || ms_reading_is_short(reading) ||
+	    calm_ns(reading, config, &reading->sample.limit, false) < 2 * reading->edge_took_ns)
+		return;
+	uint64_t began_ns = ms_clock_ns();
+
+	ms_edge_put_one(&reading->edge, &reading->budget.cgroup);
+	uint64_t done_ns = ms_clock_ns();
+
+	if (done_ns - began_ns > reading->edge_took_ns)
+		reading->edge_took_ns = done_ns - began_ns;
+	/* What usage rose by since it was read has met no threshold: it is counted on after the next reading. */
+	if (reading->clocked_until_ns < done_ns)
+		reading->clocked_until_ns = done_ns;
 }
 
 uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_policy_config *config,

@@ -178,6 +178,8 @@ static void look(void *arg, uint64_t now_ns)
 	uint64_t done_ns = ms_clock_ns();
 
 	ms_pace_worst_note(&reading->worst.look, done_ns - now_ns, done_ns);
+	if (watch->orders.open == 0)
+		ms_reading_put_edge(reading, &watch->config);
 	watch->look.at_ns = next_look_ns(watch, done_ns);
 	ms_loop_events(watch->loop, reading->edge.usage_fd,
 		       ms_reading_wait_for_edge(reading, done_ns) ? POLLIN : 0);
@@ -200,7 +202,6 @@ static int open_all(struct ms_watch *watch)
 	ms_members_init(&watch->members, &watch->root, &watch->writer);
 	if (ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &watch->oom_kills_before) < 0)
 		watch->oom_kills_before = UINT64_MAX;
-	put_edges(watch);
 	add_source(watch, options->hello_fd, POLLIN, hello_came);
 	watch->reading.hellos = options->hello_fd >= 0;
 	return 0;
@@ -267,8 +268,8 @@ void ms_watch_start(struct ms_watch *watch, const struct ms_watch_live *live)
 		return;
 	}
 	ms_pace_worst_note(&watch->reading.worst.wake, live->fifo ? FIFO_WAKE_NS : TICK_NS, now_ns);
-	scan(watch, now_ns);
 	sample(watch, now_ns);
+	scan(watch, now_ns); /* which puts the edges for the limits just read */
 	rehearse(watch);
 	say_start(watch);
 	ms_publish(watch);
