@@ -210,7 +210,8 @@ struct memshed_agent_options {
  *
  * Return: 0; -EALREADY if the agent runs already (its options stay as they are); -EINVAL for
  * options that make no sense; -E2BIG for options of a newer memshed.h that this library does not know;
- * -EBUSY inside the callback that called memshed_stop(); -ENOMEM, -EMFILE, -EAGAIN and the like from
+ * -EBUSY inside the callback that called memshed_stop(); -ENOTSUP in a process that clone() itself made,
+ * not fork(), where the library does nothing; -ENOMEM, -EMFILE, -EAGAIN and the like from
  * the kernel.
  */
 int memshed_start(const struct memshed_agent_options *options);

@@ -122,6 +122,9 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 void ms_control_answer(struct ms_control_server *server, const struct ms_order_handle *handle,
 		       const struct ms_answer *answer);
 
+/** ms_control_posted - orders wait; any thread */
+bool ms_control_posted(const struct ms_control_server *server);
+
 /** ms_control_busy - some slot that the agent does not work on is not FREE: sleep a second at most, then
  * ms_control_take() again, which sweeps */
 bool ms_control_busy(const struct ms_control_server *server);

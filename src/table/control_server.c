@@ -278,6 +278,17 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
 	MS_KILL_POINT("answer:woken");
 }
 
+bool ms_control_posted(const struct ms_control_server *server)
+{
+	for (uint32_t i = 0; server->page && i < MS_SLOT_COUNT; i++) {
+		uint32_t word = atomic_load_explicit(&server->page->slots[i].word, memory_order_relaxed);
+
+		if (ms_slot_state(word) == MS_SLOT_POSTED)
+			return true;
+	}
+	return false;
+}
+
 bool ms_control_busy(const struct ms_control_server *server)
 {
 	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {

@@ -20,6 +20,7 @@
 #define MS_UTIL_RCU_H
 
 #include <stdatomic.h>
+#include <urcu/list.h>
 #include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
