@@ -12,8 +12,8 @@
  * at once when a callee says MS_AGENT_LOST.
  *
  *   [agent.D2] life is STOPPING before the look at workers and dispatching; a thread that goes inside counts
- *              itself before it looks at life. All sequentially consistent: one sees the other; pairs with
- *              [host.D1]. Callbacks are counted under [K2], where life is looked at, too.
+ *              itself before it looks at life. All sequentially consistent: one sees the other;
+ *              pairs with [host.D1], [agent.D2]. Callbacks are counted under [K2], where life is looked at, too.
  */
 #include "lib/agent.h"
 
@@ -240,7 +240,7 @@ void ms_agent_finish_stop(void)
 			ms_lib.mode->stopped();
 		refuse_all();
 		ms_lib_show_agent(MS_AGENT_STOPPED);
-		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
+		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
 	}
 	pthread_mutex_unlock(&ms_lib.lock);
 	if (stopped) /* else a thread that waits for it in vain would wake itself */

@@ -252,5 +252,5 @@ void ms_allocator_start(const struct ms_allocator_found *found)
 	ms_lib.allocator_row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
 	atomic_store_explicit(&ms_lib.allocator.count_due_ns, kind && kind->free_bytes ? ms_clock_ns() : UINT64_MAX,
 			      memory_order_relaxed);
-	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &ms_lib.allocator_row); /* [R1] in util/rcu.h */
+	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &ms_lib.allocator_row);
 }

@@ -26,7 +26,7 @@ static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache
 
 MS_PUBLIC int memshed_register(const struct memshed_cache_options *options, struct memshed_cache **ret_cache)
 {
-	MS_KEEP_CALLER;
+	MS_CANCEL_OR_KEEP_CALLER;
 	struct memshed_cache_options copy;
 	int error = ms_options_copy_cache(options, &copy);
 

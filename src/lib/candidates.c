@@ -131,7 +131,7 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 
 int ms_candidates_collect(const struct ms_order *order, struct ms_rank_key **ret_keys)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
 	struct ms_rank_key *keys = ms_lib.candidates.keys;
 	struct ms_shard_sum sums[MS_TABLE_SUMS];
 	uint64_t now = ms_clock_ns();

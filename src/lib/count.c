@@ -97,7 +97,7 @@ static uint32_t find_puller(uint32_t row)
 /* Stops as soon as an order waits: the rest is counted next time. */
 static int count_rows(bool *ret_changed)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
 
 	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_lib_runs() && !ms_control_posted(&ms_lib.control); row++) {
 		uint32_t generation = find_puller(row);

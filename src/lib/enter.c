@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/enter.c - what a public call does first: is the library ready, and is this a process of its own?
+ * lib/enter.c - what a public call does first: keep what is the caller's, see that the library is ready
+ * and that this process is its own.
  *
  * The library gets ready in its constructor, or in the first call of another one that runs before it.
  * Any thread; takes no lock, and calls nothing that takes the loader's.
@@ -9,8 +10,8 @@
  * have, so nothing is touched there. It is known by a word that the kernel zeroes in children (ms_guard),
  * while the one beside the locks is copied.
  *
- *   [enter.E1] the thread's key and the atfork handlers before LOADED (release); pairs with itself: who
- *              loads LOADED (acquire) may use them. home before LOADING likewise.
+ *   [enter.E1] the thread's key and the atfork handlers before LOADED (release), and home before LOADING; a thread that
+ *              loads these (acquire) may use them; pairs with [enter.E1]
  */
 #include <sys/mman.h>
 
@@ -18,11 +19,6 @@
 #include "util/futex.h"
 
 enum { FRESH = 0, LOADING, LOADED };
-
-void ms_kept_restore(struct ms_kept *kept)
-{
-	errno = kept->saved_errno;
-}
 
 static void load(void)
 {

@@ -259,12 +259,12 @@ enum ms_asked ms_executor_ask(uint32_t row, uint32_t generation, const struct ms
 	enum start started;
 
 	do {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		*ret_outcome = (struct ms_outcome){.status = MS_ANSWER_GONE};
 		started = REFUSED;
 		lock();
-		cache = ms_registry_find(row, generation); /* [registry.C3] */
+		cache = ms_registry_find(row, generation); /* C3 in registry.c */
 		if (cache && !fits(cache, order))
 			ret_outcome->status = MS_ANSWER_UNSUPPORTED;
 		else if (cache)
@@ -352,13 +352,15 @@ static bool is_late(const struct ms_executor *executor, uint64_t now_ns)
 	return executor->running && executor->by_agent && now_ns >= executor->deadline_ns;
 }
 
-bool ms_executor_take_over(uint64_t now_ns)
+bool ms_executor_take_over(uint64_t now_ns, _Atomic uint32_t *role, uint32_t index)
 {
 	struct ms_executor *executor = lock();
 	bool late = is_late(executor, now_ns);
 
 	if (late)
 		make_late(executor);
+	if (late && role)
+		atomic_store_explicit(role, index, memory_order_relaxed);
 	unlock();
 	return late;
 }
@@ -456,7 +458,7 @@ bool ms_executor_end(struct memshed_cache *cache)
 		return make_dying(cache);
 	ms_rcu_synchronize();
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		if (make_dying(cache))
 			return true;

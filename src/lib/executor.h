@@ -74,9 +74,13 @@ void ms_executor_give_up(uint32_t job);
 /** ms_executor_poll - run what is queued for this thread; Return: how many callbacks ran */
 int ms_executor_poll(void);
 
-/** ms_executor_take_over - if the agent's callback is past its deadline, it is late from now on, and the
- * caller is the agent; Return: whether so */
-bool ms_executor_take_over(uint64_t now_ns);
+/**
+ * ms_executor_take_over - if the agent's callback is past its deadline, it is late from now on, and the caller is
+ * the agent
+ * @role, @index: set before the late thread can find out; NULL where there is no such word
+ * Return: whether so.
+ */
+bool ms_executor_take_over(uint64_t now_ns, _Atomic uint32_t *role, uint32_t index);
 /** ms_executor_watch - until when the agent's callback may run, UINT64_MAX when none does. The mode's ring()
  * is called when an earlier deadline than that comes up. */
 uint64_t ms_executor_watch(void);

@@ -23,13 +23,20 @@
 
 /* Between prepare and the other two; guarded by [K1]. */
 static bool holds_locks, holds_rcu;
+static struct ms_kept kept;
 
 static void prepare(void)
 {
-	holds_locks = atomic_load_explicit(&ms_guard.home, memory_order_relaxed);
-	if (!holds_locks)
+	struct ms_kept caller = ms_kept_begin();
+
+	if (!atomic_load_explicit(&ms_guard.home, memory_order_relaxed)) {
+		holds_locks = false;
+		ms_kept_end(&caller);
 		return;
+	}
 	pthread_mutex_lock(&ms_lib.lock);
+	holds_locks = true;
+	kept = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
 	/* A library that was never used leaves liburcu to whoever else uses it. */
 	holds_rcu = ms_lib_life() != MS_LIFE_NEVER;
@@ -40,6 +47,8 @@ static void prepare(void)
 
 static void parent(void)
 {
+	struct ms_kept caller = kept;
+
 	if (!holds_locks)
 		return;
 	ms_table_after_fork(&ms_lib.table);
@@ -47,6 +56,7 @@ static void parent(void)
 		ms_rcu_after_fork_parent();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
+	ms_kept_end(&caller);
 }
 
 /* Under all locks. Return: whether there is a table that others can see. */
@@ -57,7 +67,7 @@ static bool take_memory(void)
 	int control = ms_control_recreate(&ms_lib.control, identity);
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;
-	/* [L4] */
+	/* [lib.L4] */
 	atomic_store_explicit(&ms_guard.base, ms_lib.lost ? NULL : ms_lib.table.base, memory_order_release);
 	return !ms_lib.lost && table >= 0 && control >= 0;
 }
@@ -77,7 +87,7 @@ static void repair(void)
 		ms_lib.mode->after_fork();
 	ms_registry_after_fork(ms_executor_in_fork());
 	ms_statm_after_fork();
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
 	if (ran && seen)
 		ms_lib_start_agent(true); /* without one the child's caches are still seen */
 }
@@ -93,6 +103,7 @@ static void child(void)
 		repair();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
+	ms_kept_end(&kept);
 }
 
 int ms_fork_init(void)

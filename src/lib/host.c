@@ -10,6 +10,8 @@
  */
 #include "lib/host.h"
 
+#include <stddef.h>
+
 #include "lib/agent.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
@@ -19,7 +21,7 @@ enum ms_entry ms_host_enter(void)
 {
 	if (atomic_exchange_explicit(&ms_lib.dispatching, 1, memory_order_seq_cst) == 0) /* [host.D1] */
 		return MS_ENTRY_FREE;
-	return ms_executor_take_over(ms_clock_ns()) ? MS_ENTRY_TAKEN_OVER : MS_ENTRY_REFUSED;
+	return ms_executor_take_over(ms_clock_ns(), NULL, 0) ? MS_ENTRY_TAKEN_OVER : MS_ENTRY_REFUSED;
 }
 
 void ms_host_leave(void)

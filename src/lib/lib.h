@@ -19,11 +19,12 @@
  * Charging takes none of them. fork takes all of them (fork.c).
  *
  * How the others wait:
- *   [L2] what was done before life moved (release) is seen by a thread that sees it moved (acquire).
- *   [L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
- *        before it looks, and sleeps only while it has not gone up since.
- *   [L4] the table is complete before ms_guard.base (release); pairs with the loads of it, which need
- *        no acquire: every access to the table goes through the value loaded.
+ *   [lib.L2] what was done before life moved (release) is seen by a thread that sees it moved (acquire);
+ *            pairs with [lib.L2]
+ *   [lib.L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
+ *            before it looks, and sleeps only while it has not gone up since; pairs with [lib.L3]
+ *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the loads of
+ *            it need no acquire, since every access to the table goes through the value loaded; pairs with [lib.L4]
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -118,16 +119,22 @@ struct ms_lib {
 };
 extern struct ms_lib ms_lib;
 
-/* The library never changes the caller's errno. */
+/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
+ * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
 struct ms_kept {
-	int saved_errno;
+	int saved_errno, cancel_state;
 };
-void ms_kept_restore(struct ms_kept *kept);
-#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_restore), unused)) struct ms_kept kept = {errno}
+struct ms_kept ms_kept_begin(void);
+void ms_kept_end(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
+/* The same in a call that is a cancellation point, before it has done anything. */
+#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
+	pthread_testcancel();                                                                      \
+	MS_KEEP_CALLER
 
 static inline uint32_t ms_lib_life(void)
 {
-	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [L2] */
+	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [lib.L2] */
 }
 
 static inline bool ms_lib_runs(void)

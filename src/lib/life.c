@@ -40,7 +40,7 @@ int ms_lib_start_agent(bool in_child)
 	header->agent_mode = ms_lib.agent_options.mode;
 	header->agent_signal = (uint32_t)ms_lib.agent_options.signal;
 	atomic_store_explicit(&header->agent_tid, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [agent.D2] [L2] */
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [agent.D2] [lib.L2] */
 
 	int error = ms_lib.mode->start(in_child);
 

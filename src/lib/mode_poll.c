@@ -5,8 +5,9 @@
  * A client also sends a signal, whose handler sets a flag; memshed_poll() looks at the doorbell too, in case the
  * client could not. In every mode it runs what is queued for the calling thread (executor.c).
  *
- *   poll_word  [mode_poll.O2] the mode's bit is released when all that memshed_poll() looks at is set, and acquired
- *              by memshed_poll(); its count of what is queued needs no order: that is looked at under [K2]
+ *   [mode_poll.O2] poll_word: the mode's bit is released when all that memshed_poll() looks at is set, and acquired
+ *              by memshed_poll(); its count of what is queued needs no order, since that is looked at under
+ *              [K2]; pairs with [mode_poll.O2]
  */
 #include <errno.h>
 #include <signal.h>

@@ -6,10 +6,11 @@
  * the agent from then on; the other one finds out when its callback returns, and becomes the standby. So one
  * stuck callback stops no other; with two, orders wait.
  *
- *   role        writer: the standby that took over; readers: workers [mode_thread.H1] (release, acquire)
- *   alarm_bell  [mode_thread.H2] goes up (release) after what the standby should look at; it loads the bell (acquire)
- *               before it looks, and sleeps only while that is the same
- *   warm        [mode_thread.H3] goes up (release) when a worker is ready; memshed_start() waits for it (acquire)
+ *   role        writer: the standby that took over, under [K2]; readers: workers, of which a late one found that out under [K2]
+ *   [mode_thread.H2] alarm_bell goes up (release) after what the standby should look at; it loads the bell (acquire)
+ *               before it looks, and sleeps only while that is the same; pairs with [mode_thread.H2]
+ *   [mode_thread.H3] warm goes up (release) when a worker is ready; memshed_start() waits for it (acquire);
+ *               pairs with [mode_thread.H3]
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -30,7 +31,7 @@ static struct ms_mode_thread *const mode = &ms_lib.mode_thread;
 
 static bool is_agent(uint32_t index)
 {
-	return atomic_load_explicit(&mode->role, memory_order_acquire) == index; /* [mode_thread.H1] */
+	return atomic_load_explicit(&mode->role, memory_order_relaxed) == index;
 }
 
 /* Return: true when this thread is the agent now. */
@@ -39,10 +40,8 @@ static bool stand_by(uint32_t index)
 	uint32_t seen = atomic_load_explicit(&mode->alarm_bell, memory_order_acquire); /* [mode_thread.H2] */
 	uint64_t deadline;
 
-	if (ms_executor_take_over(ms_clock_ns())) {
-		atomic_store_explicit(&mode->role, index, memory_order_release); /* [mode_thread.H1] */
+	if (ms_executor_take_over(ms_clock_ns(), &mode->role, index))
 		return true;
-	}
 	deadline = ms_executor_watch();
 	if (ms_lib_runs())
 		ms_futex_wait(&mode->alarm_bell, seen, deadline);

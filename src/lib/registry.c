@@ -4,13 +4,13 @@
  *
  * Any thread, also from inside a callback. [K1] is held for short.
  *
- *   [registry.C1] ms_lib.by_row[] is read under RCU, or under [K2].
- *   [registry.C2] a cache that is unregistered is taken out of by_row[] (release); after a grace period no
- *        reader has it any more; pairs with [rcu.R1].
- *   [registry.C3] it is freed only after it was moved to DYING (executor.c), which is done under [K2] and not
- *        while its callback runs. So a thread that finds it under [K2] may use it until it releases [K2], and until
- *        the callback has returned that it began meanwhile. Nothing may wait for [K2] in a read section: fork
- *        holds [K2] while it waits for liburcu.
+ * How a cache stays alive while others use it:
+ *   C1  ms_lib.by_row[] is read under RCU, or under [K2].
+ *   C2  a cache that is unregistered is taken out of by_row[]; after a grace period no reader has it any more.
+ *   C3  it is freed only after it was moved to DYING (executor.c), which is done under [K2] and not while its
+ *       callback runs. So a thread that finds it under [K2] may use it until it releases [K2], and until the
+ *       callback has returned that it began meanwhile. Nothing may wait for [K2] in a read section: fork
+ *       holds [K2] while it waits for liburcu.
  */
 #include "lib/registry.h"
 
@@ -49,14 +49,14 @@ int ms_registry_add(struct memshed_cache *cache, struct memshed_cache **ret_cach
 	if (options->count)
 		atomic_fetch_add_explicit(&ms_lib.pullers, 1, memory_order_relaxed);
 	*ret_cache = cache; /* before the first callback, which may look there */
-	ms_rcu_assign(&ms_lib.by_row[cache->row], cache); /* [R1] in util/rcu.h */
+	ms_rcu_assign(&ms_lib.by_row[cache->row], cache);
 	return 0;
 }
 
 void ms_registry_withdraw(struct memshed_cache *cache)
 {
 	pthread_mutex_lock(&ms_lib.lock);
-	atomic_store_explicit(&ms_lib.by_row[cache->row], NULL, memory_order_release); /* [registry.C2] */
+	ms_rcu_assign(&ms_lib.by_row[cache->row], NULL); /* C2 */
 	cache->next = ms_lib.dying;
 	ms_lib.dying = cache;
 	if (cache->options.count)
@@ -80,7 +80,7 @@ void ms_registry_bury(struct memshed_cache *cache)
 
 struct memshed_cache *ms_registry_find(uint32_t row, uint32_t generation)
 {
-	struct memshed_cache *cache = row < MS_ROW_COUNT ? ms_rcu_dereference(&ms_lib.by_row[row]) : NULL; /* [R1] in util/rcu.h */
+	struct memshed_cache *cache = row < MS_ROW_COUNT ? ms_rcu_dereference(&ms_lib.by_row[row]) : NULL;
 
 	return cache && (!generation || generation == cache->generation) ? cache : NULL;
 }

@@ -65,7 +65,7 @@ static int make_tables(const struct ms_allocator_found *allocator)
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
 	mlock(ms_lib.table.header, MS_HEADER_BYTES);
-	/* [L4]: the table is complete for the threads that charge. */
+	/* [lib.L4]: the table is complete for the threads that charge. */
 	atomic_store_explicit(&ms_guard.base, ms_lib.table.base, memory_order_release);
 	return 0;
 }
@@ -91,7 +91,7 @@ static int start_locked(const struct memshed_agent_options *options, const struc
 static int lock_when_settled(void)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		pthread_mutex_lock(&ms_lib.lock);
 		if (ms_lib_life() != MS_LIFE_STOPPING)
@@ -108,7 +108,7 @@ static int lock_when_settled(void)
 
 MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 {
-	MS_KEEP_CALLER;
+	MS_CANCEL_OR_KEEP_CALLER;
 	struct memshed_agent_options copy;
 	int error = ms_options_copy_agent(options, &copy);
 
@@ -163,7 +163,7 @@ static int begin_stop(void)
 static void wait_stopped(uint64_t until_ns)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		ms_agent_finish_stop();
 		if (ms_lib_life() != MS_LIFE_STOPPING || ms_clock_ns() >= until_ns)
@@ -185,6 +185,8 @@ MS_PUBLIC int memshed_stop(void)
 /* At exit: no callback begins any more, and one that runs gets a moment. */
 static void leave_process(void)
 {
+	MS_KEEP_CALLER;
+
 	if (ms_enter() == 0 && begin_stop() == 0 && !ms_executor_is_in_callback())
 		wait_stopped(ms_clock_ns() + EXIT_PATIENCE_NS);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -18,6 +19,14 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+
+/* Beyond the limit ftruncate() not only fails: the kernel sends SIGXFSZ, which ends the process. */
+static bool is_too_large(size_t bytes)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes;
+}
 
 int ms_memfd_make(const char *name, size_t bytes)
 {
@@ -28,13 +37,12 @@ int ms_memfd_make(const char *name, size_t bytes)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0) {
-		int error = -errno;
+	int error = is_too_large(bytes) ? -EFBIG : ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
 
-		close(fd);
-		return error;
-	}
-	return fd;
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
 }
 
 /* Where mlockall(MCL_FUTURE) is in force, a writable mapping would be filled page by page at once: so

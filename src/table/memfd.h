@@ -7,7 +7,7 @@
 
 /**
  * ms_memfd_make - a close-on-exec memfd of @bytes, all of it a hole, that can be sealed
- * Return: a descriptor, or a negative errno.
+ * Return: a descriptor, or a negative errno; -EFBIG, and no SIGXFSZ, where RLIMIT_FSIZE is below @bytes.
  */
 int ms_memfd_make(const char *name, size_t bytes);
 

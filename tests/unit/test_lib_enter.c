@@ -56,6 +56,87 @@ static void test_first_registrations_at_once(void **state)
 	}
 }
 
+/* ---- cancelled threads ---- */
+
+static void *add_one(void *argument)
+{
+	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "beside", .clear = clear);
+	struct memshed_cache *cache;
+
+	if (memshed_register(&options, &cache) != 0)
+		refused++;
+	return argument;
+}
+
+static void *add_and_remove(void *argument)
+{
+	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "cancelled", .clear = clear);
+
+	for (;;) {
+		struct memshed_cache *cache;
+
+		if (memshed_register(&options, &cache) == 0) {
+			memshed_charge(cache, 10, 1);
+			memshed_unregister(cache);
+		}
+	}
+	return argument;
+}
+
+/* Nothing is left locked: others register, and fork. */
+static void cancel_one(unsigned after_us)
+{
+	pthread_t thread;
+	int status;
+
+	if (pthread_create(&thread, NULL, add_and_remove, NULL) != 0)
+		_exit(99);
+	usleep(after_us);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	add_one(NULL);
+
+	pid_t child = fork();
+
+	if (child == 0) {
+		add_one(NULL);
+		_exit(refused ? 1 : 0);
+	}
+	if (waitpid(child, &status, 0) != child || status != 0)
+		_exit(98);
+}
+
+/* @first: the process's first registration is cancelled; else one of many. */
+static void cancel_threads(bool first)
+{
+	pid_t child;
+
+	for (unsigned i = 0; i < 10; i++) {
+		child = fork();
+		if (child == 0) {
+			alarm(BED_PATIENCE_NS / MS_NS_PER_S);
+			if (!first)
+				add_one(NULL);
+			for (int round = 0; round < (first ? 1 : 8); round++)
+				cancel_one(first ? i * 80 : 1000);
+			_exit(refused ? 1 : 0);
+		}
+		bed_expect_child(child, 0);
+	}
+}
+
+static void test_cancelled_in_the_first_registration(void **state)
+{
+	(void)state;
+	cancel_threads(true);
+}
+
+static void test_cancelled_in_a_call(void **state)
+{
+	(void)state;
+	cancel_threads(false);
+}
+
 /* ---- beside the loader ---- */
 
 /* A thread in dlopen() holds the loader's lock while the constructor of what it loads registers a cache. So
@@ -76,16 +157,6 @@ __attribute__((visibility("default"))) int dladdr1(const void *address, Dl_info 
 			;
 	}
 	return real(address, info, extra, flags);
-}
-
-static void *add_one(void *argument)
-{
-	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "beside", .clear = clear);
-	struct memshed_cache *cache;
-
-	if (memshed_register(&options, &cache) != 0)
-		refused++;
-	return argument;
 }
 
 static void register_beside_the_loader(void)
@@ -189,6 +260,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_registrations_at_once),
+		cmocka_unit_test(test_cancelled_in_the_first_registration),
+		cmocka_unit_test(test_cancelled_in_a_call),
 		cmocka_unit_test(test_no_lock_is_held_that_the_loader_waits_for),
 		cmocka_unit_test(test_before_the_constructor),
 	};

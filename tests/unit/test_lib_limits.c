@@ -68,6 +68,62 @@ static void test_no_descriptor(void **state)
 	}
 }
 
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The kernel would send SIGXFSZ, which ends the process. */
+static void test_small_files(void **state)
+{
+	struct memshed_cache *cache = NULL;
+
+	(void)state;
+	for (rlim_t bytes = 0; bytes <= 1 << 20; bytes += 1 << 19) {
+		limit_files(bytes);
+		assert_int_equal(add(&cache), -EFBIG);
+		assert_null(cache);
+	}
+	limit_files(RLIM_INFINITY);
+}
+
+/* It lives on, unseen. */
+static void check_unseen_child(struct memshed_cache *cache)
+{
+	struct memshed_cache *other;
+
+	memshed_charge(cache, 1, 1);
+	if (add(&other) != 0)
+		_exit(1);
+	memshed_charge(other, 1, 1);
+	memshed_unregister(other);
+	memshed_unregister(cache);
+	memshed_stop();
+	_exit(bed_try_open(&bed, getpid()) < 0 ? 0 : 2);
+}
+
+static void test_small_files_in_a_child(void **state)
+{
+	struct memshed_cache *cache = NULL;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(add(&cache), 0);
+	for (rlim_t bytes = 0; bytes <= 1 << 20; bytes += 1 << 19) {
+		limit_files(bytes);
+		child = fork();
+		if (child == 0)
+			check_unseen_child(cache);
+		limit_files(RLIM_INFINITY);
+		bed_expect_child(child, 0);
+	}
+	memshed_unregister(cache);
+}
+
 static void test_no_thread(void **state)
 {
 	struct memshed_cache *cache = NULL;
@@ -103,8 +159,10 @@ int main(void)
 	/* In this order: each finds the library as the one before it left it. */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_descriptor),
+		cmocka_unit_test(test_small_files),
 		cmocka_unit_test(test_no_thread),
 		cmocka_unit_test(test_one_thread),
+		cmocka_unit_test(test_small_files_in_a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
