@@ -41,8 +41,7 @@ static const char *describe_heap(const struct ms_snapshot *snapshot, char *text,
 
 	text[0] = '\0';
 	if (snapshot->has_allocator && ms_row_is_counted(&snapshot->allocator))
-		snprintf(text, size, " + free in %s %s",
-			 ms_escape_name(name, snapshot->info.allocator),
+		snprintf(text, size, " + free in %s %s", ms_escape_name(name, snapshot->info.allocator),
 			 ms_render_bytes(bytes, true, false, snapshot->allocator.bytes));
 	return text;
 }
@@ -91,8 +90,8 @@ static void describe_watch(const struct ms_snapshot *snapshot, const char *high,
 		snprintf(lowered, sizeof(lowered),
 			 " (lowered: the job can grow by %s before the first callback runs)",
 			 ms_render_bytes(margin, true, false, state->margin_bytes));
-	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s", (int)snapshot->watch_pid, others,
-		 high, low, lowered);
+	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s",
+		 (int)snapshot->watch_pid, others, high, low, lowered);
 }
 
 static void print_budget(const struct ms_snapshot *snapshot)
@@ -111,7 +110,8 @@ static void print_budget(const struct ms_snapshot *snapshot)
 	if (snapshot->watched)
 		describe_watch(snapshot, high, low, text, sizeof(text));
 	else
-		snprintf(text, sizeof(text), "unwatched; `memshed run` would shrink above %s to %s", high, low);
+		snprintf(text, sizeof(text), "unwatched; `memshed run` would shrink above %s to %s", high,
+			 low);
 	print_fact("", "", text);
 }
 
@@ -195,8 +195,9 @@ void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown)
 {
 	char command[MS_ESCAPED_NAME];
 
-	printf("%s (pid %d), %s, uid %u\n", ms_escape_name(command, snapshot->command), (int)snapshot->facts.pid,
-	       ms_pid_state_name(snapshot->facts.state), (unsigned)snapshot->facts.uid);
+	printf("%s (pid %d), %s, uid %u\n", ms_escape_name(command, snapshot->command),
+	       (int)snapshot->facts.pid, ms_pid_state_name(snapshot->facts.state),
+	       (unsigned)snapshot->facts.uid);
 	print_memory(snapshot);
 	print_budget(snapshot);
 	print_other_limits(snapshot);

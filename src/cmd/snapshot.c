@@ -67,7 +67,8 @@ static void take_watch(const struct ms_watch_view *watch, struct ms_snapshot *sn
 		.high_bytes = state->high_bytes,
 		.low_bytes = state->low_bytes,
 	};
-	snprintf(snapshot->budget.limit.where, sizeof(snapshot->budget.limit.where), "%s", state->limit_where);
+	snprintf(snapshot->budget.limit.where, sizeof(snapshot->budget.limit.where), "%s",
+		 state->limit_where);
 }
 
 /* As a watch would have it that is given no options. */
@@ -105,8 +106,9 @@ static void read_budget(const struct ms_root *root, bool all_limits, struct ms_s
 
 	if (snapshot->watched && !all_limits)
 		return;
-	if (ms_sample_once(root, find_job(snapshot), watch->option_max_bytes, &sample, all_limits ? snapshot->limits : NULL,
-			   all_limits ? MS_SNAPSHOT_LIMITS : 0, all_limits ? &snapshot->limit_count : NULL) < 0)
+	if (ms_sample_once(root, find_job(snapshot), watch->option_max_bytes, &sample,
+			   all_limits ? snapshot->limits : NULL, all_limits ? MS_SNAPSHOT_LIMITS : 0,
+			   all_limits ? &snapshot->limit_count : NULL) < 0)
 		sample = (struct ms_sample){.limit.source = MS_LIMIT_NONE};
 	if (!snapshot->watched)
 		estimate_budget(&sample, &snapshot->budget);

@@ -42,7 +42,7 @@ struct ms_snapshot {
 	bool watched;
 	pid_t watch_pid;
 	struct ms_state watch; /* all 0 unless watched */
-	uint32_t limit_count; /* 0 unless asked for */
+	uint32_t limit_count;  /* 0 unless asked for */
 	struct ms_limit limits[MS_SNAPSHOT_LIMITS];
 };
 
