@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/show_json.c - memshed show --json. The keys are promised in memshed-show(1). */
+#include <string.h>
+
 #include "cmd/show.h"
 #include "cmd/snapshot_columns.h"
 
@@ -34,6 +36,8 @@ static json_t *supervisor_json(const struct ms_snapshot *snapshot)
 	ms_json_set(object, "pid", json_integer(snapshot->watch_pid));
 	ms_json_set(object, "child_pid", ms_json_number(state->root_count > 0, state->root_pids[0]));
 	ms_json_set(object, "command", ms_json_text(state->command[0] ? state->command : NULL));
+	ms_json_set(object, "blind",
+		    ms_json_text(state->blind_error ? strerrorname_np(-state->blind_error) : NULL));
 	ms_json_set(object, "processes", ms_json_number(true, state->processes));
 	ms_json_set(object, "rss_bytes", ms_json_number(state->processes > 0, state->rss_bytes));
 	ms_json_set(object, "phase", ms_json_text(phases[state->phase]));
