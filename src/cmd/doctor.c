@@ -37,22 +37,14 @@ static const struct {
 	const char *name; /* as in JSON */
 	ms_check_fn *check;
 } checks[] = {
-	{"kernel", ms_check_kernel},
-	{"memory", ms_check_memory},
-	{"swap", ms_check_swap},
-	{"overcommit", ms_check_overcommit},
-	{"huge pages", ms_check_thp},
-	{"cgroup", ms_check_cgroup},
-	{"limits", ms_check_limits},
-	{"child cgroup", ms_check_child_cgroup},
-	{"memfd", ms_check_memfd},
-	{"pidfd", ms_check_pidfd},
-	{"others", ms_check_others},
-	{"hidepid", ms_check_hidepid},
-	{"real time", ms_check_fifo},
-	{"locked memory", ms_check_mlock},
-	{"oom score", ms_check_oom_score},
-	{"python", ms_check_python},
+	{"kernel", ms_check_kernel},       {"memory", ms_check_memory},
+	{"swap", ms_check_swap},           {"overcommit", ms_check_overcommit},
+	{"huge pages", ms_check_thp},      {"cgroup", ms_check_cgroup},
+	{"limits", ms_check_limits},       {"child cgroup", ms_check_child_cgroup},
+	{"memfd", ms_check_memfd},         {"pidfd", ms_check_pidfd},
+	{"others", ms_check_others},       {"hidepid", ms_check_hidepid},
+	{"real time", ms_check_fifo},      {"locked memory", ms_check_mlock},
+	{"oom score", ms_check_oom_score}, {"python", ms_check_python},
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
 

@@ -40,9 +40,10 @@ struct ms_snapshot {
 	struct ms_agent agent;
 	struct ms_budget_view budget;
 	bool watched;
+	bool measured; /* by the watch: it has looked, and can; else the budget is as if unwatched */
 	pid_t watch_pid;
 	struct ms_state watch; /* all 0 unless watched */
-	uint32_t limit_count; /* 0 unless asked for */
+	uint32_t limit_count;  /* 0 unless asked for */
 	struct ms_limit limits[MS_SNAPSHOT_LIMITS];
 };
 
