@@ -2,8 +2,7 @@
 /*
  * lib/cache.c - memshed_register() and memshed_unregister().
  *
- * Any thread, also from inside a callback. [K1] is held for short, and never across a grace period or the wait
- * for a callback.
+ * Any thread, also from inside a callback. [K1] is held for short, and never while a callback is waited for.
  */
 #include <stdlib.h>
 

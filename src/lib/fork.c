@@ -19,10 +19,9 @@
 #include "lib/lib.h"
 #include "lib/registry.h"
 #include "util/clock.h"
-#include "util/rcu.h"
 
 /* Between prepare and the other two; guarded by [K1]. */
-static bool holds_locks, holds_rcu;
+static bool holds_locks;
 static struct ms_kept kept;
 
 static void prepare(void)
@@ -38,10 +37,6 @@ static void prepare(void)
 	holds_locks = true;
 	kept = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
-	/* A library that was never used leaves liburcu to whoever else uses it. */
-	holds_rcu = ms_lib_life() != MS_LIFE_NEVER;
-	if (holds_rcu)
-		ms_rcu_before_fork();
 	ms_table_before_fork(&ms_lib.table);
 }
 
@@ -52,8 +47,6 @@ static void parent(void)
 	if (!holds_locks)
 		return;
 	ms_table_after_fork(&ms_lib.table);
-	if (holds_rcu)
-		ms_rcu_after_fork_parent();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
 	ms_kept_end(&caller);
@@ -97,8 +90,6 @@ static void child(void)
 	if (!holds_locks)
 		return;
 	atomic_store_explicit(&ms_guard.home, 1, memory_order_relaxed);
-	if (holds_rcu)
-		ms_rcu_after_fork_child();
 	if (ms_lib.table.base)
 		repair();
 	pthread_mutex_unlock(&ms_lib.result_lock);

@@ -15,7 +15,6 @@
  * one to return:
  *   [K1] ms_lib.lock         registrations, start and stop
  *   [K2] ms_lib.result_lock  the executor, and what the table says of callbacks (result, pulled values, stuck)
- *   [K3] liburcu's own
  * Charging takes none of them. fork takes all of them (fork.c).
  *
  * How the others wait:
@@ -103,7 +102,7 @@ struct ms_lib {
 	struct ms_mode_poll mode_poll;
 	struct ms_table table;
 	struct ms_control_server control;
-	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under RCU */
+	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under [K2] */
 	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
