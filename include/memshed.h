@@ -35,7 +35,7 @@ extern "C" {
 
 struct memshed_cache;
 
-/* What a cache holds; shown to people, and a hint for the policy. */
+/* What a cache holds: a word for people. Orders do not depend on it. */
 enum memshed_kind {
 	MEMSHED_KIND_OTHER = 0,
 	MEMSHED_KIND_MEMO = 1,      /* results of a pure function, like functools.lru_cache */
@@ -50,7 +50,7 @@ enum memshed_kind {
 enum memshed_level {
 	MEMSHED_LEVEL_TRIM = 1,      /* free about target_bytes, oldest or cheapest first */
 	MEMSHED_LEVEL_CLEAR = 2,     /* drop everything */
-	MEMSHED_LEVEL_EMERGENCY = 3, /* drop everything, allocate nothing, wait for no lock */
+	MEMSHED_LEVEL_EMERGENCY = 3, /* drop everything, and allocate nothing */
 };
 
 /* Why the order was given. */
@@ -65,7 +65,7 @@ enum memshed_status {
 	MEMSHED_DONE = 1,        /* freed what was asked, or all there was */
 	MEMSHED_PARTIAL = 2,     /* freed something, less than asked; ask again for more */
 	MEMSHED_EMPTY = 3,       /* there was nothing to free */
-	MEMSHED_BUSY = 4,        /* a lock was taken: ask again later; nothing was freed */
+	MEMSHED_BUSY = 4,        /* a lock was not to be had: ask again soon; nothing was freed */
 	MEMSHED_UNSUPPORTED = 5, /* cannot be shrunk at this level */
 };
 
@@ -78,7 +78,7 @@ enum memshed_thread_class {
 enum memshed_cache_flags {
 	MEMSHED_CACHE_MAY_IO = 1u << 0,    /* the callback may do I/O: never asked in an emergency */
 	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count */
-	MEMSHED_CACHE_MANUAL = 1u << 2,    /* only a person may have it shrunk, never the policy */
+	MEMSHED_CACHE_MANUAL = 1u << 2,    /* shrunk only where a person names it */
 };
 
 /* What a callback is asked to do. */
@@ -138,8 +138,17 @@ typedef int (*memshed_count_fn)(void *ctx, struct memshed_usage *usage);
  *
  * Callbacks run with no lock of libmemshed held and one at a time per process; only when one is
  * past its deadline do others go on beside it. They may charge, register and unregister, their own
- * cache included. They should try locks, not wait for them, and answer MEMSHED_BUSY. One that forks
- * ends the child itself, by exec or _exit().
+ * cache included.
+ *
+ * A callback that needs a lock waits for it with pthread_mutex_timedlock() or the like, for some
+ * milliseconds and never past the deadline, and answers MEMSHED_BUSY where it did not get it. (A bare
+ * pthread_mutex_trylock() loses to a thread that takes the lock all the time; a plain lock may wait for
+ * a thread that waits for memory.) It is asked again for up to 20 ms, then others are. In an emergency
+ * it waits likewise, but for less.
+ *
+ * A callback must return: not leave by longjmp() or an exception, nor end its thread. One that does counts as
+ * stuck for good; the process and its other caches go on. One that forks ends the child itself, by exec
+ * or _exit().
  */
 struct memshed_cache_options {
 	size_t size;              /* sizeof(struct memshed_cache_options) */
@@ -180,7 +189,7 @@ enum memshed_agent_mode {
 /*
  * How the agent is started. Zero what you do not set.
  *
- * round_begin and round_end: called by the agent around every series of callbacks, for hosts with a
+ * round_begin and round_end: called by the agent around the callbacks of an order, for hosts with a
  * lock that all callbacks need (an interpreter's). round_begin may wait for that lock, and returns
  * 0, or a negative errno when it cannot be had: the orders are then answered MEMSHED_BUSY.
  * While round_begin waits, the table says so (agent state "entering").
@@ -208,8 +217,9 @@ struct memshed_agent_options {
  *
  * Return: 0; -EALREADY if the agent runs already (its options stay as they are); -EINVAL for
  * options that make no sense; -E2BIG for options of a newer memshed.h that this library does not know;
- * -EBUSY inside the callback that called memshed_stop(); -ENOMEM, -EMFILE, -EAGAIN and the like from
- * the kernel.
+ * -EBUSY inside the callback that called memshed_stop(); -ENOTSUP in a process that clone() itself made,
+ * not fork(), where the library does nothing; -EFBIG where RLIMIT_FSIZE is below the table's
+ * size; -ENOMEM, -EMFILE, -EAGAIN and the like from the kernel.
  */
 int memshed_start(const struct memshed_agent_options *options);
 
@@ -287,7 +297,8 @@ int memshed_fd(void);
 /**
  * memshed_dispatch - carry out the orders that wait, and refresh the counters when that is due
  *
- * For MEMSHED_AGENT_FD, from one thread at a time (a second one gets -EBUSY).
+ * For MEMSHED_AGENT_FD, from one thread at a time: a second one gets -EBUSY, but goes on in place of the first
+ * where that is in a callback past its deadline.
  *
  * Return: the number of orders carried out; -ENOENT in the other modes; -EBUSY.
  */

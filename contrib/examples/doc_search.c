@@ -29,12 +29,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <memshed.h>
 #include <zlib.h>
 
 enum { BUCKETS = 1 << 16, SHOWN = 3, WORD_BYTES = 32, QUERIES_MAX = 1000, THREADS_MAX = 64, TEXT_MOST = 1 << 28 };
+enum { PATIENCE_NS = 5000000 };
 
 /* An inflated file. Guarded by cache.lock but for the bytes, which never change. */
 struct text {
@@ -144,12 +146,26 @@ static void evict_locked(struct text *text)
 	put_locked(text);
 }
 
+/* The workers hold the lock for microseconds, but take it all the time: a trylock would lose to them. */
+static bool lock_for(uint64_t deadline_ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+
+	uint64_t until_ns = (uint64_t)until.tv_sec * 1000000000 + (uint64_t)until.tv_nsec + PATIENCE_NS;
+
+	until_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
+	until = (struct timespec){.tv_sec = (time_t)(until_ns / 1000000000), .tv_nsec = (long)(until_ns % 1000000000)};
+	return pthread_mutex_clocklock(&cache.lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 /* What libmemshed calls: oldest first, until enough is free. */
 static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
 				  struct memshed_result *result)
 {
 	(void)ctx;
-	if (pthread_mutex_trylock(&cache.lock))
+	if (!lock_for(request->deadline_ns))
 		return MEMSHED_BUSY;
 	while (cache.oldest && (!request->target_bytes || result->freed_bytes < request->target_bytes)) {
 		result->freed_bytes += weigh(cache.oldest);

@@ -184,7 +184,7 @@ bool ms_row_is_never_asked(const struct ms_row *row, uint64_t now_ns)
 	struct ms_rank_key key;
 
 	ms_rank_key(&facts, now_ns, &key);
-	return key.tier == MS_RANK_NEVER;
+	return key.tier >= MS_RANK_STUCK;
 }
 
 uint64_t ms_row_returnable_bytes(const struct ms_row *row)

@@ -90,7 +90,7 @@
 	FIELD(FLAG, fifo, "whether it runs with real-time priority")                                         \
 	FIELD(FLAG, oom_protected, "whether the OOM killer spares it")
 #define MS_FIELDS_BLIND(FIELD)                                                                               \
-	FIELD(INTEGER, error, "a negative errno; EXDEV: /proc is of another pid namespace")
+	FIELD(INTEGER, error, "a negative errno; ENODEV: /proc is not mounted; EXDEV: it is of another pid namespace")
 #define MS_FIELDS_TARGET(FIELD) FIELD(NUMBER, caches, "how many are registered now")
 #define MS_FIELDS_LIMIT(FIELD)  FIELD(NUMBER, option_max_bytes, "of --max; null without it")
 #define MS_FIELDS_MARGIN(FIELD)                                                                              \

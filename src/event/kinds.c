@@ -44,11 +44,10 @@ static void say_start(struct ms_line *line, const struct ms_event *event)
 
 static void say_blind(struct ms_line *line, const struct ms_event *event)
 {
-	int error = event->as.blind.error;
-	bool procfs = error == -EXDEV || error == -ENOENT;
+	const char *fault = ms_procfs_fault(event->as.blind.error);
 
 	ms_line_add(line, "%s runs, but cannot be watched: %s", MS_PROCESS(event),
-		    procfs ? ms_procfs_fault(error) : strerrordesc_np(-error));
+		    fault ? fault : strerrordesc_np(-event->as.blind.error));
 }
 
 static void say_limit(struct ms_line *line, const struct ms_event *event)

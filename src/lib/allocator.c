@@ -22,7 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/agent.h"
+#include "lib/allocator.h"
+#include "lib/lib.h"
 #include "lib/statm.h"
 #include "util/clock.h"
 #include "util/rcu.h"
@@ -37,19 +38,12 @@
 #define COUNT_INTERVAL_NS (8 * MS_NS_PER_S)
 enum { COUNT_SHARE = 1000 };
 
-struct allocator {
+struct ms_allocator_kind {
 	const char *name;
 	const char *symbol; /* one that only this allocator provides, beside malloc */
 	void (*give_back)(void);
 	bool (*free_bytes)(uint64_t *ret_bytes); /* NULL: it does not say */
 };
-
-static const struct allocator *used;
-static void *used_symbol;
-static struct memshed_cache row;
-static uint64_t held_after_bytes; /* free memory right after it last gave back; writer: agent */
-static bool gave_back;            /* since the last count; writer: agent */
-static _Atomic uint64_t count_due_ns; /* writer: agent; readers: any thread that sleeps for it */
 
 /* ---- glibc ---- */
 
@@ -71,12 +65,12 @@ typedef int (*mallctl_fn)(const char *, void *, size_t *, void *, size_t);
 static void jemalloc_give_back(void)
 {
 	/* 4096 is MALLCTL_ARENAS_ALL. */
-	((mallctl_fn)used_symbol)("arena.4096.purge", NULL, NULL, NULL, 0);
+	((mallctl_fn)ms_lib.allocator.used.symbol)("arena.4096.purge", NULL, NULL, NULL, 0);
 }
 
 static bool jemalloc_free_bytes(uint64_t *ret_bytes)
 {
-	mallctl_fn mallctl = (mallctl_fn)used_symbol;
+	mallctl_fn mallctl = (mallctl_fn)ms_lib.allocator.used.symbol;
 	uint64_t epoch = 1;
 	size_t resident = 0, allocated = 0, size = sizeof(size_t);
 
@@ -95,12 +89,12 @@ typedef int (*property_fn)(const char *, size_t *);
 
 static void tcmalloc_give_back(void)
 {
-	((release_fn)used_symbol)();
+	((release_fn)ms_lib.allocator.used.symbol)();
 }
 
 static bool tcmalloc_free_bytes(uint64_t *ret_bytes)
 {
-	property_fn property = (property_fn)dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty");
+	property_fn property = (property_fn)ms_lib.allocator.used.property;
 	size_t heap = 0, allocated = 0, unmapped = 0;
 
 	if (!property || !property("generic.heap_size", &heap) ||
@@ -117,10 +111,10 @@ typedef void (*collect_fn)(bool);
 
 static void mimalloc_give_back(void)
 {
-	((collect_fn)used_symbol)(true);
+	((collect_fn)ms_lib.allocator.used.symbol)(true);
 }
 
-static const struct allocator allocators[] = {
+static const struct ms_allocator_kind allocators[] = {
 	{"jemalloc", "mallctl", jemalloc_give_back, jemalloc_free_bytes},
 	{"tcmalloc", "MallocExtension_ReleaseFreeMemory", tcmalloc_give_back, tcmalloc_free_bytes},
 	{"mimalloc", "mi_collect", mimalloc_give_back, NULL},
@@ -164,13 +158,17 @@ static void *find_beside_malloc(const char *name)
 	return defines_malloc(&of_symbol) ? address : NULL;
 }
 
-static void find_allocator(void)
+struct ms_allocator_found ms_allocator_find(void)
 {
-	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !used_symbol; i++) {
-		used_symbol = find_beside_malloc(allocators[i].symbol);
-		if (used_symbol)
-			used = &allocators[i];
+	struct ms_allocator_found found = {.kind = NULL};
+
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]) && !found.kind; i++) {
+		found.symbol = find_beside_malloc(allocators[i].symbol);
+		if (found.symbol)
+			found.kind = &allocators[i];
 	}
+	found.property = dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty");
+	return found;
 }
 
 /* ---- the row ---- */
@@ -181,11 +179,11 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 	uint64_t before;
 
 	(void)ctx;
-	if (!used || request->level == MEMSHED_LEVEL_EMERGENCY)
+	if (!ms_lib.allocator.used.kind || request->level == MEMSHED_LEVEL_EMERGENCY)
 		return MEMSHED_UNSUPPORTED;
 	before = ms_statm_rss_bytes();
-	used->give_back();
-	gave_back = true;
+	ms_lib.allocator.used.kind->give_back();
+	ms_lib.allocator.gave_back = true;
 
 	uint64_t after = ms_statm_rss_bytes();
 
@@ -201,20 +199,20 @@ static int count(void *ctx, struct memshed_usage *usage)
 	bool known;
 
 	(void)ctx;
-	if (!used || !used->free_bytes)
+	if (!ms_lib.allocator.used.kind || !ms_lib.allocator.used.kind->free_bytes)
 		return -ENOTSUP;
-	known = used->free_bytes(&usage->bytes);
+	known = ms_lib.allocator.used.kind->free_bytes(&usage->bytes);
 	if (known)
 		usage->fields = MEMSHED_USAGE_BYTES;
-	if (known && gave_back) {
-		gave_back = false;
-		held_after_bytes = usage->bytes;
+	if (known && ms_lib.allocator.gave_back) {
+		ms_lib.allocator.gave_back = false;
+		ms_lib.allocator.held_after_bytes = usage->bytes;
 	}
 
 	uint64_t took = ms_clock_ns() - started;
 	uint64_t pause = took * COUNT_SHARE > COUNT_INTERVAL_NS ? took * COUNT_SHARE : COUNT_INTERVAL_NS;
 
-	atomic_store_explicit(&count_due_ns, started + took + pause, memory_order_relaxed);
+	atomic_store_explicit(&ms_lib.allocator.count_due_ns, started + took + pause, memory_order_relaxed);
 	return known ? 0 : -ENOTSUP;
 }
 
@@ -224,34 +222,35 @@ static bool holds_enough(void)
 	const struct ms_row_pulled *pulled = &ms_lib.table.rows[MS_ALLOCATOR_ROW].pulled;
 
 	return pulled->fields & MEMSHED_USAGE_BYTES &&
-	       pulled->bytes >= ms_sat_add(held_after_bytes, LEAST_CLAIMED_BYTES);
+	       pulled->bytes >= ms_sat_add(ms_lib.allocator.held_after_bytes, LEAST_CLAIMED_BYTES);
 }
 
 bool ms_allocator_worth_trimming(uint64_t claimed_bytes, bool or_held)
 {
-	return used && (claimed_bytes >= LEAST_CLAIMED_BYTES || (or_held && holds_enough()));
+	return ms_lib.allocator.used.kind && (claimed_bytes >= LEAST_CLAIMED_BYTES || (or_held && holds_enough()));
 }
 
 uint64_t ms_allocator_count_due(void)
 {
-	return atomic_load_explicit(&count_due_ns, memory_order_relaxed);
+	return atomic_load_explicit(&ms_lib.allocator.count_due_ns, memory_order_relaxed);
 }
 
-void ms_allocator_start(void)
+void ms_allocator_start(const struct ms_allocator_found *found)
 {
 	struct ms_row_identity identity = {
 		.name = "allocator",
 		.kind = MEMSHED_KIND_ALLOCATOR,
 		.flags = MS_ROW_PULLED,
 	};
+	const struct ms_allocator_kind *kind = found->kind;
 	struct ms_table_header *header = ms_lib.table.header;
 
-	find_allocator();
-	strncpy(header->allocator, used ? used->name : "unknown", sizeof(header->allocator) - 1);
+	ms_lib.allocator.used = *found;
+	strncpy(header->allocator, kind ? kind->name : "unknown", sizeof(header->allocator) - 1);
 	ms_table_row_add_allocator(&ms_lib.table, &identity, ms_clock_ns());
-	row.generation = atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
-	row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
-	atomic_store_explicit(&count_due_ns, used && used->free_bytes ? ms_clock_ns() : UINT64_MAX,
+	ms_lib.allocator_row.generation = atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
+	ms_lib.allocator_row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
+	atomic_store_explicit(&ms_lib.allocator.count_due_ns, kind && kind->free_bytes ? ms_clock_ns() : UINT64_MAX,
 			      memory_order_relaxed);
-	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &row); /* [R1] in util/rcu.h */
+	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &ms_lib.allocator_row);
 }

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "lib/lib.h"
+#include "lib/registry.h"
 #include "table/memfd.h"
 #include "util/clock.h"
 #include "util/rcu.h"
@@ -29,15 +31,16 @@ static int map_keys(void)
 }
 
 /* Rows are handed out in order, so when this one is new, the agent cannot use its place yet. */
-int ms_candidates_reserve(uint32_t row)
+int ms_candidates_reserve(void)
 {
+	uint32_t row = ms_lib.table.row_high;
 	struct ms_candidates *candidates = &ms_lib.candidates;
 
 	int error = candidates->keys ? 0 : map_keys();
 
 	if (error)
 		return error;
-	if (row >= candidates->reserved) {
+	if (row >= candidates->reserved && row < MS_ROW_COUNT) {
 		((volatile struct ms_rank_key *)candidates->keys)[row].row = row;
 		candidates->reserved = (row / PER_PAGE + 1) * PER_PAGE;
 	}
@@ -69,9 +72,7 @@ static bool find_group(const struct ms_order *order)
 	bool found = false;
 
 	ms_rcu_read_lock();
-	const struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[order->row]); /* [R1] in util/rcu.h */
-
-	if (cache && cache->generation == order->generation) {
+	if (ms_registry_find(order->row, order->generation)) {
 		memcpy(ms_lib.candidates.group, ms_lib.table.rows[order->row].name, MS_NAME_BYTES);
 		found = true;
 	}
@@ -115,14 +116,14 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 	bool found = false;
 
 	ms_rcu_read_lock();
-	const struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[row]); /* [R1] in util/rcu.h */
+	const struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache && ms_candidates_fit(cache, order)) {
 		gather(cache, sum, &facts);
 		ms_rank_key(&facts, now_ns, ret_key);
 		/* What a person names is asked in any case. */
 		found = order->scope == MS_SCOPE_GROUP || order->level == MS_LEVEL_COUNT ||
-			ret_key->tier != MS_RANK_NEVER;
+			ret_key->tier < MS_RANK_STUCK;
 	}
 	ms_rcu_read_unlock();
 	return found;
@@ -130,7 +131,7 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 
 int ms_candidates_collect(const struct ms_order *order, struct ms_rank_key **ret_keys)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
 	struct ms_rank_key *keys = ms_lib.candidates.keys;
 	struct ms_shard_sum sums[MS_TABLE_SUMS];
 	uint64_t now = ms_clock_ns();

@@ -6,11 +6,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/lib.h"
 #include "rank/rank.h"
+#include "table/layout.h"
+
+struct memshed_cache;
+struct ms_order;
+
+struct ms_candidates {
+	struct ms_rank_key *keys;  /* writer: agent; below reserved also registrations, which get there first */
+	uint32_t reserved;         /* guarded by [K1] */
+	char group[MS_NAME_BYTES]; /* whose caches were collected last; writer: agent */
+};
 
 /** ms_candidates_reserve - room for one more, touched before it is needed; under [K1]; Return: 0; -ENOMEM */
-int ms_candidates_reserve(uint32_t row);
+int ms_candidates_reserve(void);
 /**
  * ms_candidates_collect - the caches that @order (not for one row) is for, in the order in which they are asked
  * Valid until the next call, by the thread that is the agent.

@@ -4,8 +4,8 @@
  *
  * Every user of a cache pays this, so the common case is a function without a frame: the cache, this
  * thread's shard, the table's base, and plain adds to words that no other thread writes. Any thread;
- * no lock, no system call. The rest (first charge of a thread, shared shard, a child cloned behind the
- * library's back, NULL) is one cold function.
+ * no lock, no system call. The rest (first charge of a thread, shared shard, the child of a raw clone,
+ * NULL) is one cold function.
  */
 #include <stddef.h>
 
@@ -33,7 +33,7 @@ static inline _Atomic uint64_t *counter_at(struct ms_shard_row *row, size_t offs
 __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cache, size_t first, uint64_t n,
 						       uint64_t second_n)
 {
-	MS_KEEP_ERRNO;
+	MS_KEEP_CALLER;
 	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 
 	if (!cache || !base)

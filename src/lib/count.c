@@ -6,17 +6,18 @@
  * often, up to BACK_OFF_LIMIT times the interval, so that an idle process stays idle. The allocator's
  * row is one of the caches, with a pace of its own (allocator.c).
  */
-#include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/count.h"
+
+#include "lib/allocator.h"
+#include "lib/executor.h"
+#include "lib/hooks.h"
+#include "lib/lib.h"
+#include "lib/registry.h"
 #include "util/clock.h"
 #include "util/rcu.h"
 
 enum { BACK_OFF_LIMIT = 8 };
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
-
-/* writer: agent, but for expect(); readers: any thread that sleeps for the agent */
-static _Atomic uint64_t due_ns;
-static uint64_t interval_ns; /* writer: agent */
 
 static uint64_t shortest_ns(void)
 {
@@ -25,13 +26,13 @@ static uint64_t shortest_ns(void)
 
 void ms_count_reset(void)
 {
-	interval_ns = shortest_ns();
-	atomic_store_explicit(&due_ns, ms_clock_ns() + interval_ns, memory_order_relaxed);
+	ms_lib.count.interval_ns = shortest_ns();
+	atomic_store_explicit(&ms_lib.count.due_ns, ms_clock_ns() + ms_lib.count.interval_ns, memory_order_relaxed);
 }
 
 uint64_t ms_count_due(void)
 {
-	uint64_t due = atomic_load_explicit(&due_ns, memory_order_relaxed);
+	uint64_t due = atomic_load_explicit(&ms_lib.count.due_ns, memory_order_relaxed);
 	uint64_t allocator = ms_allocator_count_due();
 
 	if (!atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed))
@@ -45,39 +46,37 @@ void ms_count_expect(void)
 	bool first = atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed) == 1;
 
 	/* The first one is looked for at once; the agent may have slept for other reasons until now. */
-	if (!first && atomic_load_explicit(&due_ns, memory_order_relaxed) <= soon)
+	if (!first && atomic_load_explicit(&ms_lib.count.due_ns, memory_order_relaxed) <= soon)
 		return;
-	atomic_store_explicit(&due_ns, soon, memory_order_relaxed);
+	atomic_store_explicit(&ms_lib.count.due_ns, soon, memory_order_relaxed);
 	ms_control_wake(&ms_lib.control);
+}
+
+static bool counts(const struct memshed_cache *cache, const struct ms_order *unused)
+{
+	(void)unused;
+	return cache->options.count;
 }
 
 int ms_count_one(uint32_t row, uint32_t generation, uint64_t deadline_ns, bool *ret_changed,
 		 uint32_t *ret_status)
 {
 	struct ms_ask ask = {.level = MS_LEVEL_COUNT, .deadline_ns = deadline_ns};
-	struct memshed_cache *cache;
 	struct ms_outcome outcome;
-	enum ms_claim claim = ms_registry_claim(row, generation, &cache);
 
-	if (claim != MS_CLAIMED) {
-		*ret_status = claim == MS_CLAIM_GONE ? MS_ANSWER_GONE : MS_ANSWER_STUCK;
-		return 0;
-	}
-	if (!cache->options.count) {
-		*ret_status = MS_ANSWER_UNSUPPORTED;
-		ms_registry_release(cache);
-		return 0;
-	}
-	if (!ms_agent_may_run(cache)) {
-		ms_owner_wish(cache, MS_SLOT_COUNT, &ask); /* nobody waits for it */
-		*ret_status = MS_ANSWER_BUSY;
-		ms_registry_release(cache);
-		return 0;
-	}
-	if (!ms_run_cache(cache, &ask, ms_call_begin(row, &ask), &outcome))
+	switch (ms_executor_ask(row, generation, &ask, MS_NO_JOB, counts, NULL, &outcome)) {
+	case MS_ASKED_LOST:
 		return MS_AGENT_LOST;
+	case MS_ASKED_QUEUED: /* nothing waits for it */
+		outcome.status = MS_ANSWER_BUSY;
+		break;
+	case MS_ASKED_RAN:
+		*ret_changed |= outcome.changed;
+		break;
+	case MS_ASKED_NOT:
+		break;
+	}
 	*ret_status = outcome.status;
-	*ret_changed |= outcome.changed;
 	return 0;
 }
 
@@ -87,7 +86,7 @@ static uint32_t find_puller(uint32_t row)
 	uint32_t generation = 0;
 
 	ms_rcu_read_lock();
-	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[row]);
+	const struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache && cache->options.count)
 		generation = cache->generation;
@@ -98,9 +97,9 @@ static uint32_t find_puller(uint32_t row)
 /* Stops as soon as an order waits: the rest is counted next time. */
 static int count_rows(bool *ret_changed)
 {
-	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [W3] */
+	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
 
-	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_agent_runs() && !ms_agent_posted(); row++) {
+	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_lib_runs() && !ms_control_posted(&ms_lib.control); row++) {
 		uint32_t generation = find_puller(row);
 		uint32_t status;
 
@@ -117,18 +116,17 @@ static int count_caches(uint64_t now_ns)
 	int result = 0;
 
 	/* Before the callbacks: who gets stuck in one leaves this alone. */
-	atomic_store_explicit(&due_ns, now_ns + interval_ns, memory_order_relaxed);
-	if (ms_agent_enter() < 0)
+	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
+	if (ms_hooks_begin() < 0)
 		return 0;
-	ms_agent_state(MS_AGENT_RUNNING);
 	result = count_rows(&changed);
-	ms_agent_leave();
+	ms_hooks_end();
 	if (result < 0)
 		return result;
-	interval_ns = changed ? shortest_ns() : 2 * interval_ns;
-	if (interval_ns > BACK_OFF_LIMIT * shortest_ns())
-		interval_ns = BACK_OFF_LIMIT * shortest_ns();
-	atomic_store_explicit(&due_ns, now_ns + interval_ns, memory_order_relaxed);
+	ms_lib.count.interval_ns = changed ? shortest_ns() : 2 * ms_lib.count.interval_ns;
+	if (ms_lib.count.interval_ns > BACK_OFF_LIMIT * shortest_ns())
+		ms_lib.count.interval_ns = BACK_OFF_LIMIT * shortest_ns();
+	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
 	return 0;
 }
 
@@ -139,7 +137,7 @@ int ms_count_when_due(void)
 	bool changed = false;
 
 	if (atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed) &&
-	    now >= atomic_load_explicit(&due_ns, memory_order_relaxed) && count_caches(now) < 0)
+	    now >= atomic_load_explicit(&ms_lib.count.due_ns, memory_order_relaxed) && count_caches(now) < 0)
 		return MS_AGENT_LOST;
 	if (now < ms_allocator_count_due())
 		return 0;

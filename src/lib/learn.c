@@ -11,6 +11,7 @@
 #include "lib/learn.h"
 
 #include "lib/lib.h"
+#include "lib/registry.h"
 #include "util/rcu.h"
 #include "util/saturate.h"
 
@@ -49,17 +50,17 @@ void ms_learn_claim(uint32_t row, uint64_t round, uint64_t claimed_bytes, uint64
 	if (claimed_bytes < LEAST_BYTES)
 		return;
 	ms_rcu_read_lock();
-	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[row]); /* [R1] in util/rcu.h */
+	struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache)
 		cache->lesson = (struct ms_lesson){.round = round, .claimed_bytes = claimed_bytes, .fell_bytes = fell_bytes};
 	ms_rcu_read_unlock();
 }
 
-/* Return: the cache's lesson of @round that is not settled yet, or NULL; inside a read section. */
+/* Return: the cache's lesson of @round that is not settled yet, or NULL; as ms_registry_find(). */
 static struct ms_lesson *find(const struct ms_rank_key *key, uint64_t round)
 {
-	struct memshed_cache *cache = ms_rcu_dereference(&ms_lib.by_row[key->row]); /* [R1] in util/rcu.h */
+	struct memshed_cache *cache = ms_registry_find(key->row, 0);
 
 	return cache && cache->lesson.round == round ? &cache->lesson : NULL;
 }
@@ -68,28 +69,28 @@ static uint64_t sum_short(const struct ms_rank_key *keys, uint32_t count, uint64
 {
 	uint64_t sum = 0;
 
+	ms_rcu_read_lock();
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ms_lesson *lesson = find(&keys[i], round);
 
 		if (lesson)
 			sum = ms_sat_add(sum, ms_sat_sub(lesson->claimed_bytes, lesson->fell_bytes));
 	}
+	ms_rcu_read_unlock();
 	return sum;
 }
 
+/* Under [K2]. */
 static void write_ratio(uint32_t row, uint64_t claimed_bytes, uint64_t fell_bytes)
 {
-	struct ms_row_result result;
+	struct ms_row_result result = ms_lib.table.rows[row].last;
 	uint64_t seen = multiply(fell_bytes, 1000, claimed_bytes);
 
 	seen = seen > MOST_PER_MILLE ? MOST_PER_MILLE : seen ? seen : 1;
-	pthread_mutex_lock(&ms_lib.result_lock);
-	result = ms_lib.table.rows[row].last; /* [K2]: written by others only under it */
 	if (result.returned_per_mille)
 		seen = (result.returned_per_mille * (WEIGHT - 1) + seen + WEIGHT / 2) / WEIGHT;
 	result.returned_per_mille = seen ? (uint32_t)seen : 1;
 	ms_table_row_result(&ms_lib.table, row, &result);
-	pthread_mutex_unlock(&ms_lib.result_lock);
 }
 
 static void settle(uint32_t row, struct ms_lesson *lesson, bool trimmed, uint64_t fell_bytes, uint64_t short_bytes)
@@ -109,14 +110,14 @@ static void settle(uint32_t row, struct ms_lesson *lesson, bool trimmed, uint64_
 
 void ms_learn_settle(const struct ms_rank_key *keys, uint32_t count, uint64_t round, bool trimmed, uint64_t fell_bytes)
 {
-	ms_rcu_read_lock();
 	uint64_t short_bytes = trimmed ? sum_short(keys, count, round) : 0;
 
 	for (uint32_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&ms_lib.result_lock);
 		struct ms_lesson *lesson = find(&keys[i], round);
 
 		if (lesson)
 			settle(keys[i].row, lesson, trimmed, fell_bytes, short_bytes);
+		pthread_mutex_unlock(&ms_lib.result_lock);
 	}
-	ms_rcu_read_unlock();
 }

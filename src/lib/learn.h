@@ -8,6 +8,12 @@
 
 #include "rank/rank.h"
 
+/* A claim and what came back of it, until it is settled. writer: agent */
+struct ms_lesson {
+	uint64_t round; /* 0: none */
+	uint64_t claimed_bytes, fell_bytes;
+};
+
 /** ms_learn_to_return - how much the resident set should fall when the cache claims @claimed_bytes */
 uint64_t ms_learn_to_return(uint32_t row, uint64_t claimed_bytes);
 /** ms_learn_to_claim - how much it has to claim so that @bytes come back */

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/lib.h - what the files of libmemshed share: the one context, the cache, and who may call what.
+ * lib/lib.h - the one context of libmemshed, and the cache.
+ *
+ * The files stand in layers; each calls those above it in this list alone (tests/lint/cycles.sh):
+ *   lib, statm, shards, options    what needs none of the others
+ *   registry                       which cache is in which row
+ *   callback, executor             runs a cache's callbacks, one at a time
+ *   allocator, candidates, learn,
+ *   hooks, count, round, agent     carries out orders
+ *   worker, host, mode_*, life     which thread does so
+ *   fork, enter, start, cache, api what the host calls, and what comes first there
  *
  * Locks, outer to inner; none is held while a callback of the host runs or while a thread waits for
  * one to return:
  *   [K1] ms_lib.lock         registrations, start and stop
- *   [K2] ms_lib.result_lock  what the table says of callbacks (result, pulled values, stuck)
+ *   [K2] ms_lib.result_lock  the executor, and what the table says of callbacks (result, pulled values, stuck)
  *   [K3] liburcu's own
  * Charging takes none of them. fork takes all of them (fork.c).
  *
- * How a cache stays alive while others use it:
- *   [C1] by_row[] is read under RCU. Whoever wants to run callbacks sets cache->busy inside the read
- *        section and clears it afterwards.
- *   [C2] memshed_unregister() takes the cache out of by_row[], waits for a grace period, after which
- *        everyone who saw it has set busy or will not, and then waits until busy is clear.
- *
  * How the others wait:
- *   [L2] what was done before life moved (release) is seen by whoever sees it moved (acquire).
- *   [L3] ms_lib.returns goes up (release) after what somebody may wait for; a waiter loads it (acquire)
- *        before it looks, and sleeps only while it has not gone up since.
- *   [L4] the table is complete before ms_guard.base (release); pairs with the loads of it, which need
- *        no acquire: every access to the table goes through the value loaded.
+ *   [lib.L2] what was done before life moved (release) is seen by a thread that sees it moved (acquire);
+ *            pairs with [lib.L2]
+ *   [lib.L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
+ *            before it looks, and sleeps only while it has not gone up since; pairs with [lib.L3]
+ *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the loads of
+ *            it need no acquire, since every access to the table goes through the value loaded; pairs with [lib.L4]
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -31,9 +35,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/agent.h"
+#include "lib/allocator.h"
+#include "lib/ask.h"
+#include "lib/candidates.h"
+#include "lib/count.h"
+#include "lib/executor.h"
+#include "lib/learn.h"
+#include "lib/mode.h"
 #include "lib/statm.h"
 #include "memshed.h"
-#include "rank/rank.h"
 #include "table/control.h"
 #include "table/layout.h"
 #include "table/writer.h"
@@ -42,45 +53,17 @@
 #define ms_likely(x) __builtin_expect(!!(x), 1)
 #define ms_unlikely(x) __builtin_expect(!!(x), 0)
 
-/* What is asked of one callback. */
-struct ms_ask {
-	uint64_t order_seq;
-	uint32_t level;  /* enum ms_level */
-	uint32_t reason; /* enum memshed_reason */
-	uint64_t target_bytes;
-	uint64_t deadline_ns;
-};
-
-/* What came of it. */
-struct ms_outcome {
-	uint32_t status; /* enum ms_answer_status */
-	uint64_t claimed_bytes, claimed_entries, scanned_entries;
-	uint64_t duration_us;
-	uint64_t bytes_after; /* what the cache holds now */
-	bool useless;         /* it freed nothing of what there was, or came back late */
-	bool changed; /* the pulled counters are not what they were */
-};
-
-/* A claim and what came back of it, until learn.c has settled it. */
-struct ms_lesson {
-	uint64_t round; /* 0: none */
-	uint64_t claimed_bytes, fell_bytes;
-};
-
 struct memshed_cache {
 	uint64_t shard_row_offset; /* hot path: where the row stands in a shard; never changes */
 	uint32_t row, generation; /* never change once published */
 	struct memshed_cache_options options; /* the callbacks and what an order needs; name is not kept */
 	uint64_t owner;               /* ms_thread_id() of who registered */
 	struct memshed_cache *next;   /* in ms_lib.dying; guarded by [K1] */
-	_Atomic uint32_t busy;        /* enum ms_busy: some thread runs a callback; see [C1] */
-	bool unregister_on_return;    /* writer: the thread that is in the callback */
+	struct cds_list_head active;  /* in ms_lib.executor.active unless it is idle; guarded by [K2] */
+	_Atomic uint32_t state;       /* enum ms_cache_state; changes under [K2], read by its own callback without */
+	uint32_t job;                 /* whose replies get what it answers; guarded by [K2] */
+	struct ms_ask ask;            /* of what it is queued for, or does; guarded by [K2] */
 	struct ms_lesson lesson;      /* writer: agent */
-	/* What the owner's thread is asked to do; owner.c says who moves it. */
-	_Atomic uint32_t wish;          /* enum ms_wish */
-	uint32_t wish_job;              /* writer: agent, before wish */
-	struct ms_ask wish_ask;         /* writer: agent, before wish */
-	struct ms_outcome wish_outcome; /* writer: the owner's thread, before wish */
 };
 
 enum ms_life {
@@ -96,16 +79,10 @@ enum ms_life {
 enum { MS_GUARD_BYTES = 4096 };
 struct ms_guard {
 	_Alignas(MS_GUARD_BYTES) _Atomic(unsigned char *) base; /* of the table; writer: start and fork */
+	_Atomic uint32_t home; /* 0: the child of a raw clone; writer: ms_enter() and fork */
 };
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
-
-/* What candidates.c ranks. */
-struct ms_candidates {
-	struct ms_rank_key *keys; /* writer: agent; below reserved also registrations, which get there first */
-	uint32_t reserved;        /* guarded by [K1] */
-	char group[MS_NAME_BYTES]; /* whose caches were collected last; writer: agent */
-};
 
 /* All zeroes before the first start: what has to be something else is set there. */
 struct ms_lib {
@@ -113,8 +90,17 @@ struct ms_lib {
 	pthread_mutex_t result_lock; /* [K2] */
 	_Atomic uint32_t life;       /* enum ms_life; writers hold [K1] */
 	struct memshed_agent_options agent_options; /* guarded by [K1]; fixed while the agent runs */
+	const struct ms_mode *mode;  /* likewise */
 	struct ms_statm statm;
+	struct ms_executor executor;
 	struct ms_candidates candidates;
+	struct ms_count count;
+	struct ms_agent agent;
+	struct ms_allocator allocator;
+	struct memshed_cache allocator_row;
+	struct ms_mode_thread mode_thread;
+	struct ms_mode_fd mode_fd;
+	struct ms_mode_poll mode_poll;
 	struct ms_table table;
 	struct ms_control_server control;
 	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under RCU */
@@ -123,37 +109,68 @@ struct ms_lib {
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
 	/* Goes up, and is woken, each time a callback has returned or an agent thread has ended. */
 	_Atomic uint32_t returns;
-	_Atomic uint32_t callbacks; /* threads that are inside a callback now */
+	_Atomic uint32_t dispatching; /* a thread of the host's is the agent; see host.c */
+	_Atomic uint32_t poll_word; /* 0: memshed_poll() has nothing to do; see mode_poll.c */
 	_Atomic uint32_t workers;   /* threads of the agent's that have not ended */
 	bool exit_handler;          /* guarded by [K1] */
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
+	_Atomic uint32_t loaded;    /* enter.c */
+	int load_error;             /* writer: ms_enter(), before loaded */
 };
 extern struct ms_lib ms_lib;
 
-/* The library never changes the caller's errno. */
-struct ms_errno {
-	int saved;
+/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
+ * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
+struct ms_kept {
+	int saved_errno, cancel_state;
 };
-void ms_errno_restore(struct ms_errno *errno_);
-#define MS_KEEP_ERRNO __attribute__((cleanup(ms_errno_restore), unused)) struct ms_errno keep_errno = {errno}
+struct ms_kept ms_kept_begin(void);
+void ms_kept_end(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
+/* The same in a call that is a cancellation point, before it has done anything. */
+#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
+	pthread_testcancel();                                                                      \
+	MS_KEEP_CALLER
 
 static inline uint32_t ms_lib_life(void)
 {
-	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [L2] */
+	return atomic_load_explicit(&ms_lib.life, memory_order_acquire); /* [lib.L2] */
 }
+
+static inline bool ms_lib_runs(void)
+{
+	return ms_lib_life() == MS_LIFE_RUNNING;
+}
+
+/* ---- lib.c ---- */
+
+/** ms_lib_returned - a callback returned, or a worker ended: wake memshed_stop() and _unregister() */
+void ms_lib_returned(void);
+/** ms_lib_show_agent - what the table says that the agent does */
+void ms_lib_show_agent(enum ms_agent_state state);
+
+/* ---- enter.c ---- */
+
+/**
+ * ms_enter - first in every public call that may take a lock
+ * Return: 0; -ENOTSUP in the child of a raw clone, where the library does nothing; -ENOMEM in a child that
+ * is lost; what could not be had when the library was loaded.
+ */
+int ms_enter(void);
 
 /* ---- start.c ---- */
 
 /** ms_lib_ensure - make the table and start the agent unless that was done, or memshed_stop() called */
 int ms_lib_ensure(void);
+
+/* ---- life.c ---- */
+
 /** ms_lib_new_identity - a random number that table and control page share */
 uint64_t ms_lib_new_identity(void);
 /** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: in the atfork handler */
 int ms_lib_start_agent(bool in_child);
-/** ms_lib_finish_stop - MS_LIFE_STOPPING becomes STOPPED, when no callback runs and no worker is left */
-void ms_lib_finish_stop(void);
-/** ms_lib_returned - a callback returned, or a worker ended: wake memshed_stop() and _unregister() */
-void ms_lib_returned(void);
+/** ms_lib_settle - what a mode does after that with no lock held */
+void ms_lib_settle(enum memshed_agent_mode mode);
 
 /* ---- options.c ---- */
 
@@ -169,20 +186,9 @@ void ms_shards_open(uint32_t shard_count);
 void ms_shards_after_fork(void);
 uint64_t ms_thread_id(void);
 
-/* ---- registry.c ---- */
-
-enum ms_claim { MS_CLAIMED = 0, MS_CLAIM_GONE, MS_CLAIM_BUSY };
-/** ms_registry_claim - find a cache and set busy [C1]; @generation 0: any */
-enum ms_claim ms_registry_claim(uint32_t row, uint32_t generation, struct memshed_cache **ret_cache);
-/** ms_registry_release - clear busy; carries out an unregister that waited for the callback's return */
-void ms_registry_release(struct memshed_cache *cache);
-void ms_registry_after_fork(void);
-
 /* ---- fork.c ---- */
 
-/** ms_fork_recover - in a child that a raw clone() made: what the atfork handler would have done */
-int ms_fork_recover(void);
-/** ms_fork_init - install the atfork handlers, at load */
+/** ms_fork_init - install the atfork handlers, once */
 int ms_fork_init(void);
 
 /* ---- hello.c ---- */

@@ -15,10 +15,12 @@
 
 #include <time.h>
 
-#include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/allocator.h"
 #include "lib/candidates.h"
+#include "lib/count.h"
+#include "lib/hooks.h"
 #include "lib/learn.h"
+#include "lib/lib.h"
 #include "lib/statm.h"
 #include "util/clock.h"
 #include "util/saturate.h"
@@ -106,7 +108,7 @@ static enum step choose(struct ms_job *job)
 
 	if (ms_round_is_enough(job) || (all_asked && !job->busy))
 		return END;
-	if (!ms_agent_runs()) {
+	if (!ms_lib_runs()) {
 		ms_round_note(job, MS_ANSWER_STOPPED);
 		return END;
 	}
@@ -127,7 +129,7 @@ void ms_round_note(struct ms_job *job, uint32_t status)
 	job->statuses |= 1u << status;
 }
 
-void ms_round_add(struct ms_job *job, const struct ms_outcome *outcome)
+static void add(struct ms_job *job, const struct ms_outcome *outcome)
 {
 	ms_round_note(job, outcome->status);
 	job->answer.claimed_bytes = ms_sat_add(job->answer.claimed_bytes, outcome->claimed_bytes);
@@ -136,6 +138,21 @@ void ms_round_add(struct ms_job *job, const struct ms_outcome *outcome)
 	job->answer.caches++;
 	if (job->order.row != MS_ALLOCATOR_ROW || job->order.scope != MS_SCOPE_ROW)
 		job->untrimmed_bytes = ms_sat_add(job->untrimmed_bytes, outcome->claimed_bytes);
+}
+
+uint32_t ms_round_collect(struct ms_job *job)
+{
+	struct ms_replies replies;
+	uint32_t open = ms_executor_replies(job->handle.slot, &replies);
+
+	job->statuses |= replies.statuses;
+	job->answer.claimed_bytes = ms_sat_add(job->answer.claimed_bytes, replies.claimed_bytes);
+	job->answer.claimed_entries = ms_sat_add(job->answer.claimed_entries, replies.claimed_entries);
+	job->answer.scanned_entries = ms_sat_add(job->answer.scanned_entries, replies.scanned_entries);
+	job->answer.caches += replies.callbacks;
+	job->untrimmed_bytes = ms_sat_add(job->untrimmed_bytes, replies.claimed_bytes);
+	job->expected_bytes = ms_sat_add(job->expected_bytes, replies.claimed_bytes);
+	return open;
 }
 
 static void put_off(struct ms_job *job, uint32_t index)
@@ -170,40 +187,6 @@ static uint64_t target_of(const struct ms_job *job, uint32_t row)
 	return is_measured(job) ? ms_learn_to_claim(row, need) : need;
 }
 
-static int ask_claimed(struct ms_job *job, struct memshed_cache *cache, uint32_t index)
-{
-	uint32_t row = cache->row;
-	uint64_t before = job->rss_now_bytes;
-	struct ms_ask ask = {
-		.order_seq = job->order.seq,
-		.level = job->order.level,
-		.reason = job->order.reason,
-		.target_bytes = target_of(job, row),
-		.deadline_ns = callback_deadline(job),
-	};
-	struct ms_outcome outcome;
-
-	if (!ms_agent_may_run(cache)) {
-		if (ms_owner_wish(cache, job->handle.slot, &ask) < 0)
-			ms_round_note(job, MS_ANSWER_BUSY);
-		else
-			job->queued = true;
-		ms_registry_release(cache);
-		return 0;
-	}
-	if (!ms_run_cache(cache, &ask, ms_call_begin(row, &ask), &outcome))
-		return MS_AGENT_LOST;
-	if (outcome.status == MS_ANSWER_BUSY) {
-		put_off(job, index);
-		return 0;
-	}
-	ms_round_add(job, &outcome);
-	measure(job);
-	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome.claimed_bytes));
-	ms_learn_claim(row, job->taken_ns, outcome.claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));
-	return 0;
-}
-
 static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
 {
 	bool changed = false;
@@ -217,34 +200,50 @@ static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
 	return 0;
 }
 
-static bool fits(const struct ms_job *job, const struct memshed_cache *cache)
+static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_outcome *outcome)
 {
-	return job->order.scope == MS_SCOPE_ROW ? ms_candidates_allow(cache, &job->order)
-						: ms_candidates_fit(cache, &job->order);
+	uint64_t before = job->rss_now_bytes;
+	uint32_t row = job->keys[index].row;
+
+	if (outcome->status == MS_ANSWER_BUSY) {
+		put_off(job, index);
+		return;
+	}
+	add(job, outcome);
+	measure(job);
+	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
+	ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));
 }
 
 static int ask(struct ms_job *job, uint32_t index)
 {
-	uint32_t generation = job->order.scope == MS_SCOPE_ROW ? job->order.generation : 0;
-	uint32_t row = job->keys[index].row;
-	struct memshed_cache *cache;
+	bool one = job->order.scope == MS_SCOPE_ROW;
+	uint32_t row = job->keys[index].row, generation = one ? job->order.generation : 0;
+	struct ms_ask ask = {
+		.order_seq = job->order.seq,
+		.level = job->order.level,
+		.reason = job->order.reason,
+		.target_bytes = target_of(job, row),
+		.deadline_ns = callback_deadline(job),
+	};
+	struct ms_outcome outcome;
 
 	if (job->order.level == MS_LEVEL_COUNT)
 		return ask_count(job, row, generation);
-	switch (ms_registry_claim(row, generation, &cache)) {
-	case MS_CLAIM_GONE:
-		ms_round_note(job, MS_ANSWER_GONE);
-		return 0;
-	case MS_CLAIM_BUSY: /* only a callback that is stuck is still in there */
-		ms_round_note(job, MS_ANSWER_STUCK);
-		return 0;
-	case MS_CLAIMED:
+	switch (ms_executor_ask(row, generation, &ask, job->handle.slot,
+				one ? ms_candidates_allow : ms_candidates_fit, &job->order, &outcome)) {
+	case MS_ASKED_LOST:
+		return MS_AGENT_LOST;
+	case MS_ASKED_RAN:
+		take_outcome(job, index, &outcome);
+		break;
+	case MS_ASKED_QUEUED:
+		job->queued = true;
+		break;
+	case MS_ASKED_NOT:
+		ms_round_note(job, outcome.status);
 		break;
 	}
-	if (fits(job, cache))
-		return ask_claimed(job, cache, index);
-	ms_round_note(job, MS_ANSWER_UNSUPPORTED);
-	ms_registry_release(cache);
 	return 0;
 }
 
@@ -258,22 +257,25 @@ static int trim(struct ms_job *job)
 		.reason = MEMSHED_REASON_PRESSURE,
 		.deadline_ns = ms_clock_ns() + TRIM_TIMEOUT_NS,
 	};
-	struct memshed_cache *allocator;
 	struct ms_outcome outcome;
 
 	job->untrimmed_bytes = 0;
 	job->trims++;
-	if (ms_registry_claim(MS_ALLOCATOR_ROW, 0, &allocator) != MS_CLAIMED)
-		return 0;
 	measure(job);
 
 	uint64_t before = job->rss_now_bytes;
 
-	if (!ms_run_cache(allocator, &ask, ms_call_begin(MS_ALLOCATOR_ROW, &ask), &outcome))
+	switch (ms_executor_ask(MS_ALLOCATOR_ROW, 0, &ask, MS_NO_JOB, ms_candidates_allow, &job->order, &outcome)) {
+	case MS_ASKED_LOST:
 		return MS_AGENT_LOST;
-	measure(job);
-	job->expected_bytes = job->returned_bytes;
-	ms_learn_settle(job->keys, job->asked, job->taken_ns, true, ms_sat_sub(before, job->rss_now_bytes));
+	case MS_ASKED_RAN:
+		measure(job);
+		job->expected_bytes = job->returned_bytes;
+		ms_learn_settle(job->keys, job->asked, job->taken_ns, true, ms_sat_sub(before, job->rss_now_bytes));
+		break;
+	default:
+		break;
+	}
 	return 0;
 }
 
@@ -312,15 +314,14 @@ int ms_round_go_on(struct ms_job *job)
 		enum step step = choose(job);
 
 		if (step != ASK && inside) {
-			ms_agent_leave();
+			ms_hooks_end();
 			inside = false;
 		}
 		if (step == END)
 			break;
 		if (step == ASK && !inside) {
-			int refused = ms_agent_enter();
+			int refused = ms_hooks_begin();
 
-			ms_agent_state(MS_AGENT_RUNNING);
 			if (refused < 0) {
 				job->answer.error = refused;
 				ms_round_note(job, MS_ANSWER_BUSY);
@@ -331,7 +332,7 @@ int ms_round_go_on(struct ms_job *job)
 		result = take_step(job, step);
 	}
 	if (inside)
-		ms_agent_leave();
+		ms_hooks_end();
 	return result;
 }
 

@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/lib.h"
+#include "lib/ask.h"
+#include "lib/executor.h"
 #include "rank/rank.h"
+#include "table/control.h"
+
 
 enum ms_job_phase {
 	MS_JOB_NONE = 0,
@@ -46,8 +49,8 @@ void ms_round_open(struct ms_job *job, const struct ms_order *order, const struc
 int ms_round_go_on(struct ms_job *job);
 /** ms_round_end - the last trim, and what is learnt; Return: 0 and the answer is complete; MS_AGENT_LOST */
 int ms_round_end(struct ms_job *job);
-/** ms_round_add - take the outcome of a callback that its owner's thread ran */
-void ms_round_add(struct ms_job *job, const struct ms_outcome *outcome);
+/** ms_round_collect - what owners' threads have answered; Return: how many have not yet */
+uint32_t ms_round_collect(struct ms_job *job);
 /** ms_round_note - a status without a callback */
 void ms_round_note(struct ms_job *job, uint32_t status);
 /** ms_round_is_enough - nothing more is to be asked */

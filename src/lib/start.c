@@ -9,7 +9,7 @@
  *   RUNNING           STOPPING  memshed_stop(), or the process exits: no callback begins any more
  *   STOPPING          STOPPED   whoever is the last to leave: memshed_stop(), a worker, a dispatch
  *
- *   [L1] life is set to STOPPING before the look at workers, callbacks and dispatch; who goes inside
+ *   [agent.D2] life is set to STOPPING before the look at workers, callbacks and dispatch; who goes inside
  *        counts itself before the look at life. All sequentially consistent: one sees the other.
  */
 #include <errno.h>
@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/allocator.h"
+#include "lib/executor.h"
+#include "lib/lib.h"
 #include "table/memfd.h"
 #include "util/clock.h"
 #include "util/futex.h"
@@ -28,34 +30,8 @@
 /* How long exit() waits for a callback that runs: it may use what the host's own handlers destroy. */
 #define EXIT_PATIENCE_NS (200 * MS_NS_PER_MS)
 
-struct ms_guard ms_guard;
-
-struct ms_lib ms_lib; /* PTHREAD_MUTEX_INITIALIZER is all zeroes */
-
-static int load_error; /* of the constructor */
-
-void ms_errno_restore(struct ms_errno *errno_)
-{
-	errno = errno_->saved;
-}
-
-__attribute__((constructor)) static void load(void)
-{
-	load_error = ms_shards_init();
-	if (!load_error)
-		load_error = ms_fork_init();
-}
 
 /* ---- start ---- */
-
-uint64_t ms_lib_new_identity(void)
-{
-	uint64_t identity = 0;
-
-	if (getrandom(&identity, sizeof(identity), GRND_NONBLOCK) != sizeof(identity))
-		identity = ms_clock_ns() ^ (uint64_t)getpid() << 32;
-	return identity;
-}
 
 /* Once; what a start that failed has made is found by the next. */
 static int make_rows(void)
@@ -68,13 +44,11 @@ static int make_rows(void)
 	return error;
 }
 
-static int make_tables(void)
+static int make_tables(const struct ms_allocator_found *allocator)
 {
 	uint64_t identity = ms_lib_new_identity();
 	int error;
 
-	/* Where the kernel's pages are larger, or it is too old, raw clones are not noticed. */
-	madvise(&ms_guard, sizeof(ms_guard), MADV_WIPEONFORK);
 	error = make_rows();
 	if (!error)
 		error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
@@ -87,61 +61,21 @@ static int make_tables(void)
 	}
 	ms_shards_open(ms_lib.table.shard_count);
 	ms_statm_open();
-	ms_allocator_start();
+	ms_allocator_start(allocator);
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
 	mlock(ms_lib.table.header, MS_HEADER_BYTES);
-	/* [L4]: the table is complete for the threads that charge. */
+	/* [lib.L4]: the table is complete for the threads that charge. */
 	atomic_store_explicit(&ms_guard.base, ms_lib.table.base, memory_order_release);
 	return 0;
 }
 
-static int start_mode(bool in_child)
-{
-	switch (ms_lib.agent_options.mode) {
-	case MEMSHED_AGENT_FD:
-		return ms_fd_start();
-	case MEMSHED_AGENT_SIGNAL:
-		return ms_signal_start(ms_lib.agent_options.signal);
-	default:
-		return ms_thread_start(in_child);
-	}
-}
-
-static void ring_all(void)
-{
-	ms_control_wake(&ms_lib.control);
-	ms_thread_stop();
-}
-
-int ms_lib_start_agent(bool in_child)
-{
-	struct ms_table_header *header = ms_lib.table.header;
-	uint32_t before = ms_lib_life();
-
-	ms_agent_reset();
-	header->agent_mode = ms_lib.agent_options.mode;
-	header->agent_signal = (uint32_t)ms_lib.agent_options.signal;
-	atomic_store_explicit(&header->agent_tid, 0, memory_order_relaxed);
-	atomic_store_explicit(&ms_lib.life, MS_LIFE_RUNNING, memory_order_seq_cst); /* [L1] [L2] */
-
-	int error = start_mode(in_child);
-
-	if (error) { /* nothing runs that could have seen it */
-		atomic_store_explicit(&ms_lib.life, before, memory_order_seq_cst); /* [L1] */
-		ms_agent_state(MS_AGENT_NONE);
-	}
-	return error;
-}
-
 static void leave_process(void);
 
-static int start_locked(const struct memshed_agent_options *options)
+static int start_locked(const struct memshed_agent_options *options, const struct ms_allocator_found *allocator)
 {
-	int error = load_error;
+	int error = ms_lib.table.base ? 0 : make_tables(allocator);
 
-	if (!error && !ms_lib.table.base)
-		error = make_tables();
 	if (error)
 		return error;
 	if (!ms_lib.exit_handler) {
@@ -157,13 +91,16 @@ static int start_locked(const struct memshed_agent_options *options)
 static int lock_when_settled(void)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
 		pthread_mutex_lock(&ms_lib.lock);
 		if (ms_lib_life() != MS_LIFE_STOPPING)
 			return 0;
 		pthread_mutex_unlock(&ms_lib.lock);
-		if (ms_calling)
+		ms_agent_finish_stop();
+		if (ms_lib_life() != MS_LIFE_STOPPING)
+			continue;
+		if (ms_executor_is_in_callback())
 			return -EBUSY;
 		ms_futex_wait(&ms_lib.returns, seen, UINT64_MAX);
 	}
@@ -171,28 +108,30 @@ static int lock_when_settled(void)
 
 MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 {
-	MS_KEEP_ERRNO;
+	MS_CANCEL_OR_KEEP_CALLER;
 	struct memshed_agent_options copy;
 	int error = ms_options_copy_agent(options, &copy);
 
 	if (!error)
-		error = ms_fork_recover();
-	if (!error)
-		error = lock_when_settled();
+		error = ms_enter();
 	if (error)
 		return error;
-	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy);
+
+	struct ms_allocator_found allocator = ms_allocator_find();
+
+	error = lock_when_settled();
+	if (error)
+		return error;
+	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy, &allocator);
 	pthread_mutex_unlock(&ms_lib.lock);
-	if (!error && copy.mode == MEMSHED_AGENT_THREAD)
-		ms_thread_wait_warm();
-	if (!error && copy.mode == MEMSHED_AGENT_SIGNAL)
-		ms_signal_greet();
+	if (!error)
+		ms_lib_settle(copy.mode);
 	return error;
 }
 
 int ms_lib_ensure(void)
 {
-	int error = ms_fork_recover();
+	int error = ms_enter();
 
 	if (error || ms_lib_life() != MS_LIFE_NEVER)
 		return error;
@@ -202,38 +141,6 @@ int ms_lib_ensure(void)
 
 /* ---- stop ---- */
 
-void ms_lib_returned(void)
-{
-	atomic_fetch_add_explicit(&ms_lib.returns, 1, memory_order_release); /* [L3] */
-	ms_futex_wake_all(&ms_lib.returns);
-}
-
-static bool is_empty(void)
-{
-	return !atomic_load_explicit(&ms_lib.workers, memory_order_seq_cst) &&
-	       !atomic_load_explicit(&ms_lib.callbacks, memory_order_seq_cst) && !ms_dispatch_busy(); /* [L1] */
-}
-
-void ms_lib_finish_stop(void)
-{
-	bool stopped = false;
-
-	if (ms_lib_life() != MS_LIFE_STOPPING)
-		return;
-	pthread_mutex_lock(&ms_lib.lock);
-	if (ms_lib_life() == MS_LIFE_STOPPING && is_empty()) {
-		stopped = true;
-		if (ms_lib.agent_options.mode == MEMSHED_AGENT_FD)
-			ms_fd_stop();
-		ms_agent_refuse_all();
-		ms_agent_state(MS_AGENT_STOPPED);
-		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [L2] */
-	}
-	pthread_mutex_unlock(&ms_lib.lock);
-	if (stopped) /* else who waits for it in vain would wake itself */
-		ms_lib_returned();
-}
-
 /* Return: 0; -ENOENT when no agent runs. */
 static int begin_stop(void)
 {
@@ -241,10 +148,12 @@ static int begin_stop(void)
 
 	pthread_mutex_lock(&ms_lib.lock);
 	if (ms_lib_life() == MS_LIFE_RUNNING) {
-		if (ms_lib.agent_options.mode == MEMSHED_AGENT_SIGNAL)
-			ms_signal_stop();
-		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPING, memory_order_seq_cst); /* [L1] */
-		ring_all();
+		if (ms_lib.mode->stop)
+			ms_lib.mode->stop();
+		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPING, memory_order_seq_cst); /* [agent.D2] */
+		ms_control_wake(&ms_lib.control);
+		if (ms_lib.mode->ring)
+			ms_lib.mode->ring();
 		error = 0;
 	}
 	pthread_mutex_unlock(&ms_lib.lock);
@@ -254,9 +163,9 @@ static int begin_stop(void)
 static void wait_stopped(uint64_t until_ns)
 {
 	for (;;) {
-		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [L3] */
+		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 
-		ms_lib_finish_stop();
+		ms_agent_finish_stop();
 		if (ms_lib_life() != MS_LIFE_STOPPING || ms_clock_ns() >= until_ns)
 			return;
 		ms_futex_wait(&ms_lib.returns, seen, until_ns);
@@ -265,13 +174,10 @@ static void wait_stopped(uint64_t until_ns)
 
 MS_PUBLIC int memshed_stop(void)
 {
-	MS_KEEP_ERRNO;
-	int error = ms_fork_recover();
+	MS_KEEP_CALLER;
+	int error = ms_enter() < 0 ? -ENOENT : begin_stop();
 
-	if (error || !ms_lib.table.base)
-		return -ENOENT;
-	error = begin_stop();
-	if (!error && !ms_calling)
+	if (!error && !ms_executor_is_in_callback())
 		wait_stopped(UINT64_MAX);
 	return error;
 }
@@ -279,6 +185,8 @@ MS_PUBLIC int memshed_stop(void)
 /* At exit: no callback begins any more, and one that runs gets a moment. */
 static void leave_process(void)
 {
-	if (ms_fork_recover() == 0 && begin_stop() == 0 && !ms_calling)
+	MS_KEEP_CALLER;
+
+	if (ms_enter() == 0 && begin_stop() == 0 && !ms_executor_is_in_callback())
 		wait_stopped(ms_clock_ns() + EXIT_PATIENCE_NS);
 }

@@ -13,11 +13,14 @@
 #include <unistd.h>
 
 #include "lib/lib.h"
+#include "util/fd.h"
 
 void ms_statm_open(void)
 {
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
+	if (fd >= 0)
+		fd = ms_fd_raise(fd);
 	ms_lib.statm = (struct ms_statm){
 		.fd = fd,
 		.held = ms_inode_of(fd),

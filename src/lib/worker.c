@@ -13,12 +13,25 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "lib/worker.h"
+
 #include "lib/agent.h"
+#include "lib/executor.h"
+#include "lib/lib.h"
 #include "util/rcu.h"
 
 /* Callbacks run on it, an interpreter's too, and those count on as much as the process's threads have by
  * default. Only the warm part is resident. */
 enum { LEAST_STACK_BYTES = 1 << 20, WARM_STACK_BYTES = 96 << 10 };
+
+void ms_worker_end(void *unused)
+{
+	(void)unused;
+	ms_executor_forsake();
+	atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_seq_cst); /* [agent.D2] */
+	ms_agent_finish_stop();
+	ms_lib_returned();
+}
 
 /* The thread is counted before it exists, so that memshed_stop() cannot miss it. */
 int ms_worker_spawn(void *(*run)(void *), void *argument)
@@ -77,12 +90,4 @@ void ms_worker_warm(const char *name, bool runs_callbacks)
 	warm_stack();
 	warm_malloc();
 	ms_rcu_register_thread();
-}
-
-void *ms_worker_end(void)
-{
-	atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_seq_cst); /* [L1] in start.c */
-	ms_lib_finish_stop();
-	ms_lib_returned();
-	return NULL;
 }

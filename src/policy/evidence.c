@@ -163,7 +163,6 @@ static void take_off(struct ms_policy_state *state, struct ms_policy_evidence *e
 {
 	assert(evidence->out && state->out > 0);
 	evidence->out = false;
-	state->look_ns = 0;
 	if (--state->out == 0 && state->phase == MS_PHASE_ORDERED)
 		ms_policy_enter(state, MS_PHASE_SETTLING);
 }
@@ -242,6 +241,7 @@ void ms_policy_learn(const struct ms_policy_config *config, struct ms_policy_sta
 	}
 	state->worked |= did_work(answer->status);
 	evidence->answered_ns = now_ns;
+	state->took_ns = now_ns - evidence->asked_ns;
 	evidence->status = answer->status;
 	evidence->claimed_bytes = answer->claimed_bytes;
 	evidence->returned_bytes = answer->returned_bytes;

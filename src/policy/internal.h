@@ -24,7 +24,8 @@ struct ms_policy_round {
 	bool hurry;  /* at max within a second, as it grows now */
 	/* From ms_policy_take_stock(). */
 	bool silent, busy, useless; /* some process is; each has something in it, a silent one much */
-	bool asked, unasked;        /* likewise: in this shortage, or never is */
+	bool asked;                 /* some process was, in this shortage */
+	bool left_out;              /* some cache with something in it never is, or its callback still runs */
 	uint64_t soonest_ns;        /* the first end of a back-off; UINT64_MAX = there is none */
 };
 

@@ -44,11 +44,13 @@ static uint64_t settling_time(const struct ms_policy_round *round, const struct 
 	return growth * (double)time > room * 1e9 ? (uint64_t)(room * 1e9 / growth) : time;
 }
 
-/* The need, and what the target grows by until the reading settles, up to as much again. */
-static uint64_t ask_of(const struct ms_policy_round *round)
+/* The need, and what the target grows by while that is brought, up to as much again. */
+static uint64_t ask_of(const struct ms_policy_round *round, const struct ms_policy_state *state)
 {
 	uint64_t need = ms_sat_sub(round->used_bytes, round->marks->low_bytes);
-	double grown = (double)round->sample->growth_bytes_per_s * (double)round->config->hold_off_ns / 1e9;
+	uint64_t took_ns = state->took_ns ? state->took_ns : round->config->quick_ns;
+	uint64_t time = ms_policy_least(took_ns, round->config->hold_off_ns);
+	double grown = (double)round->sample->growth_bytes_per_s * (double)time / 1e9;
 
 	return ms_sat_add(need, grown < (double)need ? (uint64_t)grown : need);
 }
@@ -57,7 +59,7 @@ static uint64_t ask_of(const struct ms_policy_round *round)
 static uint64_t wait_of(const struct ms_policy_round *round, const struct ms_policy_state *state,
 			enum ms_why *ret_why, uint64_t *ret_missing_bytes)
 {
-	uint64_t ask = ask_of(round), until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
+	uint64_t ask = ask_of(round, state), until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
 
 	*ret_missing_bytes = ask;
 	*ret_why = state->out ? MS_WHY_IN_FLIGHT : MS_WHY_HOLD_OFF;
@@ -166,7 +168,7 @@ static enum ms_why reason_to_warn(const struct ms_policy_round *round)
 		return MS_WHY_DOES_NOT_HELP;
 	if (round->plan->silent_caches)
 		return MS_WHY_SILENT;
-	return round->asked && !round->unasked ? MS_WHY_NOTHING_LEFT : MS_WHY_NOTHING_TO_ASK;
+	return round->asked && !round->left_out ? MS_WHY_NOTHING_LEFT : MS_WHY_NOTHING_TO_ASK;
 }
 
 /* Nothing can be asked: wait for what may be soon; else say so, once. */
@@ -224,7 +226,7 @@ static struct ms_policy_round round_of(const struct ms_policy_config *config, co
 		.used_bytes = used,
 		.worth_bytes = ms_policy_span(marks) / config->worth_divisor,
 		.gentle = used <= marks->high_bytes,
-		.danger = used >= marks->danger_bytes && used > marks->high_bytes,
+		.danger = used >= marks->danger_bytes,
 		.hurry = sample->growth_bytes_per_s > ms_sat_sub(marks->max_bytes, used),
 	};
 }
@@ -251,7 +253,7 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 	round.state = state;
 	round.plan = ret_plan;
 	ret_plan->need_bytes = ms_sat_sub(round.used_bytes, marks->low_bytes);
-	ret_plan->ask_bytes = ask_of(&round);
+	ret_plan->ask_bytes = ask_of(&round, state);
 	ret_plan->not_before_ns = 0;
 	ret_plan->count = ret_plan->caches = ret_plan->silent_caches = 0;
 	state->growth_bytes_per_s = sample->growth_bytes_per_s;

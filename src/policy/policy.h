@@ -164,7 +164,7 @@ enum ms_why {
 	MS_WHY_IN_FLIGHT,       /* orders are not answered yet */
 	MS_WHY_BACK_OFF,        /* the person was told; waiting before the next try */
 	MS_WHY_ONE_MORE_TRY,    /* such a back-off is over */
-	MS_WHY_SILENT,          /* there is something to ask, but agents are stopped, stuck or not started */
+	MS_WHY_SILENT,          /* there is something to ask, but agents or callbacks do not answer */
 	MS_WHY_BUSY,            /* likewise, but the owners' locks are taken */
 	MS_WHY_NOTHING_LEFT,    /* all caches with something in them were asked, and still above high */
 	MS_WHY_NOTHING_TO_ASK,  /* the caches are empty, or are never asked (MEMSHED_CACHE_MANUAL) */
@@ -177,11 +177,11 @@ struct ms_plan {
 	enum ms_plan_kind kind;
 	enum ms_why why;
 	uint64_t need_bytes;    /* used - low */
-	uint64_t ask_bytes;     /* the need, and what the target grows by until the reading settles */
+	uint64_t ask_bytes;     /* the need, and what the target grows by while that is brought */
 	uint64_t not_before_ns; /* WAIT, WARN: when to ask again at the latest; may be asked earlier */
 	/* Where rows were read (ORDERS, WARN, and most WAITs). */
 	uint32_t caches;        /* of all processes */
-	uint32_t silent_caches; /* of those whose agent cannot be asked, or does not take its order */
+	uint32_t silent_caches; /* that cannot be asked, as their agent does not answer, or they are stuck */
 	uint32_t count;         /* ORDERS: how many */
 	struct ms_policy_order orders[MS_POLICY_PROCESSES];
 };
@@ -216,7 +216,7 @@ struct ms_policy_evidence {
 		uint64_t spent_bytes; /* of those */
 		bool unknown;         /* a cache in it keeps no count */
 		bool empty;           /* nothing is in it at all */
-		uint32_t standing, order;
+		uint32_t standing, order, stuck;
 	} now;
 };
 
@@ -231,6 +231,7 @@ struct ms_policy_state {
 	uint64_t short_since_ns; /* when the shortage began */
 	uint64_t below_since_ns; /* since when it is at or below high; 0 = it is not */
 	uint64_t answered_ns;   /* the last answer; 0 = it has settled */
+	uint64_t took_ns;       /* the last answer, from the order to it; 0 = there was none */
 	uint64_t look_ns;       /* nothing could be asked while orders are out: rows are not read before */
 	uint64_t growth_bytes_per_s; /* of the last sample */
 	struct ms_policy_evidence of[MS_POLICY_PROCESSES];

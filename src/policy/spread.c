@@ -33,11 +33,15 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	struct ms_policy_evidence *evidence = of(round, key->process);
 	uint64_t *sum;
 
-	if (key->tier == MS_RANK_NEVER)
-		round->unasked |= key->bytes > 0;
-	if (!evidence || key->tier == MS_RANK_NEVER)
+	if (!evidence)
 		return;
-	evidence->now.empty = false;
+	evidence->now.empty &= key->tier == MS_RANK_NEVER;
+	round->left_out |= key->tier > MS_RANK_SPENT && key->bytes > 0;
+	if (key->tier == MS_RANK_STUCK) {
+		evidence->now.stuck++;
+		round->plan->silent_caches++;
+		round->silent |= key->bytes >= round->worth_bytes;
+	}
 	if (!is_asked(round, key))
 		return;
 	sum = key->tier == MS_RANK_SPENT ? &evidence->now.spent_bytes : &evidence->now.bytes;
@@ -57,16 +61,14 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 	evidence->now.standing = standing;
 	evidence->least_bytes = ms_policy_least(evidence->least_bytes, evidence->now.bytes);
 	round->plan->caches += process->caches;
-	round->plan->silent_caches += silent ? process->caches : 0;
+	if (silent && process->caches > evidence->now.stuck) /* those are counted already */
+		round->plan->silent_caches += process->caches - evidence->now.stuck;
 	round->silent |= standing == MS_STANDING_SILENT && held >= round->worth_bytes;
 	round->busy |= standing == MS_STANDING_BUSY;
 	round->useless |= standing == MS_STANDING_USELESS;
 	if (standing == MS_STANDING_BUSY || standing == MS_STANDING_USELESS)
 		round->soonest_ns = ms_policy_least(round->soonest_ns, evidence->not_before_ns);
-	if (evidence->asked_ns && evidence->asked_ns >= round->state->short_since_ns)
-		round->asked = true;
-	else
-		round->unasked |= standing != MS_STANDING_NOTHING;
+	round->asked |= evidence->asked_ns && evidence->asked_ns >= round->state->short_since_ns;
 }
 
 void ms_policy_take_stock(struct ms_policy_round *round)
@@ -81,6 +83,7 @@ void ms_policy_take_stock(struct ms_policy_round *round)
 			continue;
 		evidence->now.bytes = free_bytes(round, &input->processes[i]);
 		evidence->now.spent_bytes = 0;
+		evidence->now.stuck = 0;
 		evidence->now.unknown = false;
 		evidence->now.empty = input->processes[i].free_bytes == 0;
 		evidence->now.order = MS_POLICY_PROCESSES;

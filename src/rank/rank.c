@@ -120,8 +120,10 @@ static bool is_spent(const struct ms_rank_facts *facts)
 
 static enum ms_rank_tier tier_of(const struct ms_rank_facts *facts)
 {
-	if (facts->flags & (MEMSHED_CACHE_MANUAL | MS_ROW_STUCK) || is_empty(facts))
+	if (facts->flags & MEMSHED_CACHE_MANUAL || is_empty(facts))
 		return MS_RANK_NEVER;
+	if (facts->flags & MS_ROW_STUCK)
+		return MS_RANK_STUCK;
 	if (is_spent(facts))
 		return MS_RANK_SPENT;
 	if (is_small(facts))

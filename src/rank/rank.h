@@ -41,7 +41,8 @@ enum ms_rank_tier {
 	MS_RANK_DOUBTFUL, /* of no use three times in a row, or hardly anything of its claims comes back */
 	MS_RANK_SMALL,    /* small, of one entry, or without any count: its loss is felt, its memory is not */
 	MS_RANK_SPENT,    /* of no use three times in a row, and hardly more in it since */
-	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, empty, or its callback still runs: only a person asks it */
+	MS_RANK_STUCK,    /* its callback still runs: cannot be asked */
+	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, or empty: only a person asks it */
 };
 
 struct ms_rank_key {

@@ -71,7 +71,7 @@ static struct ms_mark parse_mark(const char *option, const char *text)
 	return mark;
 }
 
-static void take_option(int option, struct ms_super_options *options)
+static void take_option(int option, struct ms_run_options *options)
 {
 	switch (option) {
 	case OPTION_MAX:
@@ -93,7 +93,7 @@ static void take_option(int option, struct ms_super_options *options)
 }
 
 /* What can be compared already; the rest is brought into line when the limit is known. */
-static void check_marks(const struct ms_super_options *options)
+static void check_marks(const struct ms_run_options *options)
 {
 	static const char *const faults[] = {
 		[MS_POLICY_HIGH_IS_ZERO] = "--high must be above 0",
@@ -108,15 +108,15 @@ static void check_marks(const struct ms_super_options *options)
 		ms_verb_wrong(&verb, "%s", faults[fault]);
 }
 
-static int say_outcome(const char *command, const struct ms_super_outcome *outcome)
+static int say_outcome(const char *command, const struct ms_run_outcome *outcome)
 {
 	switch (outcome->end) {
-	case MS_SUPER_ENDED:
+	case MS_RUN_ENDED:
 		return outcome->exit_code;
-	case MS_SUPER_NOT_STARTED:
+	case MS_RUN_NOT_STARTED:
 		ms_verb_error(&verb, "%s: %s", outcome->what, strerror(-outcome->error));
 		return MS_EXIT_RUN_FAILED;
-	case MS_SUPER_CANNOT_EXEC:
+	case MS_RUN_CANNOT_EXEC:
 		break;
 	}
 	ms_verb_error(&verb, "%s: %s", command, strerror(-outcome->error));
@@ -125,8 +125,8 @@ static int say_outcome(const char *command, const struct ms_super_outcome *outco
 
 int main(int argc, char **argv)
 {
-	struct ms_super_options options = {0};
-	struct ms_super_outcome outcome;
+	struct ms_run_options options = {0};
+	struct ms_run_outcome outcome;
 	char python_dir[PATH_MAX];
 	int option;
 
@@ -142,6 +142,6 @@ int main(int argc, char **argv)
 	check_marks(&options);
 	options.argv = &argv[optind];
 	options.python_dir = ms_place_python(ms_place_libexec, python_dir);
-	ms_super_run(&options, &outcome);
+	ms_run_command(&options, &outcome);
 	ms_verb_leave(say_outcome(argv[optind], &outcome));
 }

@@ -24,6 +24,9 @@
 #include "watch/hello.h"
 #include "watch/watch.h"
 
+/* What a command leaves behind often ends with it. */
+#define REST_NS MS_NS_PER_S
+
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
  * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
@@ -44,19 +47,21 @@ static int drop_inherited(const struct ms_child *child)
 
 /* All of `memshed run`, in one piece of memory that is locked. */
 struct run {
-	const struct ms_super_options *options;
+	const struct ms_run_options *options;
 	struct ms_signals signals;
 	struct ms_child child;
 	struct ms_loop loop;
+	struct ms_loop_timer rest; /* to say that the job goes on without its command */
 	struct ms_report report;
 	char hello_name[MS_HELLO_NAME_BYTES];
 	struct ms_watch watch;
 };
 
 /* Untouched pages cost nothing in the child, which is forked with this mapped, nor here. */
-static struct run *allocate(const struct ms_super_options *options)
+static struct run *allocate(const struct ms_run_options *options)
 {
-	struct run *run = mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct run *run =
+		mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (run == MAP_FAILED)
 		return NULL;
@@ -88,27 +93,29 @@ static int signal_of(const struct ms_child *child)
 	return WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0;
 }
 
-/* The command has ended, and what it left behind goes on. */
-static void say_exit(struct run *run)
+/* The command has ended, and what it left behind goes on, not only for the moment that its end takes. */
+static void say_exit(void *arg, uint64_t now_ns)
 {
+	struct run *run = arg;
 	struct ms_event event = {.kind = MS_EVENT_EXIT,
 				 .as.exit = {ms_child_exit_code(&run->child), signal_of(&run->child)}};
 
+	(void)now_ns;
+	run->rest.at_ns = MS_LOOP_NEVER;
 	ms_report_command(&run->report, &run->watch.reading, &event);
 }
 
 static void signal_came(void *arg, short revents, uint64_t now_ns)
 {
 	struct run *run = arg;
+	bool running = !run->child.ended;
 
 	(void)revents;
-	(void)now_ns;
-	bool running = !run->child.ended;
 
 	ms_signals_dispatch(&run->signals, &run->child);
 	ms_watch_notice(&run->watch);
-	if (running && run->child.ended && !run->child.job_ended)
-		say_exit(run);
+	if (running && run->child.ended)
+		run->rest.at_ns = now_ns + REST_NS;
 }
 
 /* What of the watch cannot be had is not had: the command runs all the same. */
@@ -127,7 +134,10 @@ static void open_watch(struct run *run)
 	struct ms_live live;
 
 	ms_loop_init(&run->loop, NULL);
-	(void)ms_loop_add(&run->loop, run->signals.fd, POLLIN, signal_came, run); /* the first: there is room */
+	run->rest = (struct ms_loop_timer){.at_ns = MS_LOOP_NEVER, .fire = say_exit, .arg = run};
+	ms_loop_add_timer(&run->loop, &run->rest);
+	(void)ms_loop_add(&run->loop, run->signals.fd, POLLIN, signal_came,
+			  run); /* the first: there is room */
 	ms_report_init(&run->report, run->child.pid, basename(run->options->argv[0]), run->options->quiet);
 	ms_watch_open(&run->watch, &options, &run->report, &run->loop);
 	if (run->watch.blind_error == 0)
@@ -136,7 +146,7 @@ static void open_watch(struct run *run)
 	ms_watch_start(&run->watch, &(struct ms_watch_live){live.locked, live.fifo, live.oom_protected});
 }
 
-static int start(struct run *run, struct ms_super_outcome *outcome)
+static int start(struct run *run, struct ms_run_outcome *outcome)
 {
 	struct ms_child_setup setup = {
 		.argv = run->options->argv,
@@ -160,7 +170,7 @@ static int start(struct run *run, struct ms_super_outcome *outcome)
 	open_watch(run);
 	outcome->error = ms_child_start(&run->child);
 	if (outcome->error < 0)
-		outcome->end = MS_SUPER_CANNOT_EXEC;
+		outcome->end = MS_RUN_CANNOT_EXEC;
 	return outcome->error;
 }
 
@@ -176,12 +186,12 @@ static void end_watch(struct run *run)
 	ms_watch_end(&run->watch, &end);
 }
 
-void ms_super_run(const struct ms_super_options *options, struct ms_super_outcome *ret_outcome)
+void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome *ret_outcome)
 {
 	struct run *run = allocate(options);
 
-	*ret_outcome = (struct ms_super_outcome){
-		.end = MS_SUPER_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
+	*ret_outcome = (struct ms_run_outcome){
+		.end = MS_RUN_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
 	if (!run || start(run, ret_outcome) < 0)
 		return;
 	while (!run->child.job_ended)
@@ -189,6 +199,6 @@ void ms_super_run(const struct ms_super_options *options, struct ms_super_outcom
 	end_watch(run);
 	if (signal_of(&run->child))
 		ms_signals_die_of(signal_of(&run->child));
-	ret_outcome->end = MS_SUPER_ENDED;
+	ret_outcome->end = MS_RUN_ENDED;
 	ret_outcome->exit_code = ms_child_exit_code(&run->child);
 }

@@ -22,6 +22,7 @@
  */
 #include "run/signals.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -104,6 +105,7 @@ static void forward(pid_t pid, const struct signalfd_siginfo *info)
 {
 	union sigval value = {.sival_ptr = (void *)(uintptr_t)info->ssi_ptr};
 
+	assert(pid > 0); /* 0 and less are groups */
 	if (info->ssi_code == SI_QUEUE)
 		sigqueue(pid, (int)info->ssi_signo, value);
 	else
@@ -175,13 +177,24 @@ static void take_for_rest(const struct ms_signals *signals, const struct signalf
 		forward_to_rest(signals, info);
 }
 
+/* Also when it was not reaped yet: a signal would be lost on it. */
+static bool has_ended(const struct ms_child *child)
+{
+	siginfo_t info = {0};
+
+	if (child->ended)
+		return true;
+	return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == child->pid;
+}
+
 static void take(struct ms_signals *signals, struct ms_child *child, const struct signalfd_siginfo *info)
 {
 	int number = (int)info->ssi_signo;
 
 	if (number == SIGCHLD)
 		return;
-	if (child->ended) {
+	if (has_ended(child)) {
 		take_for_rest(signals, info);
 		return;
 	}
@@ -237,6 +250,7 @@ static void reap(struct ms_signals *signals, struct ms_child *child)
 			follow_stop(signals, WSTOPSIG(status));
 			continue;
 		}
+		assert(!child->ended && (WIFEXITED(status) || WIFSIGNALED(status)));
 		child->ended = true;
 		child->status = status;
 		child->usage = usage;

@@ -25,7 +25,9 @@
 #include "util/clock.h"
 
 static const uint64_t LIMITS_EVERY_NS = 2 * MS_NS_PER_S;
+static const uint64_t LIMITS_SELDOM_NS = 10 * MS_NS_PER_S; /* where a change is told */
 static const uint64_t STAT_EVERY_NS = MS_NS_PER_S;
+static const uint64_t STAT_SELDOM_NS = 10 * MS_NS_PER_S; /* where usage itself is far from the limit */
 static const uint64_t STAT_GAP_NS = 10 * MS_NS_PER_MS;
 static const uint64_t STAT_NOISE_BYTES = UINT64_C(1) << 20;
 
@@ -98,11 +100,13 @@ static uint64_t difference(uint64_t a, uint64_t b)
 static bool stat_due(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level, uint64_t anon_bytes,
 		     uint64_t now_ns)
 {
-	if (level->stat_at_ns == 0 || now_ns - level->stat_at_ns >= STAT_EVERY_NS)
+	uint64_t max_bytes = nearest_max(cgroup, level);
+	uint64_t every_ns = level->usage_bytes < max_bytes / 4 * 3 ? STAT_SELDOM_NS : STAT_EVERY_NS;
+
+	if (level->stat_at_ns == 0 || now_ns - level->stat_at_ns >= every_ns)
 		return true;
 	if (now_ns - level->stat_at_ns < STAT_GAP_NS)
 		return false;
-	uint64_t max_bytes = nearest_max(cgroup, level);
 	uint64_t headroom = max_bytes > level->used_bytes ? max_bytes - level->used_bytes : 0;
 	uint64_t drift = difference(level->usage_bytes, level->stat_usage_bytes);
 	uint64_t anon_drift = difference(anon_bytes, level->stat_tree_anon_bytes);
@@ -182,7 +186,8 @@ static bool is_wanted(const struct ms_cgroup *cgroup, const struct ms_cgroup_lev
 int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_t largest_anon_bytes,
 		     uint64_t now_ns)
 {
-	bool limits_due = cgroup->limits_at_ns == 0 || now_ns - cgroup->limits_at_ns >= LIMITS_EVERY_NS;
+	uint64_t every_ns = cgroup->limits_are_told ? LIMITS_SELDOM_NS : LIMITS_EVERY_NS;
+	bool limits_due = cgroup->limits_at_ns == 0 || now_ns - cgroup->limits_at_ns >= every_ns;
 	int r = 0;
 
 	if (cgroup->level_count == 0)

@@ -75,6 +75,7 @@ struct ms_cgroup {
 	uint64_t membership_hash;
 	uint32_t level_count;
 	uint64_t limits_at_ns;
+	bool limits_are_told; /* ms_cgroup_reread() is called when one changes */
 	struct ms_cgroup_level levels[MS_CGROUP_LEVELS]; /* [0] is the process's own */
 };
 
@@ -130,8 +131,9 @@ void ms_cgroup_close(struct ms_cgroup *cgroup);
  * @largest_anon_bytes: of its largest process: used is never below it while it is charged here
  * @now_ns: CLOCK_MONOTONIC
  *
- * memory.stat is read again when it is a second old, or when so much changed that it could matter, at most
- * every 10 ms. Limits are read again every 2 s; then it is also noticed when the process moved.
+ * memory.stat is read again when it is a second old (ten where usage, which used never exceeds, is below three
+ * quarters of the limit), or when so much changed that it could matter, at most every 10 ms. Limits are read
+ * again every 2 s (10 s where changes are told); then it is also noticed when the process moved.
  *
  * Return: 0, or the first negative errno; the levels keep their last reading then.
  */

@@ -346,6 +346,7 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 	cgroup->moved = cgroup->partial = false;
 	cgroup->level_count = 0;
 	cgroup->limits_at_ns = 0;
+	cgroup->limits_are_told = false;
 	MS_CLEANUP_FD int dirfd = ms_root_open(root, "proc/%d", (int)pid);
 
 	if (dirfd < 0)

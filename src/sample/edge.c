@@ -21,9 +21,12 @@ static uint64_t read_slack(void)
 	return SLACK_BYTES + (cpus > 0 ? (uint64_t)cpus : 1) * THRESHOLD_PAGES * ms_process_page_bytes();
 }
 
-static uint64_t threshold(uint64_t max_bytes, unsigned step)
+/* Number 0 is the highest. */
+static uint64_t threshold(uint64_t max_bytes, uint32_t step)
 {
-	return max_bytes / MS_EDGE_STEPS * step;
+	static const uint64_t eighths[MS_EDGE_STEPS] = {7, 6, 4};
+
+	return max_bytes / 8 * eighths[step];
 }
 
 /* The limit that a file counts against now. */
@@ -32,57 +35,79 @@ static uint64_t max_of(const struct ms_cgroup_level *level, bool swap)
 	return swap ? level->swap_max_bytes : level->max_bytes;
 }
 
-static bool put_threshold(int event_control_fd, int event_fd, int usage_fd, uint64_t bytes)
-{
-	char line[64];
-	int n = snprintf(line, sizeof(line), "%d %d %llu", event_fd, usage_fd, (unsigned long long)bytes);
-
-	return write(event_control_fd, line, (size_t)n) == n;
-}
-
-static void put_thresholds(struct ms_edge *edge, const struct ms_cgroup *cgroup, uint32_t index, bool swap)
+static void add_file(struct ms_edge *edge, const struct ms_cgroup *cgroup, uint32_t index, bool swap)
 {
 	const struct ms_cgroup_level *level = &cgroup->levels[index];
 	uint64_t max_bytes = max_of(level, swap);
-	int usage_fd = swap ? level->swap_usage_fd : level->usage_fd;
 
-	if (max_bytes == MS_CGROUP_NO_LIMIT || edge->file_count == MS_EDGE_FILES || usage_fd < 0)
+	if (max_bytes == MS_CGROUP_NO_LIMIT || edge->file_count == MS_EDGE_FILES || level->event_control_fd < 0 ||
+	    (swap ? level->swap_usage_fd : level->usage_fd) < 0)
 		return;
-	for (unsigned step = 1; step < MS_EDGE_STEPS; step++)
-		if (!put_threshold(level->event_control_fd, edge->usage_fd, usage_fd, threshold(max_bytes, step)))
-			return; /* those that stand wake for nothing, and are not counted on */
-	edge->files[edge->file_count++] =
-		(struct ms_edge_file){.level = index, .swap = swap, .max_bytes = max_bytes};
+	edge->files[edge->file_count++] = (struct ms_edge_file){.level = index, .swap = swap, .max_bytes = max_bytes};
 }
 
 static void open_usage(struct ms_edge *edge, const struct ms_cgroup *cgroup)
 {
-	edge->usage_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	for (uint32_t i = 0; edge->usage_fd >= 0 && i < cgroup->level_count; i++) {
-		if (cgroup->levels[i].event_control_fd < 0)
-			continue;
-		put_thresholds(edge, cgroup, i, false);
-		put_thresholds(edge, cgroup, i, true);
+	for (uint32_t i = 0; i < cgroup->level_count; i++) {
+		add_file(edge, cgroup, i, false);
+		add_file(edge, cgroup, i, true);
 	}
+	if (edge->file_count > 0)
+		edge->usage_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (edge->usage_fd < 0)
+		edge->file_count = 0;
 }
 
-static void watch_file(int inotify_fd, int fd)
+bool ms_edge_is_whole(const struct ms_edge *edge)
+{
+	return edge->file_count == 0 || edge->files[edge->file_count - 1].steps == MS_EDGE_STEPS;
+}
+
+static bool put_threshold(const struct ms_edge *edge, const struct ms_cgroup_level *level,
+			  const struct ms_edge_file *file)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%d %d %llu", edge->usage_fd,
+			 file->swap ? level->swap_usage_fd : level->usage_fd,
+			 (unsigned long long)threshold(file->max_bytes, file->steps));
+
+	return write(level->event_control_fd, line, (size_t)n) == n;
+}
+
+void ms_edge_put_one(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+{
+	uint32_t i = 0;
+
+	while (i < edge->file_count && edge->files[i].steps == MS_EDGE_STEPS)
+		i++;
+	if (i == edge->file_count)
+		return;
+	if (put_threshold(edge, &cgroup->levels[edge->files[i].level], &edge->files[i]))
+		edge->files[i].steps++;
+	else
+		edge->file_count = i; /* not allowed, or no memory: without this one and the rest */
+}
+
+static bool watch_file(int inotify_fd, int fd)
 {
 	char link[sizeof("/proc/self/fd/") + 16];
 
 	if (fd < 0)
-		return;
+		return true;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	inotify_add_watch(inotify_fd, link, IN_MODIFY);
+	return inotify_add_watch(inotify_fd, link, IN_MODIFY) >= 0;
 }
 
-static void open_limits(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+static void open_limits(struct ms_edge *edge, struct ms_cgroup *cgroup)
 {
 	edge->limits_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	for (uint32_t i = 0; edge->limits_fd >= 0 && i < cgroup->level_count; i++) {
-		watch_file(edge->limits_fd, cgroup->levels[i].max_fd);
-		watch_file(edge->limits_fd, cgroup->levels[i].high_fd);
-		watch_file(edge->limits_fd, cgroup->levels[i].swap_max_fd);
+	cgroup->limits_are_told = edge->limits_fd >= 0;
+	for (uint32_t i = 0; cgroup->limits_are_told && i < cgroup->level_count; i++) {
+		const struct ms_cgroup_level *level = &cgroup->levels[i];
+
+		cgroup->limits_are_told = watch_file(edge->limits_fd, level->max_fd) &&
+					  watch_file(edge->limits_fd, level->high_fd) &&
+					  watch_file(edge->limits_fd, level->swap_max_fd);
 	}
 }
 
@@ -96,7 +121,7 @@ static uint64_t sum_limits(const struct ms_cgroup *cgroup)
 	return sum;
 }
 
-void ms_edge_open(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+void ms_edge_open(struct ms_edge *edge, struct ms_cgroup *cgroup)
 {
 	*edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1, .slack_bytes = read_slack()};
 	edge->limits_sum = sum_limits(cgroup);
@@ -139,7 +164,7 @@ bool ms_edge_is_sure(const struct ms_edge *edge, const struct ms_cgroup *cgroup,
 		const struct ms_cgroup_level *level = &cgroup->levels[file->level];
 		uint64_t usage_bytes = file->swap ? level->swap_usage_bytes : level->usage_bytes;
 
-		for (unsigned step = 1; step < MS_EDGE_STEPS; step++) {
+		for (uint32_t step = 0; step < file->steps; step++) {
 			uint64_t bytes = threshold(file->max_bytes, step);
 
 			if (usage_bytes < bytes && bytes + edge->slack_bytes <= mark_bytes)

@@ -56,6 +56,8 @@ struct ms_order_handle {
  * @fd: a descriptor of it; owned by the client on success
  * @identity: as in the table's header; another one means it is not this table's page
  * @pidfd, @signal: for a target in signal mode (0 otherwise); SIGURG and SIGWINCH only
+ * Where the header is not right, perhaps because another client wrote there, the agent is woken: it writes
+ * the header again, and the next try succeeds.
  * Return: 0; -EBADMSG no control page, or another table's; -EPERM seals; -EINVAL signal; mmap's errors.
  */
 int ms_control_open(struct ms_control_client *client, int fd, uint64_t identity, int pidfd, int signal);
@@ -90,6 +92,7 @@ struct ms_control_server {
 	struct ms_inode held; /* which file it is */
 	struct ms_control_abi *page; /* MADV_DONTFORK */
 	uint64_t identity;
+	uint32_t pid;
 	/* What the agent saw itself, so that dead clients' slots are freed on its own clock. */
 	uint32_t seen_word[MS_SLOT_COUNT];
 	uint64_t seen_since_ns[MS_SLOT_COUNT];
@@ -105,7 +108,8 @@ void ms_control_destroy(struct ms_control_server *server);
 /** ms_control_doorbell - the doorbell's value; read before ms_control_take(), hand to _sleep() */
 uint32_t ms_control_doorbell(const struct ms_control_server *server);
 
-/** ms_control_sleep - until the doorbell differs from @seen, or @timeout_us; 0, -ETIMEDOUT, -EINTR */
+/** ms_control_sleep - until the doorbell differs from @seen, or @timeout_us; 0, -ETIMEDOUT, -EINTR
+ * Before it sleeps, and in each ms_control_take(), the page's header is written again. */
 int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us);
 
 /** ms_control_wake - wake whoever sleeps on the doorbell (to stop an agent); any thread */
@@ -124,6 +128,9 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 /** ms_control_answer - put the answer, move to DONE (or FREE when abandoned), wake the client */
 void ms_control_answer(struct ms_control_server *server, const struct ms_order_handle *handle,
 		       const struct ms_answer *answer);
+
+/** ms_control_posted - orders wait; any thread */
+bool ms_control_posted(const struct ms_control_server *server);
 
 /** ms_control_busy - some slot that the agent does not work on is not FREE: sleep a second at most, then
  * ms_control_take() again, which sweeps */

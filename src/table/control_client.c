@@ -57,6 +57,15 @@ static bool header_fits(const struct ms_control_abi *page, uint64_t identity)
 	       header.header_bytes == offsetof(struct ms_control_abi, slots) && header.identity == identity;
 }
 
+static void wake_agent(struct ms_control_abi *page)
+{
+	_Atomic uint32_t *doorbell = &page->header.doorbell;
+
+	atomic_fetch_add_explicit(doorbell, 1, memory_order_acq_rel); /* [C2] */
+	MS_KILL_POINT("post:doorbell");
+	ms_futex_wake_all(doorbell);
+}
+
 int ms_control_open(struct ms_control_client *client, int fd, uint64_t identity, int pidfd, int signal)
 {
 	if (signal != 0 && !ms_slot_signal_fits(signal))
@@ -71,6 +80,7 @@ int ms_control_open(struct ms_control_client *client, int fd, uint64_t identity,
 		return -errno;
 	madvise(page, MS_CONTROL_BYTES, MADV_DONTFORK);
 	if (!header_fits(page, identity)) {
+		wake_agent(page);
 		munmap(page, MS_CONTROL_BYTES);
 		return -EBADMSG;
 	}
@@ -122,11 +132,7 @@ static bool fill_and_post(struct ms_slot_abi *slot, uint32_t ticket, const struc
 
 static void ring(struct ms_control_client *client)
 {
-	_Atomic uint32_t *doorbell = &client->page->header.doorbell;
-
-	atomic_fetch_add_explicit(doorbell, 1, memory_order_acq_rel); /* [C2] */
-	MS_KILL_POINT("post:doorbell");
-	ms_futex_wake_all(doorbell);
+	wake_agent(client->page);
 	if (client->signal && client->pidfd >= 0)
 		pidfd_send_signal(client->pidfd, client->signal, NULL, 0);
 	MS_KILL_POINT("post:woken");

@@ -7,8 +7,8 @@
  * which slots it took and since when it has seen each one as it is. One thread at a time, the one that
  * is the agent; ms_control_wake() from any. No malloc, no locks; the only system call is futex.
  *
- * Every client can write every byte, so nothing in the page is believed: the header is never read back,
- * an order is copied once and checked, and what a slot's state may mean is decided by @taken, not by
+ * Every client can write every byte, so nothing in the page is believed: the header is never read back
+ * but written again and again, an order is copied once and checked, and what a slot's state may mean is decided by @taken, not by
  * the page. A client that died, stalled or wrote nonsense costs one slot for PATIENCE_NS.
  *
  *   [S1] RUNNING (acquire) before the body is copied; pairs with [C1] in control_client.c
@@ -16,7 +16,6 @@
  *        order posted after the search has changed it; pairs with [C2]
  *   [S3] answer before DONE (release); pairs with [C3]
  *   [S4] FREE by the agent (release); pairs with [C5]
- *   [S5] the header before its magic (release); whoever opens the page was handed it after that
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,19 +40,26 @@ enum { MAX_REASON = 2, TRIES = 8 };
 
 /* ---- making the page ---- */
 
-static void write_header(struct ms_control_abi *page, uint64_t identity)
+/* Also when clients have the page: a word that stands there already is not seen to change, and what one of them
+ * has overwritten is right again for the next. The doorbell is the one word that is left alone. */
+static void write_header(const struct ms_control_server *server)
 {
-	page->header.endian = MS_ENDIAN_MARK;
-	page->header.major = MS_TABLE_MAJOR;
-	page->header.minor = MS_TABLE_MINOR;
-	page->header.header_bytes = offsetof(struct ms_control_abi, slots);
-	page->header.slot_bytes = MS_SLOT_BYTES;
-	page->header.slot_count = MS_SLOT_COUNT;
-	page->header.pid = (uint32_t)getpid();
-	page->header.identity = identity;
-	/* [S5]; nobody can open the page before this returns anyway. */
-	__atomic_store_n(&page->header.magic, MS_CONTROL_MAGIC, __ATOMIC_RELEASE);
+	struct ms_control_header header = {
+		.magic = MS_CONTROL_MAGIC,
+		.endian = MS_ENDIAN_MARK,
+		.major = MS_TABLE_MAJOR,
+		.minor = MS_TABLE_MINOR,
+		.header_bytes = offsetof(struct ms_control_abi, slots),
+		.slot_bytes = MS_SLOT_BYTES,
+		.slot_count = MS_SLOT_COUNT,
+		.pid = server->pid,
+		.identity = server->identity,
+	};
+
+	ms_copy_put(&server->page->header, &header, offsetof(struct ms_control_header, doorbell));
 }
+
+_Static_assert(offsetof(struct ms_control_header, doorbell) % sizeof(uint64_t) == 0, "copied as words");
 
 static int make(void *at, int *ret_fd, void **ret_page)
 {
@@ -63,8 +69,14 @@ static int make(void *at, int *ret_fd, void **ret_page)
 
 static void start(struct ms_control_server *server, int fd, void *page, uint64_t identity)
 {
-	*server = (struct ms_control_server){.fd = fd, .held = ms_inode_of(fd), .page = page, .identity = identity};
-	write_header(page, identity);
+	*server = (struct ms_control_server){
+		.fd = fd,
+		.held = ms_inode_of(fd),
+		.page = page,
+		.identity = identity,
+		.pid = (uint32_t)getpid(),
+	};
+	write_header(server);
 }
 
 int ms_control_create(struct ms_control_server *server, uint64_t identity)
@@ -113,6 +125,7 @@ uint32_t ms_control_doorbell(const struct ms_control_server *server)
 
 int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us)
 {
+	write_header(server);
 	return ms_futex_wait(&server->page->header.doorbell, seen, ms_clock_deadline(timeout_us)); /* [S2] */
 }
 
@@ -221,6 +234,7 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 {
 	uint32_t start_slot = server->next_slot;
 
+	write_header(server);
 	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
 		uint32_t index = (start_slot + i) % MS_SLOT_COUNT;
 		/* A mere look: the move that follows says whether it still holds. */
@@ -276,6 +290,17 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
 	MS_KILL_POINT("answer:done");
 	ms_futex_wake_all(&slot->word);
 	MS_KILL_POINT("answer:woken");
+}
+
+bool ms_control_posted(const struct ms_control_server *server)
+{
+	for (uint32_t i = 0; server->page && i < MS_SLOT_COUNT; i++) {
+		uint32_t word = atomic_load_explicit(&server->page->slots[i].word, memory_order_relaxed);
+
+		if (ms_slot_state(word) == MS_SLOT_POSTED)
+			return true;
+	}
+	return false;
 }
 
 bool ms_control_busy(const struct ms_control_server *server)

@@ -11,13 +11,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/fd.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+
+/* Beyond RLIMIT_FSIZE the kernel would not only refuse but send SIGXFSZ, which ends a process. What is stored
+ * through a mapping is not limited. */
+static int set_size(int fd, size_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -errno;
+	if (bytes > limit.rlim_cur)
+		return -EFBIG;
+	return ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
+}
 
 int ms_memfd_make(const char *name, size_t bytes)
 {
@@ -28,9 +43,9 @@ int ms_memfd_make(const char *name, size_t bytes)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0) {
-		int error = -errno;
+	int error = set_size(fd, bytes);
 
+	if (error) {
 		close(fd);
 		return error;
 	}
@@ -105,7 +120,7 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 		munmap(base, bytes);
 		return error;
 	}
-	*ret_fd = ms_steal_fd(&fd);
+	*ret_fd = ms_fd_raise(ms_steal_fd(&fd));
 	*ret_base = base;
 	return 0;
 }

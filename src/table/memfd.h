@@ -7,13 +7,14 @@
 
 /**
  * ms_memfd_make - a close-on-exec memfd of @bytes, all of it a hole, that can be sealed
- * Return: a descriptor, or a negative errno.
+ * Return: a descriptor, or a negative errno: -EFBIG where RLIMIT_FSIZE is below @bytes, without a SIGXFSZ.
  */
 int ms_memfd_make(const char *name, size_t bytes);
 
 /**
  * ms_memfd_make_mapped - make one, map it, seal it
  * The mapping is shared and writable; none of it is touched; left out of children and core dumps.
+ * The descriptor stands high (util/fd.h).
  * @at: where it should stand, or NULL; when something else stands there, another place is taken
  * @seals: as F_ADD_SEALS
  * Return: 0; a negative errno, and nothing is left behind.

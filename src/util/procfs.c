@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@ int ms_procfs_check(void)
 	struct statfs mount;
 
 	if (statfs("/proc", &mount) < 0 || mount.f_type != PROC_SUPER_MAGIC)
-		return -ENOENT;
+		return -ENODEV;
 	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
 		return -EXDEV; /* there is no such number for us in that namespace */
 	return atoi(self) == getpid() ? 0 : -EXDEV;
@@ -22,7 +23,12 @@ int ms_procfs_check(void)
 
 const char *ms_procfs_fault(int error)
 {
-	if (error == -EXDEV)
-		return "/proc is that of another pid namespace; mount one here";
-	return "cannot read /proc: is it mounted?";
+	switch (error) {
+	case -ENODEV:
+		return "cannot read /proc: is it mounted?";
+	case -EXDEV:
+		return "/proc is of another pid namespace; mount a new one here";
+	default:
+		return NULL;
+	}
 }

@@ -8,10 +8,10 @@
 #ifndef MS_UTIL_PROCFS_H
 #define MS_UTIL_PROCFS_H
 
-/** ms_procfs_check - Return: 0; -ENOENT there is none; -EXDEV it is that of another pid namespace */
+/** ms_procfs_check - Return: 0; -ENODEV there is none; -EXDEV it is of another pid namespace */
 int ms_procfs_check(void);
 
-/** ms_procfs_fault - what to say of an error of ms_procfs_check() */
+/** ms_procfs_fault - what to say of an error of ms_procfs_check(); NULL for other errors */
 const char *ms_procfs_fault(int error);
 
 #endif

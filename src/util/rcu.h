@@ -8,8 +8,8 @@
  * between _lock() and _unlock().
  *
  * liburcu is not instrumented, so ThreadSanitizer cannot see that a grace period orders the readers
- * before the writer; the tag below says it. [U1] a reader's unlock releases, [U2] the return from a
- * grace period acquires.
+ * before the writer; the tag below says it: a reader's unlock releases, the return from a grace period
+ * acquires.
  *
  * Fork: the three functions at the end stand in the caller's atfork handlers. They hold liburcu's own
  * locks from the first to the second or third, so a process has them called once per fork: a program
@@ -20,6 +20,7 @@
 #define MS_UTIL_RCU_H
 
 #include <stdatomic.h>
+#include <urcu/list.h>
 #include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
@@ -33,10 +34,10 @@ __attribute__((weak)) char ms_rcu_tag;
 #define MS_RCU_TSAN_RELEASE() ((void)0)
 #endif
 
-/* What stands between the two is [R1]: @pointer is an _Atomic pointer; the store releases what it
- * points to, the load acquires it. */
-#define ms_rcu_assign(pointer, value) atomic_store_explicit(pointer, value, memory_order_release)
-#define ms_rcu_dereference(pointer) atomic_load_explicit(pointer, memory_order_acquire)
+/* [rcu.R1] @pointer is an _Atomic pointer; the store releases what it points to, the load acquires it;
+ * pairs with [rcu.R1] */
+#define ms_rcu_assign(pointer, value) atomic_store_explicit(pointer, value, memory_order_release) /* [rcu.R1] */
+#define ms_rcu_dereference(pointer) atomic_load_explicit(pointer, memory_order_acquire) /* [rcu.R1] */
 
 static inline void ms_rcu_read_lock(void)
 {
@@ -45,7 +46,7 @@ static inline void ms_rcu_read_lock(void)
 
 static inline void ms_rcu_read_unlock(void)
 {
-	MS_RCU_TSAN_RELEASE(); /* [U1] */
+	MS_RCU_TSAN_RELEASE();
 	urcu_bp_read_unlock();
 }
 
@@ -53,7 +54,7 @@ static inline void ms_rcu_read_unlock(void)
 static inline void ms_rcu_synchronize(void)
 {
 	urcu_bp_synchronize_rcu();
-	MS_RCU_TSAN_ACQUIRE(); /* [U2] */
+	MS_RCU_TSAN_ACQUIRE();
 }
 
 /* So that the first read section allocates nothing. */

@@ -6,13 +6,14 @@
 
 /* A scan that is brought forward comes no sooner than this after the last one. */
 #define SCAN_LEAST_NS (50 * MS_NS_PER_MS)
-/* Where the limit counts processes one by one; where it counts them all by itself, those that register tell
- * so, and the others matter less. */
-#define SCAN_NS MS_NS_PER_S
-#define SCAN_SELDOM_NS (5 * MS_NS_PER_S)
+/* Where the limit counts processes one by one; and where it counts them all by itself, and those that register
+ * say so: the others matter less then. */
+#define SCAN_NS        MS_NS_PER_S
+#define SCAN_SELDOM_NS (10 * MS_NS_PER_S)
 #define CLOCKED_NS MS_NS_PER_S
-/* The first order of a job, when none was measured. */
+/* When none was measured: the first order of a job, and putting a threshold. */
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
+#define FIRST_EDGE_NS  (20 * MS_NS_PER_MS)
 
 enum { LIMITS = 8 };
 
@@ -42,6 +43,7 @@ int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, cons
 		return error;
 	ms_pace_init(&reading->pace, ms_budget_writer_bytes_per_s(root));
 	reading->started_ns = now_ns;
+	reading->edge_took_ns = FIRST_EDGE_NS;
 	ms_pace_worst_note(&reading->worst.order, FIRST_ORDER_NS, now_ns);
 	return 0;
 }
@@ -57,7 +59,7 @@ static uint64_t scan_interval_ns(const struct ms_reading *reading, uint64_t now_
 	enum ms_limit_source source = reading->sample.limit.source;
 	bool whole = source == MS_LIMIT_CGROUP1 || source == MS_LIMIT_CGROUP1_MEMSW ||
 		     source == MS_LIMIT_CGROUP2_MAX || source == MS_LIMIT_CGROUP2_HIGH;
-	uint64_t interval = (now_ns - reading->started_ns) / 4, most = whole ? SCAN_SELDOM_NS : SCAN_NS;
+	uint64_t interval = (now_ns - reading->started_ns) / 4, most = whole && reading->hellos ? SCAN_SELDOM_NS : SCAN_NS;
 
 	if (interval < SCAN_LEAST_NS)
 		return SCAN_LEAST_NS;
@@ -125,14 +127,22 @@ static void find_margin(struct ms_reading *reading, uint64_t now_ns)
 	reading->margin_bytes = ms_pace_margin(&measured, &latency) + reading->budget.statm_error_bytes;
 }
 
+static bool wants_edge(const struct ms_reading *reading, uint64_t now_ns)
+{
+	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
+}
+
 void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config *config, uint64_t now_ns,
 		       uint64_t *ret_grown_bytes)
 {
 	struct ms_limit before = reading->sample.limit;
 	struct ms_sample *sample = &reading->sample;
 
+	/* What came while it was not waited for is old; what comes from now on is later than this reading. */
+	if (!reading->edge_is_waited_for && wants_edge(reading, now_ns))
+		ms_edge_drain(reading->edge.usage_fd);
 	ms_sample_take(&reading->tree, &reading->budget, now_ns, sample);
-	if (reading->tree.scan_soon)
+	if (reading->tree.scan_soon || !ms_edge_is_current(&reading->edge, &reading->budget.cgroup))
 		ms_reading_scan_soon(reading, now_ns);
 	*ret_grown_bytes = 0;
 	if (is_same_limit(&before, &sample->limit)) {
@@ -147,9 +157,10 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	reading->marks = ms_policy_marks(config, sample->limit.max_bytes, reading->margin_bytes);
 }
 
-bool ms_reading_wants_edge(const struct ms_reading *reading, uint64_t now_ns)
+bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns)
 {
-	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
+	reading->edge_is_waited_for = wants_edge(reading, now_ns);
+	return reading->edge_is_waited_for;
 }
 
 void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns)
@@ -180,6 +191,23 @@ static uint64_t calm_of_all_ns(const struct ms_reading *reading, const struct ms
 	return calm;
 }
 
+void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config)
+{
+	if (ms_edge_is_whole(&reading->edge) || ms_reading_is_short(reading) ||
+	    calm_ns(reading, config, &reading->sample.limit, false) < 2 * reading->edge_took_ns)
+		return;
+	uint64_t began_ns = ms_clock_ns();
+
+	ms_edge_put_one(&reading->edge, &reading->budget.cgroup);
+	uint64_t done_ns = ms_clock_ns();
+
+	if (done_ns - began_ns > reading->edge_took_ns)
+		reading->edge_took_ns = done_ns - began_ns;
+	/* What usage rose by since it was read has met no threshold: it is counted on after the next reading. */
+	if (reading->clocked_until_ns < done_ns)
+		reading->clocked_until_ns = done_ns;
+}
+
 uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_policy_config *config,
 			    uint64_t now_ns)
 {
@@ -187,7 +215,7 @@ uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_po
 	uint64_t sleep;
 
 	if (limit->used_bytes < reading->marks.high_bytes)
-		sleep = calm_of_all_ns(reading, config, ms_reading_wants_edge(reading, now_ns));
+		sleep = calm_of_all_ns(reading, config, wants_edge(reading, now_ns));
 	else
 		sleep = ms_pace_sleep(&reading->pace,
 				      limit->max_bytes > limit->used_bytes ? limit->max_bytes - limit->used_bytes : 0);

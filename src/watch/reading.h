@@ -39,6 +39,9 @@ struct ms_reading {
 	uint64_t started_ns;
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */
+	bool edge_is_waited_for;
+	uint64_t edge_took_ns; /* putting a threshold, at the longest */
+	bool hellos; /* processes that register say so */
 	struct ms_tree tree;
 };
 
@@ -74,7 +77,13 @@ uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_po
 /** ms_reading_edge_came - so that a job that goes up and down across a threshold is not met at each time */
 void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns);
 
-/** ms_reading_wants_edge - is the eventfd worth waiting for now? */
-bool ms_reading_wants_edge(const struct ms_reading *reading, uint64_t now_ns);
+/**
+ * ms_reading_put_edge - put one more threshold, which takes milliseconds, if there is time for it
+ * Call it when all else of a look is done.
+ */
+void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config);
+
+/** ms_reading_wait_for_edge - is the eventfd worth waiting for until the next look? */
+bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns);
 
 #endif

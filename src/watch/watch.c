@@ -3,6 +3,8 @@
 #include "watch/watch.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <string.h>
 
 #include "util/clock.h"
 #include "util/procfs.h"
@@ -13,7 +15,7 @@
 #define HELPLESS_NS (20 * MS_NS_PER_MS)
 /* What a wake-up costs at worst before one was measured: with SCHED_FIFO, and up to the next tick. */
 #define FIFO_WAKE_NS (200 * MS_NS_PER_US)
-#define TICK_NS (4 * MS_NS_PER_MS)
+#define TICK_NS      (4 * MS_NS_PER_MS)
 /* Later than this we were stopped, not late. */
 #define LATENESS_MOST_NS MS_NS_PER_S
 
@@ -55,7 +57,6 @@ static void limit_was_changed(void *arg, short revents, uint64_t now_ns)
 	(void)revents;
 	ms_edge_drain(watch->reading.edge.limits_fd);
 	ms_cgroup_reread(&watch->reading.budget.cgroup);
-	ms_reading_scan_soon(&watch->reading, now_ns); /* which puts the edges anew */
 	look_now(watch, now_ns);
 }
 
@@ -112,9 +113,6 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 	struct ms_event_end *summary = &watch->summary;
 	uint64_t grown_bytes;
 
-	/* What came while nobody waited for it is old; what comes from now on is later than this reading. */
-	if (watch->reading.edge.usage_fd >= 0)
-		ms_edge_drain(watch->reading.edge.usage_fd);
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
 	ms_orders_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)
@@ -123,12 +121,13 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 		summary->peak_rss_bytes = watch->reading.sample.rss_bytes;
 }
 
-/* Above high with nothing to ask: as often as the worst growth seen makes it worth, so that the job is not met
- * asleep when it goes on after a stop, or a stuck callback returns. */
+/* Above high with nothing to ask: as often as the worst growth seen makes it worth, so that the job is not
+ * met asleep when it goes on after a stop, or a stuck callback returns. */
 static uint64_t helpless_ns(const struct ms_watch *watch)
 {
 	const struct ms_limit *limit = &watch->reading.sample.limit;
-	double room = limit->max_bytes > limit->used_bytes ? (double)(limit->max_bytes - limit->used_bytes) : 0;
+	double room =
+		limit->max_bytes > limit->used_bytes ? (double)(limit->max_bytes - limit->used_bytes) : 0;
 	double peak = (double)ms_pace_peak(&watch->reading.pace);
 
 	if (peak > 0 && room / peak < (double)HELPLESS_NS * 4 / (double)MS_NS_PER_S)
@@ -179,8 +178,11 @@ static void look(void *arg, uint64_t now_ns)
 	uint64_t done_ns = ms_clock_ns();
 
 	ms_pace_worst_note(&reading->worst.look, done_ns - now_ns, done_ns);
+	if (watch->orders.open == 0)
+		ms_reading_put_edge(reading, &watch->config);
 	watch->look.at_ns = next_look_ns(watch, done_ns);
-	ms_loop_events(watch->loop, reading->edge.usage_fd, ms_reading_wants_edge(reading, done_ns) ? POLLIN : 0);
+	ms_loop_events(watch->loop, reading->edge.usage_fd,
+		       ms_reading_wait_for_edge(reading, done_ns) ? POLLIN : 0);
 }
 
 /* ---- beginning and end ---- */
@@ -200,8 +202,8 @@ static int open_all(struct ms_watch *watch)
 	ms_members_init(&watch->members, &watch->root, &watch->writer);
 	if (ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &watch->oom_kills_before) < 0)
 		watch->oom_kills_before = UINT64_MAX;
-	put_edges(watch);
 	add_source(watch, options->hello_fd, POLLIN, hello_came);
+	watch->reading.hellos = options->hello_fd >= 0;
 	return 0;
 }
 
@@ -266,8 +268,8 @@ void ms_watch_start(struct ms_watch *watch, const struct ms_watch_live *live)
 		return;
 	}
 	ms_pace_worst_note(&watch->reading.worst.wake, live->fifo ? FIFO_WAKE_NS : TICK_NS, now_ns);
-	scan(watch, now_ns);
 	sample(watch, now_ns);
+	scan(watch, now_ns); /* which puts the edges for the limits just read */
 	rehearse(watch);
 	say_start(watch);
 	ms_publish(watch);
@@ -290,7 +292,8 @@ static void count_oom_kills(struct ms_watch *watch)
 	uint64_t kills;
 
 	watch->summary.oom_kills = UINT64_MAX;
-	if (watch->oom_kills_before != UINT64_MAX && ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &kills) == 0)
+	if (watch->oom_kills_before != UINT64_MAX &&
+	    ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &kills) == 0)
 		watch->summary.oom_kills = kills - watch->oom_kills_before;
 }
 

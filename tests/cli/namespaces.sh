@@ -24,7 +24,7 @@ for words in list "show $inner" "clear inside.$$"; do
 	err_has "^memshed ${words%% *}: cannot read /proc: is it mounted\?$"
 	# shellcheck disable=SC2086 # two words
 	expect 1 unshare --pid --fork "$memshed" $words
-	err_has "^memshed ${words%% *}: /proc is that of another pid namespace; mount one here$"
+	err_has "^memshed ${words%% *}: /proc is of another pid namespace; mount a new one here$"
 done
 
 # A memshed in a pid namespace with the /proc of another: it cannot watch, and that is what show says.

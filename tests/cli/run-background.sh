@@ -32,8 +32,14 @@ ends_with() { wait "$supervisor"; [ $? = "$1" ] || fail "the status is not $1"; 
 # Until it ends by itself, and its caches are found meanwhile.
 start_daemon 3 "$target" --comm "daemon.$$" a=4096
 wait_for "its table" grep -q '^{"event":"target".*"comm":"daemon.'"$$" "$journal"
+said() { grep -q 'the command has ended (exit 3); 1 process that it started goes on and is watched$' "$work/spawned.0"; }
+wait_for "the line that says so" said
 kill -s KILL "$daemon"
 ends_with 3
+
+# What ends with the command is not worth a line.
+expect 0 "$memshed" run -- sh -c 'sleep 0.05 & exit 0'
+[ "$(wc -l <"$work/err")" = 1 ] || fail "more than the summary"
 
 # A signal to memshed reaches it: to the last of several.
 # shellcheck disable=SC2016

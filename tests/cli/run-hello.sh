@@ -18,7 +18,7 @@ has_child() { child=$(ps -o pid= --ppid "$supervisor" | tr -d ' '); [ -n "$child
 read_address() {
 	address=$(tr '\0' '\n' <"/proc/$child/environ" | sed -n 's/^MEMSHED_SOCKET=//p') && [ -n "$address" ]
 }
-end_job() { kill -s TERM "$supervisor"; wait "$supervisor"; }
+end_job() { kill -s TERM "$supervisor"; wait "$supervisor" || :; }
 has_target() { grep -q '^{"event":"target".*"comm":"'"$1"'"' "$journal"; }
 cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) * 1000 / hz) }' "/proc/$1/stat"; }
 
@@ -41,6 +41,7 @@ if can_be_nobody; then
 fi
 costs_little "$stranger" "${address%:*}" 2
 costs_little "$stranger" "${address%:*}:0" 2
+costs_little "$stranger" "$address" 2
 end_job
 
 # While others flood, a new process of the job is found.

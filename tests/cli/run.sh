@@ -91,6 +91,7 @@ printf '{"before":"%0600d"}\n' 0 >"$work/journal"
 
 # A small stack is enough.
 expect 4 bash -c 'ulimit -s 128; exec "$0" run --max 1G -- sh -c "exit 4"' "$memshed"
+expect 0 bash -c 'ulimit -s 128; exec "$0" list' "$memshed"
 
 # What the environment has more, and that an empty PYTHONPATH stays out of it.
 expect 0 env -u PYTHONPATH "$memshed" run --quiet -- env

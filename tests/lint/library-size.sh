@@ -5,7 +5,7 @@
 # large is mapped when it is used.
 library=${MS_LIBRARY:-.libs/libmemshed.so}
 most_file=102400 most_data=8192
-command -v strip >/dev/null && command -v size >/dev/null || {
+{ command -v strip && command -v size; } >/dev/null || {
 	echo "skipped: strip or size is missing"
 	exit 77
 }

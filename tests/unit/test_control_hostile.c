@@ -161,6 +161,45 @@ static void wrong_pages_are_refused(void **state)
 	assert_int_equal(open_as(dup(server.fd), 42, 0), -EBADMSG);
 }
 
+static void scribble(void)
+{
+	memset(client.page, 0xa5, offsetof(struct ms_control_header, doorbell));
+	assert_int_equal(open_as(dup(server.fd), 42, 0), -EBADMSG);
+}
+
+/* The agent does not believe the header but writes it again, whatever it does next. */
+static void an_overwritten_header_is_written_again(void **state)
+{
+	(void)state;
+	struct ms_order taken;
+
+	scribble();
+	assert_none(SECONDS(1));
+	assert_int_equal(open_as(dup(server.fd), 42, 0), 0);
+	assert_int_equal(client.page->header.pid, getpid());
+
+	scribble();
+	post();
+	take(&taken);
+	assert_int_equal(open_as(dup(server.fd), 42, 0), 0);
+
+	scribble();
+	assert_int_equal(ms_control_sleep(&server, ms_control_doorbell(&server), 1), -ETIMEDOUT);
+	assert_int_equal(open_as(dup(server.fd), 42, 0), 0);
+}
+
+/* So that it does, the client that could not read the header wakes it. */
+static void who_finds_no_header_wakes_the_agent(void **state)
+{
+	(void)state;
+	uint32_t before = ms_control_doorbell(&server);
+
+	scribble();
+	assert_int_not_equal(ms_control_doorbell(&server), before);
+	assert_int_equal(ms_control_sleep(&server, before, LONG_US), 0);
+	assert_int_equal(open_as(dup(server.fd), 42, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +211,8 @@ int main(void)
 		WITH_PAGE(a_strange_answer_is_tamed),
 		WITH_PAGE(tickets_wrap),
 		WITH_PAGE(wrong_pages_are_refused),
+		WITH_PAGE(an_overwritten_header_is_written_again),
+		WITH_PAGE(who_finds_no_header_wakes_the_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

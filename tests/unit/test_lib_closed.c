@@ -6,7 +6,7 @@
 
 #include "lib_bed.h"
 
-enum { MOST = 16, FILE_BYTES = 1 << 16 };
+enum { MOST = 16, FILE_BYTES = 1 << 16, DESCRIPTORS = 1024 };
 
 static struct bed bed;
 static struct memshed_cache *cache;
@@ -31,17 +31,17 @@ static struct memshed_cache *add(const char *name)
 }
 
 /* In this process only the library has opened anything since @before. */
-static void find_ours(const bool before[256])
+static void find_ours(const bool before[DESCRIPTORS])
 {
-	for (int fd = 3; fd < 256; fd++)
+	for (int fd = 3; fd < DESCRIPTORS; fd++)
 		if (!before[fd] && fcntl(fd, F_GETFD) >= 0 && count < MOST)
 			ours[count++] = fd;
 	assert_true(count >= 3 && count < MOST);
 }
 
-static void list_open(bool ret_open[256])
+static void list_open(bool ret_open[DESCRIPTORS])
 {
-	for (int fd = 3; fd < 256; fd++)
+	for (int fd = 3; fd < DESCRIPTORS; fd++)
 		ret_open[fd] = fcntl(fd, F_GETFD) >= 0;
 }
 
@@ -148,7 +148,7 @@ static void check_fork(void)
 static void run(enum memshed_agent_mode mode)
 {
 	struct memshed_agent_options options = {.size = sizeof(options), .mode = mode};
-	bool before[256];
+	bool before[DESCRIPTORS];
 
 	count = 0;
 	memshed_stop();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A process that is short of threads or descriptors when its first cache registers. */
+/* A process that is short of threads, descriptors or room for files when its first cache registers. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -8,6 +8,7 @@
 
 static struct bed bed;
 static unsigned threads_left = UINT32_MAX;
+static int lowest_before; /* the library opened anything */
 
 typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
@@ -68,6 +69,87 @@ static void test_no_descriptor(void **state)
 	}
 }
 
+/* RLIMIT_FSIZE below the size of the table, or even of the control page: an error, and no SIGXFSZ. */
+static void test_small_files(void **state)
+{
+	struct memshed_cache *cache = NULL;
+	struct rlimit limit, small;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (rlim_t bytes = 0; bytes <= 1 << 20; bytes += 1 << 19) {
+		small = (struct rlimit){.rlim_cur = bytes, .rlim_max = limit.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+
+		int error = add(&cache);
+
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		assert_int_equal(error, -EFBIG);
+		assert_null(cache);
+	}
+}
+
+/* The limit sinks after the first cache: a child lives, and goes on without being seen. */
+static void test_small_files_in_child(void **state)
+{
+	struct memshed_cache *cache = NULL, *other;
+	struct rlimit limit, small;
+
+	(void)state;
+	assert_int_equal(memshed_start(NULL), 0);
+	assert_int_equal(add(&cache), 0);
+	memshed_charge(cache, 100, 1);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = (struct rlimit){.rlim_cur = 1 << 20, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+
+	pid_t child = fork();
+
+	if (child == 0) {
+		memshed_charge(cache, 1, 1);
+		if (add(&other) != 0)
+			_exit(1);
+		memshed_charge(other, 1, 1);
+		memshed_unregister(other);
+		memshed_unregister(cache);
+		exit(0);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	bed_expect_child(child, 0);
+	expect_served();
+	memshed_unregister(cache);
+	assert_int_equal(memshed_stop(), 0);
+}
+
+static int find_lowest(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* The numbers that a program expects for what it opens are left to it. */
+static void test_descriptors_stand_high(void **state)
+{
+	struct memshed_agent_options by_fd = {.size = sizeof(by_fd), .mode = MEMSHED_AGENT_FD};
+	struct memshed_cache *cache = NULL;
+
+	(void)state;
+	assert_int_equal(memshed_start(&by_fd), 0);
+	assert_int_equal(add(&cache), 0);
+	assert_int_equal(find_lowest(), lowest_before);
+	assert_true(memshed_fd() > lowest_before);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(find_lowest() == lowest_before ? 0 : 1);
+	bed_expect_child(child, 0);
+	memshed_unregister(cache);
+	assert_int_equal(memshed_stop(), 0);
+}
+
 static void test_no_thread(void **state)
 {
 	struct memshed_cache *cache = NULL;
@@ -103,9 +185,13 @@ int main(void)
 	/* In this order: each finds the library as the one before it left it. */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_descriptor),
+		cmocka_unit_test(test_small_files),
 		cmocka_unit_test(test_no_thread),
 		cmocka_unit_test(test_one_thread),
+		cmocka_unit_test(test_small_files_in_child),
+		cmocka_unit_test(test_descriptors_stand_high),
 	};
 
+	lowest_before = find_lowest();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,6 +165,13 @@ static void a_slow_callback_makes_bytes_dear(void **state)
 	quick.duration_us = 1000;
 	slow.duration_us = 9000000;
 	assert_true(before(&quick, &slow));
+
+	uint32_t cost = ms_rank_cost(&slow, NOW);
+
+	slow.returned_per_mille = 250; /* and the dearer the less of them comes back */
+	assert_int_equal(ms_rank_cost(&slow, NOW), cost + 2);
+	slow.returned_per_mille = 8000;
+	assert_true(ms_rank_cost(&slow, NOW) < cost);
 }
 
 static void what_fills_again_at_once_is_dear_for_a_while(void **state)
@@ -212,7 +219,7 @@ static void small_caches_and_those_of_one_entry_are_asked_late(void **state)
 	assert_int_equal(tier(&corrected), MS_RANK_ORDINARY);
 }
 
-static void what_is_never_asked(void **state)
+static void what_is_not_asked(void **state)
 {
 	struct ms_rank_facts manual = facts_of(1, 30), stuck = facts_of(2, 30), empty = facts_of(3, 0);
 
@@ -220,7 +227,7 @@ static void what_is_never_asked(void **state)
 	manual.flags = MEMSHED_CACHE_MANUAL;
 	stuck.flags = MS_ROW_STUCK;
 	assert_int_equal(tier(&manual), MS_RANK_NEVER);
-	assert_int_equal(tier(&stuck), MS_RANK_NEVER);
+	assert_int_equal(tier(&stuck), MS_RANK_STUCK);
 	assert_int_equal(tier(&empty), MS_RANK_NEVER);
 }
 
@@ -394,7 +401,7 @@ int main(void)
 		cmocka_unit_test(a_slow_callback_makes_bytes_dear),
 		cmocka_unit_test(what_fills_again_at_once_is_dear_for_a_while),
 		cmocka_unit_test(small_caches_and_those_of_one_entry_are_asked_late),
-		cmocka_unit_test(what_is_never_asked),
+		cmocka_unit_test(what_is_not_asked),
 		cmocka_unit_test(the_useless_are_asked_last_until_they_have_grown),
 		cmocka_unit_test(the_edges_of_the_types_do_not_overflow),
 		cmocka_unit_test(it_is_a_total_order),

@@ -32,7 +32,7 @@ static void pretend(uint64_t max_bytes, uint64_t usage_bytes)
 	cgroup = (struct ms_cgroup){.version = MS_CGROUP_V1, .level_count = 1};
 	cgroup.levels[0] = (struct ms_cgroup_level){
 		.max_bytes = max_bytes, .usage_bytes = usage_bytes, .swap_max_bytes = MS_CGROUP_NO_LIMIT, .path = "/a"};
-	edge = (struct ms_edge){.slack_bytes = 8 * MIB, .file_count = 1, .files = {{.max_bytes = max_bytes}}};
+	edge = (struct ms_edge){.slack_bytes = 8 * MIB, .file_count = 1, .files = {{.max_bytes = max_bytes, .steps = MS_EDGE_STEPS}}};
 }
 
 static struct ms_limit limit_of(enum ms_limit_source source, uint64_t max_bytes)
@@ -53,6 +53,12 @@ static void it_is_sure_while_a_threshold_lies_between(void **state)
 	assert_false(ms_edge_is_sure(&edge, &cgroup, &limit, 720 * MIB));
 	cgroup.levels[0].usage_bytes = 699 * MIB;
 	assert_false(ms_edge_is_sure(&edge, &cgroup, &limit, 707 * MIB)); /* it would come too late */
+	cgroup.levels[0].usage_bytes = 0;
+	edge.files[0].steps = 1; /* the highest alone stands by now */
+	assert_true(ms_edge_is_sure(&edge, &cgroup, &limit, 720 * MIB));
+	assert_false(ms_edge_is_sure(&edge, &cgroup, &limit, 640 * MIB));
+	edge.files[0].steps = 0;
+	assert_false(ms_edge_is_sure(&edge, &cgroup, &limit, 720 * MIB));
 }
 
 static void it_is_sure_of_that_limit_alone(void **state)
@@ -188,20 +194,25 @@ static int drop_cgroup(void **state)
 static void usage_and_limits_are_told(void **state)
 {
 	(void)state;
-	write_file("memory.limit_in_bytes", "67108864");
+	write_file("memory.limit_in_bytes", "64M");
 	struct eater eater = start_eater();
 
 	assert_int_equal(ms_cgroup_open(&cgroup, &root, eater.pid), 0);
 	assert_int_equal(ms_cgroup_sample(&cgroup, 0, 0, ms_clock_ns()), 0);
 	ms_edge_open(&edge, &cgroup);
 	assert_true(edge.usage_fd >= 0 && edge.limits_fd >= 0);
+	assert_true(cgroup.limits_are_told);
+	for (unsigned i = 0; !ms_edge_is_whole(&edge); i++) {
+		assert_true(i < 2 * MS_EDGE_FILES * MS_EDGE_STEPS);
+		ms_edge_put_one(&edge, &cgroup);
+	}
 	struct ms_limit limit = {.source = MS_LIMIT_CGROUP1, .max_bytes = 64 * MIB};
 
 	memcpy(limit.where, cgroup.levels[0].path, sizeof(limit.where));
 	assert_true(ms_edge_is_sure(&edge, &cgroup, &limit, 58 * MIB));
 	ms_edge_drain(edge.usage_fd);
 	assert_false(is_ready(edge.usage_fd));
-	eat(&eater, 20); /* over one and two eighths, by more than a batch */
+	eat(&eater, 40); /* over a half, by more than a batch */
 	assert_true(is_ready(edge.usage_fd));
 	ms_edge_drain(edge.usage_fd);
 	assert_false(is_ready(edge.usage_fd));

@@ -356,6 +356,33 @@ static void a_child_without_descriptors_goes_on(void **state)
 	assert_child_succeeds(child_without_descriptors, &row);
 }
 
+/* What SIGXFSZ would do to it: the child ends by that signal. */
+static void child_with_small_files(void *arg)
+{
+	uint32_t row = *(uint32_t *)arg, other, generation;
+	struct ms_row_identity identity = {.name = "blind"};
+	struct rlimit limit;
+	static struct ms_table second;
+
+	CHILD_ASSERT(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = table.bytes - 1;
+	CHILD_ASSERT(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	CHILD_ASSERT(ms_table_create(&second, 1, 1) == -EFBIG);
+	CHILD_ASSERT(!second.base);
+	CHILD_ASSERT(ms_table_recreate(&table, 43, 8) == -EFBIG);
+	CHILD_ASSERT(table.fd == -1);
+	CHILD_ASSERT(strcmp(table.rows[row].name, "x") == 0);
+	CHILD_ASSERT(ms_table_row_add(&table, &identity, 8, &other, &generation) == 0);
+}
+
+static void small_files_are_no_signal(void **state)
+{
+	uint32_t row = add_at("x", 1);
+
+	(void)state;
+	assert_child_succeeds(child_with_small_files, &row);
+}
+
 static void child_finds_the_place_taken(void *arg)
 {
 	unsigned char *was = table.base;
@@ -426,6 +453,7 @@ int main(void)
 		WITH_TABLE(the_allocator_has_row_0),
 		WITH_TABLE(a_child_gets_its_own_table),
 		WITH_TABLE(a_child_without_descriptors_goes_on),
+		WITH_TABLE(small_files_are_no_signal),
 		WITH_TABLE(a_taken_place_is_left_alone),
 		WITH_TABLE(locked_memory_is_not_filled),
 	};

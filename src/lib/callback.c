@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/run.c - runs one cache's callbacks, and writes down what came of it.
+ * lib/callback.c - calls one cache's callbacks, and writes what came of it into its row.
  *
- * Threads: whoever holds the call token (call.c) and has claimed the cache (registry.c). No lock is
- * held during a callback; [K2] around what is written to the row. Allocates nothing.
+ * Threads: the one that runs the cache (executor.c). No lock is held during a callback; [K2] around what is
+ * written to the row. Allocates nothing.
  */
 #include <stddef.h>
 #include <string.h>
 
-#include "lib/agent.h"
-#include "lib/call.h"
+#include "lib/callback.h"
+#include "lib/lib.h"
 #include "util/clock.h"
 #include "util/saturate.h"
 
 /* After so many useless or late calls in a row a cache is asked last. */
 enum { UNHELPFUL_AFTER = 3 };
-
-__thread struct memshed_cache *ms_calling __attribute__((tls_model("initial-exec")));
 
 struct size {
 	bool known; /* somebody ever said how large the cache is */
@@ -43,6 +41,12 @@ static struct size measure(const struct memshed_cache *cache, const struct memsh
 	if (usage->fields & (MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES))
 		size.known = true;
 	return size;
+}
+
+/* It has unregistered itself; executor.c moves it. */
+static bool is_dying(const struct memshed_cache *cache)
+{
+	return atomic_load_explicit(&cache->state, memory_order_relaxed) == MS_CACHE_DYING;
 }
 
 static void count(const struct memshed_cache *cache, struct memshed_usage *usage)
@@ -77,7 +81,7 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 		count(cache, usage);
 	*before = measure(cache, usage);
 	/* A callback that unregisters its own cache may free the context: none follows it. */
-	if (cache->unregister_on_return) {
+	if (is_dying(cache)) {
 		outcome->status = MS_ANSWER_GONE;
 		return;
 	}
@@ -94,7 +98,7 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 	} else {
 		options->clear(options->ctx);
 	}
-	if (counts && !cache->unregister_on_return)
+	if (counts && !is_dying(cache))
 		count(cache, usage);
 
 	/* A shrink that was not counted before can only be compared by what is charged. */
@@ -114,37 +118,82 @@ static void call_back(struct memshed_cache *cache, const struct ms_ask *ask, str
 		outcome->bytes_after = ms_sat_sub(pulled->bytes, outcome->claimed_bytes);
 }
 
-void ms_run_result(uint32_t row, const struct ms_ask *ask, const struct ms_outcome *outcome)
+/* It freed nothing although there was something. */
+static bool is_useless(const struct ms_outcome *outcome, const struct size *before)
 {
-	struct ms_row_result result = ms_lib.table.rows[row].last; /* [K2]: we are its only writer */
+	return !outcome->claimed_bytes && !outcome->claimed_entries && (before->bytes || before->entries) &&
+	       outcome->status != MS_ANSWER_BUSY;
+}
 
-	result.order_seq = ask->order_seq;
-	result.status = outcome->status;
-	result.level = ask->level;
-	result.finished_ns = ms_clock_ns();
-	result.claimed_bytes = outcome->claimed_bytes;
-	result.claimed_entries = outcome->claimed_entries;
-	result.duration_us = outcome->duration_us;
-	result.orders++;
-	result.total_claimed_bytes += outcome->claimed_bytes;
-	result.total_claimed_entries += outcome->claimed_entries;
-	result.total_duration_us += outcome->duration_us;
-	result.bytes_after = outcome->bytes_after;
-	if (outcome->status != MS_ANSWER_BUSY)
-		result.useless = outcome->useless ? result.useless + 1 : 0;
-	if (result.useless >= UNHELPFUL_AFTER)
+void ms_callback_call(struct memshed_cache *cache, const struct ms_ask *ask, struct memshed_usage *usage,
+		      struct ms_outcome *ret_outcome)
+{
+	struct size before = {0};
+	uint64_t started = ms_clock_ns(), now;
+
+	*usage = (struct memshed_usage){.fields = 0};
+	*ret_outcome = (struct ms_outcome){.status = MS_ANSWER_DONE};
+	if (ask->level == MS_LEVEL_COUNT)
+		count(cache, usage);
+	else
+		call_back(cache, ask, usage, &before, ret_outcome);
+	now = ms_clock_ns();
+	ret_outcome->duration_us = (now - started) / MS_NS_PER_US;
+	ret_outcome->useless = now > ask->deadline_ns || is_useless(ret_outcome, &before);
+}
+
+/* ---- the row ---- */
+
+static void add_up(struct ms_row_result *result, const struct ms_outcome *outcome)
+{
+	result->status = outcome->status;
+	result->finished_ns = ms_clock_ns();
+	result->claimed_bytes = outcome->claimed_bytes;
+	result->claimed_entries = outcome->claimed_entries;
+	result->duration_us = outcome->duration_us;
+	result->total_claimed_bytes += outcome->claimed_bytes;
+	result->total_claimed_entries += outcome->claimed_entries;
+	result->total_duration_us += outcome->duration_us;
+	result->bytes_after = outcome->bytes_after;
+}
+
+static void put(uint32_t row, const struct ms_row_result *result)
+{
+	if (result->useless >= UNHELPFUL_AFTER)
 		ms_table_row_set_flags(&ms_lib.table, row, MS_ROW_UNHELPFUL);
 	else
 		ms_table_row_clear_flags(&ms_lib.table, row, MS_ROW_UNHELPFUL);
-	ms_table_row_result(&ms_lib.table, row, &result);
+	ms_table_row_result(&ms_lib.table, row, result);
 }
 
-static bool write_pulled(uint32_t row, const struct memshed_usage *usage, uint64_t now_ns)
+void ms_callback_write(uint32_t row, const struct ms_ask *ask, const struct ms_outcome *outcome)
 {
-	struct ms_row_pulled old = ms_lib.table.rows[row].pulled; /* [K2]: we are its only writer */
+	struct ms_row_result result = ms_lib.table.rows[row].last; /* [K2]: written under it alone */
+
+	result.order_seq = ask->order_seq;
+	result.level = ask->level;
+	result.orders++;
+	if (outcome->status != MS_ANSWER_BUSY)
+		result.useless = outcome->useless ? result.useless + 1 : 0;
+	add_up(&result, outcome);
+	put(row, &result);
+}
+
+void ms_callback_write_late(uint32_t row, const struct ms_outcome *outcome)
+{
+	struct ms_row_result result = ms_lib.table.rows[row].last; /* [K2]: written under it alone */
+
+	result.total_duration_us = ms_sat_sub(result.total_duration_us, result.duration_us); /* as far as it had come */
+	add_up(&result, outcome);
+	put(row, &result);
+}
+
+bool ms_callback_write_usage(uint32_t row, const struct memshed_usage *usage)
+{
+	struct ms_row_pulled old = ms_lib.table.rows[row].pulled; /* [K2]: written under it alone */
 	struct ms_row_pulled pulled = {
 		.fields = usage->fields,
-		.at_ns = now_ns,
+		.at_ns = ms_clock_ns(),
 		.bytes = usage->bytes,
 		.entries = usage->entries,
 		.hits = usage->hits,
@@ -154,51 +203,6 @@ static bool write_pulled(uint32_t row, const struct memshed_usage *usage, uint64
 	};
 
 	ms_table_row_pulled(&ms_lib.table, row, &pulled);
-	old.at_ns = now_ns;
+	old.at_ns = pulled.at_ns;
 	return memcmp(&old, &pulled, sizeof(old)) != 0;
-}
-
-/* It freed nothing although there was something. */
-static bool is_useless(const struct ms_outcome *outcome, const struct size *before)
-{
-	return !outcome->claimed_bytes && !outcome->claimed_entries && (before->bytes || before->entries) &&
-	       outcome->status != MS_ANSWER_BUSY;
-}
-
-bool ms_run_cache(struct memshed_cache *cache, const struct ms_ask *ask, uint64_t epoch,
-		  struct ms_outcome *ret_outcome)
-{
-	struct memshed_usage usage = {.fields = 0};
-	struct ms_outcome outcome = {.status = MS_ANSWER_DONE};
-	struct size before = {0};
-	uint64_t started = ms_clock_ns();
-
-	atomic_fetch_add_explicit(&ms_lib.callbacks, 1, memory_order_relaxed);
-	ms_calling = cache;
-	if (ask->level == MS_LEVEL_COUNT)
-		count(cache, &usage);
-	else
-		call_back(cache, ask, &usage, &before, &outcome);
-	ms_calling = NULL;
-
-	uint64_t now = ms_clock_ns();
-	bool in_time = ms_call_end(epoch);
-
-	outcome.duration_us = (now - started) / MS_NS_PER_US;
-	pthread_mutex_lock(&ms_lib.result_lock);
-	if (usage.fields)
-		outcome.changed = write_pulled(cache->row, &usage, now);
-	if (ask->level != MS_LEVEL_COUNT) {
-		outcome.useless = !in_time || now > ask->deadline_ns || is_useless(&outcome, &before);
-		ms_run_result(cache->row, ask, &outcome);
-	}
-	ms_table_row_clear_flags(&ms_lib.table, cache->row, MS_ROW_STUCK);
-	pthread_mutex_unlock(&ms_lib.result_lock);
-	ms_owner_answered(cache, ask, &outcome);
-	ms_registry_release(cache);
-	/* [L1] in start.c: what the callback did, before memshed_stop() or _unregister() returns. */
-	atomic_fetch_sub_explicit(&ms_lib.callbacks, 1, memory_order_release);
-	ms_lib_returned();
-	*ret_outcome = outcome;
-	return in_time;
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/api.c - memshed_fd(), memshed_dispatch(), memshed_poll(). Any thread. */
+#include "lib/lib.h"
+#include "lib/mode.h"
+
+MS_PUBLIC int memshed_fd(void)
+{
+	MS_KEEP_CALLER;
+
+	return ms_enter() < 0 ? -ENOENT : ms_fd_get();
+}
+
+MS_PUBLIC int memshed_dispatch(void)
+{
+	MS_KEEP_CALLER;
+
+	return ms_enter() < 0 ? -ENOENT : ms_fd_dispatch();
+}
+
+MS_PUBLIC int memshed_poll(void)
+{
+	uint32_t word = atomic_load_explicit(&ms_lib.poll_word, memory_order_acquire); /* [mode_poll.O2] */
+
+	if (ms_likely(!word))
+		return 0;
+
+	MS_KEEP_CALLER;
+
+	return ms_enter() < 0 ? 0 : ms_poll_run(word);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/worker.h - the library's own threads. */
+#ifndef MS_LIB_WORKER_H
+#define MS_LIB_WORKER_H
+
+#include <stdbool.h>
+
+/** ms_worker_spawn - a small detached thread, all signals blocked; counted in ms_lib.workers */
+int ms_worker_spawn(void *(*run)(void *), void *argument);
+/** ms_worker_warm - in a new thread: have all it needs later in memory now */
+void ms_worker_warm(const char *name, bool runs_callbacks);
+/** ms_worker_end - the last thing a worker does; pushed as its cleanup handler, so that it is done even where a
+ * callback ends the thread */
+void ms_worker_end(void *unused);
+
+#endif
