@@ -15,10 +15,10 @@
 
 static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache)
 {
-	int error = ms_candidates_reserve();
+	ms_candidates_reserve();
 
-	if (!error)
-		error = ms_registry_add(cache, ret_cache);
+	int error = ms_registry_add(cache, ret_cache);
+
 	if (!error && cache->options.count && ms_lib_runs())
 		ms_count_expect();
 	return error;

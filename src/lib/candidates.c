@@ -21,30 +21,26 @@ enum { PAGE_BYTES = 4096, PER_PAGE = PAGE_BYTES / sizeof(struct ms_rank_key) };
 
 _Static_assert(PAGE_BYTES % sizeof(struct ms_rank_key) == 0, "no key on two pages");
 
-static int map_keys(void)
+int ms_candidates_init(void)
 {
 	void *keys = NULL;
-	int error = ms_memfd_map_private(MS_ROW_COUNT * sizeof(struct ms_rank_key), &keys);
+	int error = ms_lib.candidates.keys ? 0 : ms_memfd_map_private(MS_ROW_COUNT * sizeof(struct ms_rank_key), &keys);
 
-	ms_lib.candidates.keys = keys;
+	if (keys)
+		ms_lib.candidates.keys = keys;
 	return error;
 }
 
 /* Rows are handed out in order, so when this one is new, the agent cannot use its place yet. */
-int ms_candidates_reserve(void)
+void ms_candidates_reserve(void)
 {
-	uint32_t row = ms_lib.table.row_high;
 	struct ms_candidates *candidates = &ms_lib.candidates;
+	uint32_t row = ms_lib.table.row_high;
 
-	int error = candidates->keys ? 0 : map_keys();
-
-	if (error)
-		return error;
 	if (row >= candidates->reserved && row < MS_ROW_COUNT) {
 		((volatile struct ms_rank_key *)candidates->keys)[row].row = row;
 		candidates->reserved = (row / PER_PAGE + 1) * PER_PAGE;
 	}
-	return 0;
 }
 
 bool ms_candidates_allow(const struct memshed_cache *cache, const struct ms_order *order)

@@ -51,6 +51,8 @@ static int make_tables(const struct ms_allocator_found *allocator)
 
 	error = make_rows();
 	if (!error)
+		error = ms_candidates_init();
+	if (!error)
 		error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
 	if (error)
 		return error;
