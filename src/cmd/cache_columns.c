@@ -101,7 +101,7 @@ static struct ms_value last_value(const struct ms_cache_item *item, int id)
 		known = known && ms_age_us(last->finished_ns, item->now_ns, &ago_us);
 		return ms_value_of(MS_VALUE_US, known, ago_us);
 	case LAST_LEVEL:
-		return ms_value_text(MS_VALUE_WORD, known ? ms_order_level_name(last->level) : NULL);
+		return ms_value_text(MS_VALUE_WORD, known ? ms_level_name(last->level) : NULL);
 	case ORDERS:
 		return ms_value_of(MS_VALUE_COUNT, true, last->orders);
 	case TOTAL_CLAIMED:

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "cli/nearest.h"
-#include "cmd/agent.h"
+#include "cmd/activity.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
 #include "util/cleanup.h"
@@ -229,12 +229,12 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 static enum ms_exit say_no_answer(const struct ms_verb *verb, struct ms_target *target)
 {
 	struct ms_row *rows MS_CLEANUP_FREE = NULL;
-	struct ms_agent agent = {.text = "unknown"};
+	struct ms_activity agent = {.text = "unknown"};
 	int count = ms_target_rows(target, &rows);
 
 	if (count >= 0)
-		ms_agent_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
-				  ms_clock_ns(), &agent);
+		ms_activity_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
+				     ms_clock_ns(), &agent);
 	ms_verb_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
 	return MS_EXIT_NO_ANSWER;
 }

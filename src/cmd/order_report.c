@@ -160,7 +160,7 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
 	case LEVEL:
 		return ms_value_text(MS_VALUE_WORD,
-				     item->row->asked_by >= 0 ? ms_order_level_name(last->level) : NULL);
+				     item->row->asked_by >= 0 ? ms_level_name(last->level) : NULL);
 	case CLAIMED:
 		return ms_value_bytes(known, ms_row_is_estimated(&item->row->before), last->claimed_bytes);
 	case FREED_ENTRIES:
@@ -286,7 +286,7 @@ static json_t *order_json(const struct ms_carried *carried)
 	bool known = is_answered(carried);
 
 	ms_json_set(object, "scope", ms_json_text(scopes[order->scope]));
-	ms_json_set(object, "level", ms_json_text(ms_order_level_name(order->level)));
+	ms_json_set(object, "level", ms_json_text(ms_level_name(order->level)));
 	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
 	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
 	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));

@@ -139,7 +139,7 @@ static struct ms_value cached_value(const struct ms_snapshot *snapshot, int id)
 static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 {
 	const struct ms_table_info *info = &snapshot->info;
-	const struct ms_agent *agent = &snapshot->agent;
+	const struct ms_activity *agent = &snapshot->agent;
 	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
 
 	switch (id) {
