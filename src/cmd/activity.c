@@ -53,7 +53,7 @@ static void describe_state(struct ms_activity *agent, char *text, size_t size)
 	else if (agent->state == MS_AGENT_NONE)
 		snprintf(text, size, "not started");
 	else
-		snprintf(text, size, "%s", ms_agent_state_name(agent->state));
+		snprintf(text, size, "%s", ms_name_of_agent_state(agent->state));
 }
 
 void ms_activity_describe(const struct ms_table_info *info, const struct ms_row *rows, unsigned count,

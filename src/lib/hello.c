@@ -19,7 +19,7 @@ static struct sockaddr_un address; /* guarded by [K1] until the agent's thread e
 static socklen_t address_bytes;    /* 0: nobody to greet */
 static uint64_t token;             /* likewise */
 
-void ms_hello_prepare(void)
+void ms_lib_hello_prepare(void)
 {
 	const char *path = secure_getenv(MS_HELLO_ENV);
 	const char *colon = path ? strrchr(path, ':') : NULL;
@@ -38,7 +38,7 @@ void ms_hello_prepare(void)
 	}
 }
 
-void ms_hello_send(void)
+void ms_lib_hello_send(void)
 {
 	const struct ms_table_header *header = ms_lib.table.header;
 	struct ms_hello hello = {

@@ -67,7 +67,7 @@ static void be_relay(uint32_t rung)
 	uint64_t told_late = 0; /* the deadline that was passed when the host was last told */
 
 	ms_worker_warm("memshed-relay", false);
-	ms_hello_send();
+	ms_lib_hello_send();
 	while (ms_lib_runs()) {
 		uint64_t now = ms_clock_ns(), late = ms_executor_watch();
 		uint32_t seen = ms_control_doorbell(&ms_lib.control);
@@ -180,7 +180,7 @@ static int make_again(void)
 	return fd;
 }
 
-int ms_fd_get(void)
+int ms_mode_fd_get(void)
 {
 	int fd = event_fd();
 
@@ -198,7 +198,7 @@ static void clear_event(void)
 		return; /* called without need: fine */
 }
 
-int ms_fd_dispatch(void)
+int ms_mode_fd_dispatch(void)
 {
 	if (!is_on())
 		return -ENOENT;

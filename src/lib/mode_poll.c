@@ -68,7 +68,7 @@ static void stop(void)
 static void say_hello(void)
 {
 	if (atomic_exchange_explicit(&mode->hello_due, false, memory_order_relaxed))
-		ms_hello_send();
+		ms_lib_hello_send();
 }
 
 static void settle(void)

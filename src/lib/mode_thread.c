@@ -78,7 +78,7 @@ static void be_worker(uint32_t index)
 	atomic_fetch_add_explicit(&mode->warm, 1, memory_order_release); /* [mode_thread.H3] */
 	ms_futex_wake_all(&mode->warm);
 	if (index == 0)
-		ms_hello_send();
+		ms_lib_hello_send();
 	while (ms_lib_runs()) {
 		if (is_agent(index))
 			be_agent(index, resume);

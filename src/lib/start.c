@@ -85,7 +85,7 @@ static int start_locked(const struct memshed_agent_options *options, const struc
 		ms_lib.exit_handler = true;
 	}
 	ms_lib.agent_options = *options;
-	ms_hello_prepare();
+	ms_lib_hello_prepare();
 	return ms_lib_start_agent(false);
 }
 

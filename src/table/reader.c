@@ -6,18 +6,19 @@
  * target goes on writing. Per batch of rows:
  *
  *   heads     seq, state, generation, result_seq of each row
- *   [R1]      acquire: the heads before the bodies; pairs with [W2], [W3] and [W5] in writer.c
+ *   [reader.R1] acquire: the heads before the bodies; pairs with [writer.W2], [writer.W3], [writer.W5],
+ *             [writer.W6], [writer_fork.F1] and [shards.N2]
  *   bodies    the whole rows
- *   [R2]      acquire: the bodies before the shards
- *   shards     which are in use; first pass: what was removed
- *   [R3]      acquire: removed before added, so that every removal that is counted finds what was
- *             added before it, also in a shard that nobody used until then; pairs with [L1] in shard.h
- *   shards     which are in use by now; second pass: what was added
- *   [R4]      acquire: all copies before the second look; pairs with [W1], [W4] and [W5] in writer.c and
- *             [L2] in shard.h
+ *   [reader.R2] acquire: the bodies before the shards; pairs with [writer.W2]
+ *   shards    which are in use; first pass: what was removed
+ *   [reader.R3] acquire: removed before added, so that every removal that is counted finds what was
+ *             added before it, also in a shard that nobody used until then; pairs with [shard.L1]
+ *   shards    which are in use by now; second pass: what was added
+ *   [reader.R4] acquire: all copies before the second look; pairs with [writer.W1], [writer.W4], [writer.W5]
+ *             and [shard.L2]
  *   heads     again: a row counts if it was LIVE both times with an even, unchanged seq and the same
  *             generation. Then the body is one registration's [G1] and the shards are that one's [G2]:
- *             whoever saw a word of a later use, in the row or in a shard, sees its odd seq at [R4].
+ *             a copy with a word of a later use, in the row or in a shard, comes before a look at its odd seq.
  *
  * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
  * the end taken as it stands: words old and new, because a target that was stopped half-way through
@@ -137,20 +138,20 @@ static int copy_batch(const struct ms_table_reader *reader, struct batch *batch)
 		batch->heads[i] = head_of(&batch->again[i]);
 	if (!any_live(batch))
 		return 0;
-	ms_fence_acquire(); /* [R1] */
+	ms_fence_acquire(); /* [reader.R1] */
 	error = copy_rows(reader, batch, batch->bodies);
 	if (error)
 		return error;
-	ms_fence_acquire(); /* [R2] */
+	ms_fence_acquire(); /* [reader.R2] */
 	memset(batch->sums, 0, batch->count * sizeof(*batch->sums));
 	error = sum_shards(reader, batch, ms_sum_removed);
 	if (error)
 		return error;
-	ms_fence_acquire(); /* [R3] */
+	ms_fence_acquire(); /* [reader.R3] */
 	error = sum_shards(reader, batch, ms_sum_added);
 	if (error)
 		return error;
-	ms_fence_acquire(); /* [R4] */
+	ms_fence_acquire(); /* [reader.R4] */
 	error = copy_rows(reader, batch, batch->again);
 	if (!error)
 		judge(batch);

@@ -11,8 +11,8 @@
  * after all, for as long as it takes to copy from it; nothing is written there.
  *
  * ms_table_complete() runs later, under the registry lock, while other threads charge and processes read:
- *   [F1] all of the rows and counters that were not shown before row_high (release); pairs with [R1] in
- *        reader.c, which looks at no row beyond
+ *   [writer_fork.F1] all of the rows and counters that were not shown before row_high (release); pairs with [reader.R1],
+ *        which looks at no row beyond
  */
 #include <errno.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ static void inherit_counters(struct ms_table *table, struct ms_shards_source *ol
 	for (uint32_t first = 0; first < table->row_high; first += MS_SHARDS_BATCH) {
 		uint32_t left = table->row_high - first, count = left < MS_SHARDS_BATCH ? left : MS_SHARDS_BATCH;
 
-		ms_shards_sum(old, first, count, own->batch, own->sums);
+		ms_table_shards_sum(old, first, count, own->batch, own->sums);
 		for (uint32_t i = 0; i < count; i++)
 			if (ms_table_is_live(table, first + i))
 				keep_counters(table, first + i, &own->sums[i]);
@@ -129,7 +129,7 @@ static void show_rows(struct ms_table *table, uint32_t until, uint32_t shard)
 		live_rows += live;
 	}
 	atomic_fetch_add_explicit(&header->live_rows, live_rows, memory_order_relaxed);
-	atomic_store_explicit(&header->row_high, until, memory_order_release); /* [F1] */
+	atomic_store_explicit(&header->row_high, until, memory_order_release); /* [writer_fork.F1] */
 	atomic_store_explicit(&table->shown, until < table->row_high ? until : MS_ROW_COUNT, memory_order_relaxed);
 }
 
@@ -138,7 +138,7 @@ void ms_table_complete(struct ms_table *table)
 	if (!table->base || ms_table_is_complete(table))
 		return;
 	/* Every other shard may be some thread's, which adds without a lock. */
-	atomic_store_explicit(&table->header->shared_shard_used, 1, memory_order_release); /* [F1] */
+	atomic_store_explicit(&table->header->shared_shard_used, 1, memory_order_release); /* [writer_fork.F1] */
 	show_rows(table, table->row_high, table->shard_count - 1);
 	madvise(table->private->inherited, sizeof(table->private->inherited), MADV_DONTNEED); /* zeroes by now */
 }
