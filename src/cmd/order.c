@@ -15,6 +15,7 @@
 #include "cmd/activity.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
+#include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/saturate.h"
@@ -395,8 +396,10 @@ static enum ms_exit order_target(const struct ms_order_options *options, struct 
 	if (code != MS_EXIT_OK)
 		return code;
 	uint32_t agent = target->table.info.agent_state;
-	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
-		ms_verb_error(options->verb, "%s: its agent is stopped: no order would be carried out",
+	if (!options->dry_run && !ms_name_takes_orders(agent)) {
+		ms_verb_error(options->verb,
+			      agent == MS_AGENT_LAZY ? "%s: a forked child that has not used its caches yet: its agent starts when it does"
+						     : "%s: its agent is stopped: no order would be carried out",
 			      target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
