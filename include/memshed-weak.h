@@ -131,7 +131,7 @@ static inline int memshed_weak_resolve(void)
 	    !memshed_weak_bind(library, &api->poll, "memshed_poll") ||
 	    !memshed_weak_bind(library, &api->version, "memshed_version"))
 		return 0;
-	/* [memshed-weak.E1] the functions before found, which is loaded first; pairs with [memshed-weak.E1] */
+	/* [memshed-weak.E1] the functions before found; pairs with [memshed-weak.E1], the two loads of it */
 	__atomic_store_n(&api->found, 1, __ATOMIC_RELEASE);
 	return 1;
 }

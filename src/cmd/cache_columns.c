@@ -69,7 +69,7 @@ static struct ms_value last_text(const struct ms_cache_item *item, char space[MS
 		return ms_value_text(MS_VALUE_WORD, "stuck now");
 	if (last->order_seq == 0)
 		return (struct ms_value){0};
-	int at = snprintf(space, MS_VALUE_SPACE, "%s", ms_answer_status_name(last->status));
+	int at = snprintf(space, MS_VALUE_SPACE, "%s", ms_name_of_status(last->status));
 	if (last->claimed_bytes > 0)
 		at += snprintf(
 			space + at, MS_VALUE_SPACE - (size_t)at, " %s",
@@ -88,7 +88,7 @@ static struct ms_value last_value(const struct ms_cache_item *item, int id)
 
 	switch (id) {
 	case LAST_STATUS:
-		return ms_value_text(MS_VALUE_WORD, known ? ms_answer_status_name(last->status) : NULL);
+		return ms_value_text(MS_VALUE_WORD, known ? ms_name_of_status(last->status) : NULL);
 	case LAST_CLAIMED:
 		return ms_value_bytes(known, estimated, last->claimed_bytes);
 	case LAST_ENTRIES:
@@ -101,7 +101,7 @@ static struct ms_value last_value(const struct ms_cache_item *item, int id)
 		known = known && ms_age_us(last->finished_ns, item->now_ns, &ago_us);
 		return ms_value_of(MS_VALUE_US, known, ago_us);
 	case LAST_LEVEL:
-		return ms_value_text(MS_VALUE_WORD, known ? ms_order_level_name(last->level) : NULL);
+		return ms_value_text(MS_VALUE_WORD, known ? ms_name_of_level(last->level) : NULL);
 	case ORDERS:
 		return ms_value_of(MS_VALUE_COUNT, true, last->orders);
 	case TOTAL_CLAIMED:
@@ -158,7 +158,7 @@ static struct ms_value row_value(const struct ms_cache_item *item, int id)
 	case AGE:
 		return ms_value_of(MS_VALUE_US, aged, age_us);
 	case KIND:
-		return ms_value_text(MS_VALUE_WORD, ms_kind_name(row->kind));
+		return ms_value_text(MS_VALUE_WORD, ms_name_of_kind(row->kind));
 	case SOURCE:
 		return ms_value_text(MS_VALUE_TEXT, row->source[0] ? row->source : NULL);
 	case SHORT_SOURCE: /* "target.c:144": the folders are in the JSON */

@@ -12,9 +12,10 @@
 #include <string.h>
 
 #include "cli/nearest.h"
-#include "cmd/agent.h"
+#include "cmd/activity.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
+#include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/saturate.h"
@@ -229,12 +230,12 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 static enum ms_exit say_no_answer(const struct ms_verb *verb, struct ms_target *target)
 {
 	struct ms_row *rows MS_CLEANUP_FREE = NULL;
-	struct ms_agent agent = {.text = "unknown"};
+	struct ms_activity agent = {.text = "unknown"};
 	int count = ms_target_rows(target, &rows);
 
 	if (count >= 0)
-		ms_agent_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
-				  ms_clock_ns(), &agent);
+		ms_activity_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
+				     ms_clock_ns(), &agent);
 	ms_verb_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
 	return MS_EXIT_NO_ANSWER;
 }
@@ -395,8 +396,10 @@ static enum ms_exit order_target(const struct ms_order_options *options, struct 
 	if (code != MS_EXIT_OK)
 		return code;
 	uint32_t agent = target->table.info.agent_state;
-	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
-		ms_verb_error(options->verb, "%s: its agent is stopped: no order would be carried out",
+	if (!options->dry_run && !ms_name_takes_orders(agent)) {
+		ms_verb_error(options->verb,
+			      agent == MS_AGENT_LAZY ? "%s: a forked child that has not used its caches yet: its agent starts when it does"
+						     : "%s: its agent is stopped: no order would be carried out",
 			      target->label);
 		return MS_EXIT_NO_ANSWER;
 	}

@@ -21,7 +21,7 @@ static const char *end_name(const struct ms_post *post)
 		return "not-asked";
 	switch (post->end) {
 	case MS_POST_ANSWERED:
-		return ms_answer_status_name(post->answer.status);
+		return ms_name_of_status(post->answer.status);
 	case MS_POST_STUCK:
 	case MS_POST_LEFT:
 		return "still-runs";
@@ -52,7 +52,7 @@ const char *ms_order_status(const struct ms_order_report *report, const struct m
 	if (row->after.flags & MS_ROW_STUCK)
 		return "stuck";
 	if (row->asked_by >= 0)
-		return ms_answer_status_name(row->after.last.status);
+		return ms_name_of_status(row->after.last.status);
 	/* One for all that was answered does not say so of each. */
 	if (!meant || (answered && meant->order.scope == MS_SCOPE_PROCESS))
 		return "not-asked";
@@ -132,7 +132,7 @@ static struct ms_value before_value(const struct item *item, int id)
 	case CACHE:
 		return ms_value_text(MS_VALUE_TEXT, ms_row_label(row));
 	case KIND:
-		return ms_value_text(MS_VALUE_WORD, ms_kind_name(row->kind));
+		return ms_value_text(MS_VALUE_WORD, ms_name_of_kind(row->kind));
 	case BYTES:
 		return ms_value_bytes(counted, ms_row_is_estimated(row), row->bytes);
 	case ENTRIES:
@@ -160,7 +160,7 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
 	case LEVEL:
 		return ms_value_text(MS_VALUE_WORD,
-				     item->row->asked_by >= 0 ? ms_order_level_name(last->level) : NULL);
+				     item->row->asked_by >= 0 ? ms_name_of_level(last->level) : NULL);
 	case CLAIMED:
 		return ms_value_bytes(known, ms_row_is_estimated(&item->row->before), last->claimed_bytes);
 	case FREED_ENTRIES:
@@ -286,7 +286,7 @@ static json_t *order_json(const struct ms_carried *carried)
 	bool known = is_answered(carried);
 
 	ms_json_set(object, "scope", ms_json_text(scopes[order->scope]));
-	ms_json_set(object, "level", ms_json_text(ms_order_level_name(order->level)));
+	ms_json_set(object, "level", ms_json_text(ms_name_of_level(order->level)));
 	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
 	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
 	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));

@@ -158,7 +158,7 @@ static void print_agent(const struct ms_snapshot *snapshot)
 	const struct ms_table_info *info = &snapshot->info;
 	char trimmed[MS_RENDER_CELL], text[160];
 
-	print_fact("agent", ms_agent_mode_name(snapshot->agent.mode), snapshot->agent.text);
+	print_fact("agent", ms_name_of_agent_mode(snapshot->agent.mode), snapshot->agent.text);
 	if (info->orders == 0 && info->trims == 0)
 		return;
 	snprintf(text, sizeof(text), "orders done: %" PRIu64 "; allocator trims: %" PRIu64 ", RSS fell by %s",

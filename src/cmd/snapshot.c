@@ -128,7 +128,7 @@ static int gather(struct ms_target *target, const struct ms_watches *watches, co
 		return error;
 	memcpy(snapshot->command, target->command, sizeof(snapshot->command));
 	snapshot->info = target->table.info;
-	ms_agent_describe(&snapshot->info, snapshot->rows, snapshot->row_count, snapshot->facts.state,
+	ms_activity_describe(&snapshot->info, snapshot->rows, snapshot->row_count, snapshot->facts.state,
 			  snapshot->now_ns, &snapshot->agent);
 	const struct ms_watch_view *watch = ms_watches_of(watches, &snapshot->facts, snapshot->info.identity);
 	if (watch)

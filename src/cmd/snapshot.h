@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmd/agent.h"
+#include "cmd/activity.h"
 #include "cmd/rows.h"
 #include "cmd/target.h"
 #include "cmd/watches.h"
@@ -37,7 +37,7 @@ struct ms_snapshot {
 	struct ms_row_totals totals;
 	struct ms_row allocator; /* flags and counters; all 0 where there is no such row */
 	bool has_allocator;
-	struct ms_agent agent;
+	struct ms_activity agent;
 	struct ms_budget_view budget;
 	bool watched;
 	bool measured; /* by the watch: it has looked, and can; else the budget is as if unwatched */

@@ -139,16 +139,16 @@ static struct ms_value cached_value(const struct ms_snapshot *snapshot, int id)
 static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 {
 	const struct ms_table_info *info = &snapshot->info;
-	const struct ms_agent *agent = &snapshot->agent;
+	const struct ms_activity *agent = &snapshot->agent;
 	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
 
 	switch (id) {
 	case AGENT:
 		return ms_value_text(MS_VALUE_WORD, agent->text);
 	case AGENT_MODE:
-		return ms_value_text(MS_VALUE_WORD, ms_agent_mode_name(agent->mode));
+		return ms_value_text(MS_VALUE_WORD, ms_name_of_agent_mode(agent->mode));
 	case AGENT_STATE:
-		return ms_value_text(MS_VALUE_WORD, ms_agent_state_name(agent->state));
+		return ms_value_text(MS_VALUE_WORD, ms_name_of_agent_state(agent->state));
 	case CALLBACK:
 		return ms_value_text(MS_VALUE_TEXT, agent->in_callback ? agent->callback : NULL);
 	case SINCE:

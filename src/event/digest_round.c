@@ -96,7 +96,7 @@ static void say_answers(struct ms_line *line, const struct ms_digest_round *roun
 		ms_line_add(line, ", %llu more asked",
 			    (unsigned long long)(round->caches - round->gave.count));
 	for (uint32_t i = 0; i < round->odd_count && i < MS_EVENT_NAMED; i++) {
-		ms_line_add(line, ", %s%s", ms_answer_status_name(round->odd[i].status),
+		ms_line_add(line, ", %s%s", ms_name_of_status(round->odd[i].status),
 			    round->odd[i].stuck[0] ? " in " : "");
 		ms_line_add_name(line, round->odd[i].stuck);
 		if (several)

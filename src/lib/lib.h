@@ -70,6 +70,7 @@ enum ms_life {
 	MS_LIFE_RUNNING,
 	MS_LIFE_STOPPING, /* no callback begins any more; one may still run */
 	MS_LIFE_STOPPED,
+	MS_LIFE_LAZY, /* a forked child whose agent starts when the library is first used there */
 };
 
 /* A page that the kernel zeroes in a forked child: base is NULL until the atfork handler, which a raw
@@ -159,6 +160,8 @@ int ms_enter(void);
 
 /* ---- start.c ---- */
 
+/** ms_lib_wake - as ms_enter(); in a forked child the agent starts that it has not needed until now */
+int ms_lib_wake(void);
 /** ms_lib_ensure - make the table and start the agent unless that was done, or memshed_stop() called */
 int ms_lib_ensure(void);
 
@@ -166,8 +169,14 @@ int ms_lib_ensure(void);
 
 /** ms_lib_new_identity - a random number that table and control page share */
 uint64_t ms_lib_new_identity(void);
-/** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: in the atfork handler */
+/** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: where the parent's ran, with as
+ * little as will do */
 int ms_lib_start_agent(bool in_child);
+/** ms_lib_fork_agent - in a forked child whose parent had an agent: have one now, where that takes no thread,
+ * or at the first ms_lib_wake(); under [K1] */
+void ms_lib_fork_agent(void);
+/** ms_lib_disarm - charging and memshed_poll() need not call ms_lib_wake() any more; under [K1] */
+void ms_lib_disarm(void);
 /** ms_lib_settle - what a mode does after that with no lock held */
 void ms_lib_settle(enum memshed_agent_mode mode);
 
@@ -192,7 +201,7 @@ int ms_fork_init(void);
 
 /* ---- hello.c ---- */
 
-void ms_hello_prepare(void);
-void ms_hello_send(void);
+void ms_lib_hello_prepare(void);
+void ms_lib_hello_send(void);
 
 #endif

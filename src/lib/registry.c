@@ -6,10 +6,11 @@
  *
  *   [registry.R1] what a cache is before it stands in ms_lib.by_row[] (release); pairs with [registry.R2]
  *   [registry.R2] the look there (acquire) before its use; pairs with [registry.R1]
- *   C3  a cache is found under [K2] alone. One that is unregistered is taken out of by_row[] first,
- *       and freed only after it was moved to DYING (executor.c), which is done under [K2] and not while its
- *        callback runs. So a thread that finds it may use it until it releases [K2], and until the callback
- *        has returned that it began meanwhile.
+ *
+ * A cache is found under [K2] alone. One that is unregistered is taken out of by_row[] first, and freed only
+ * after it was moved to DYING (executor.c), which is done under [K2] and not while its callback runs. So
+ * a thread that finds it may use it until it releases [K2], and until the callback has returned that it
+ * began meanwhile.
  */
 #include "lib/registry.h"
 

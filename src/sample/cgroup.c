@@ -8,10 +8,10 @@
  * usage stands still, and an old page cache figure would let used stand still too, up to the OOM kill.
  * So used is never less than
  *
- *   [U1] used when memory.stat was read + growth of the target's anonymous memory since: that growth cannot
+ *   (1) used when memory.stat was read + growth of the target's anonymous memory since: that growth cannot
  *        be page cache. A fork adds its shared pages a second time there: wrong by the parent's size until
  *        memory.stat is read again, which so large a change causes within 10 ms.
- *   [U2] anonymous memory of the target's largest process, which counts no page twice: unless memory.stat has
+ *   (2) anonymous memory of the target's largest process, which counts no page twice: unless memory.stat has
  *        clearly less anonymous memory than that process had then, because it was charged elsewhere.
  *
  * and never more than usage: page counters only ever run ahead, by a batch of 64 pages per CPU.
@@ -147,14 +147,14 @@ static uint64_t used_of(const struct ms_cgroup_level *level, uint64_t anon_bytes
 	uint64_t file_bytes = level->stat.file_lru_bytes;
 	uint64_t used_bytes = level->usage_bytes - at_most(level->usage_bytes, file_bytes);
 
-	/* [U1] */
+	/* (1) */
 	if (anon_bytes > level->stat_tree_anon_bytes && level->stat_at_ns != 0) {
 		uint64_t then = level->stat_usage_bytes - at_most(level->stat_usage_bytes, file_bytes);
 		uint64_t least = then + (anon_bytes - level->stat_tree_anon_bytes);
 
 		used_bytes = least > used_bytes ? least : used_bytes;
 	}
-	/* [U2]; an eighth for what the kernel had not summed up yet */
+	/* (2); an eighth for what the kernel had not summed up yet */
 	uint64_t largest_then = level->stat_largest_anon_bytes;
 
 	if (largest_anon_bytes > used_bytes && level->stat.anon_bytes >= largest_then - largest_then / 8)

@@ -177,11 +177,11 @@ static void zero_shards(struct ms_table *table, uint32_t row)
 	struct ms_shards_source source = ms_table_shards_source(table);
 	struct ms_shard_row words;
 
-	ms_shards_mark(&source);
+	ms_table_shards_mark(&source);
 	for (uint32_t shard = 0; shard < table->shard_count; shard++) {
-		if (!ms_shards_used(&source, shard))
+		if (!ms_table_shards_used(&source, shard))
 			continue;
-		ms_shards_copy(&source, shard, row, 1, &words); /* a hole stays a hole */
+		ms_table_shards_copy(&source, shard, row, 1, &words); /* a hole stays a hole */
 		if (memcmp(&words, &zero, sizeof(zero)) != 0)
 			ms_copy_zero(ms_shard_row_at(ms_shard_at(table->shards, shard), row), sizeof(zero)); /* [writer.W1] */
 	}

@@ -39,7 +39,7 @@ static void inherit_counters(struct ms_table *table, struct ms_shards_source *ol
 	for (uint32_t first = 0; first < table->row_high; first += MS_SHARDS_BATCH) {
 		uint32_t left = table->row_high - first, count = left < MS_SHARDS_BATCH ? left : MS_SHARDS_BATCH;
 
-		ms_shards_sum(old, first, count, own->batch, own->sums);
+		ms_table_shards_sum(old, first, count, own->batch, own->sums);
 		for (uint32_t i = 0; i < count; i++)
 			if (ms_table_is_live(table, first + i))
 				keep_counters(table, first + i, &own->sums[i]);

@@ -49,21 +49,21 @@ struct ms_shards_source {
 	uint32_t shard_count;
 	/* NULL, or by shard: where the data end that were found last, to go through all rows in order. */
 	uint64_t *known_end;
-	/* As of the last ms_shards_mark(). */
+	/* As of the last ms_table_shards_mark(). */
 	uint32_t shard_high;
 	bool shared_used;
 };
 
 struct ms_shards_source ms_table_shards_source(const struct ms_table *table);
 /* Look which shards are in use now; before each pass. */
-void ms_shards_mark(struct ms_shards_source *source);
-bool ms_shards_used(const struct ms_shards_source *source, uint32_t shard);
+void ms_table_shards_mark(struct ms_shards_source *source);
+bool ms_table_shards_used(const struct ms_shards_source *source, uint32_t shard);
 /* @count rows of one shard from row @first on. */
-void ms_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
+void ms_table_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
 		   struct ms_shard_row *to);
 
 /* Sums over the shards of @count rows, removed before added, as a reader does [G5]. @batch: room for @count */
-void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
+void ms_table_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
 		   struct ms_shard_row *ret_sums);
 
 #endif

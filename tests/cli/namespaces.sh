@@ -31,7 +31,7 @@ done
 spawn unshare --pid --fork --kill-child "$memshed" run --quiet -- "$target" --comm "blind.$$" a=4096
 wait_for "the target" "$memshed" show "blind.$$"
 expect 0 "$memshed" show "blind.$$"
-out_has '^ +started by memshed, pid [0-9]+, which cannot watch it: /proc is that of another pid namespace'
+out_has '^ +started by memshed, pid [0-9]+, which cannot watch it: /proc is of another pid namespace'
 expect 0 "$memshed" show "blind.$$" --json
 json_is .supervisor.blind EXDEV
 

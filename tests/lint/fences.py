@@ -24,7 +24,9 @@ STRONG = re.compile(
     r"|__sync_|\batomic_(load|store|exchange|fetch_[a-z]+|compare_exchange_[a-z]+)\(")
 LABEL = re.compile(r"\[((?:[a-z_]+/)?[a-z][a-z0-9_-]*\.[A-Z][0-9]+[a-z]?)\]")
 OLD = re.compile(r"\[[A-Z][0-9]+[a-z]?\]")
-PAIRS = re.compile(r"pairs with((?:\s*(?:,|and|or)?\s*\[[^\]]+\])+)")
+LIST = r"\[[^\]]+\](?:\s*(?:,\s*and|,|and|or)\s*\[[^\]]+\])*"
+PAIRS = re.compile(r"pairs with\s*(" + LIST + ")")
+PAIRED = re.compile(r"pairs with\s*(?:" + LIST + r"\s*(?:,\s*and|,|and|or)\s*)?$")
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', re.S)
 
 findings = []
@@ -111,21 +113,21 @@ for path in sources():
     code, comments = split(text)
     names = module_of(path)
     for offset, comment, alone in comments:
-        for match in LABEL.finditer(comment):
-            label = match.group(1)
-            before = comment[:match.start()]
-            is_pair = re.search(r"pairs with(?:\s*(?:,|and|or)?\s*\[[^\]]+\])*\s*(?:,|and|or)?\s*$", before)
-            rest = comment[match.end():]
-            # A definition says something after its label, up to the next label that begins a line.
-            body = re.split(r"\n\s*\*?\s*\[(?:[a-z_]+/)?[a-z][a-z0-9_-]*\.[A-Z][0-9]+[a-z]?\]", rest)[0]
-            says = re.sub(r"[\s*/]", "", re.sub(LABEL, "", body.split("pairs with")[0]))
-            module = label.rsplit(".", 1)[0]
-            if is_pair or not alone or not says or module not in names or "pairs with" not in body:
+        if not alone:
+            continue
+        flat = re.sub(r"\n\s*\*?", " ", comment)
+        own = [m for m in LABEL.finditer(flat)
+               if m.group(1).rsplit(".", 1)[0] in names and not PAIRED.search(flat[:m.start()])]
+        for match, following in zip(own, own[1:] + [None]):
+            label, body = match.group(1), flat[match.end():following.start() if following else None]
+            # A definition says something after its label, and which label is the other side.
+            if "pairs with" not in body or not re.sub(r"[\s*/]", "", LABEL.sub("", body.split("pairs with")[0])):
                 continue
             pairs = [p for group in PAIRS.findall(body) for p in LABEL.findall(group)]
-            where = (path, line_of(text, offset + match.start()))
+            where = (path, line_of(text, offset + comment.index(match.group())))
             if label in defined:
-                find(*where, f"[{label}] is defined a second time; the first is in {defined[label][0][0]}:{defined[label][0][1]}")
+                first = defined[label][0]
+                find(*where, f"[{label}] is defined a second time; the first is in {first[0]}:{first[1]}")
                 continue
             defined[label] = (where, pairs)
     for match in STRONG.finditer(code):

@@ -310,8 +310,10 @@ static void test_fds_stay_the_same(void **state)
 		unsigned before = count_fds();
 		pid_t child = fork();
 
-		if (child == 0)
+		if (child == 0) {
+			memshed_fd(); /* the agent starts */
 			_exit(count_fds() == before ? 0 : 1);
+		}
 		bed_expect_child(child, 0);
 		for (int i = 0; i < 10; i++) {
 			assert_int_equal(memshed_stop(), 0);
@@ -369,6 +371,7 @@ static void post_and_exit(bool inside)
 
 	struct ms_order order = bed_order(&own, "inherited", MS_LEVEL_CLEAR, 0);
 
+	memshed_poll(); /* the agent starts */
 	for (int i = 0; i < 4; i++)
 		bed_post(&own, &order);
 	if (inside)
