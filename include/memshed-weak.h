@@ -112,7 +112,7 @@ static inline int memshed_weak_resolve(void)
 	struct memshed_weak_api *api = &memshed_weak_api;
 	void *library;
 
-	if (__atomic_load_n(&api->found, __ATOMIC_ACQUIRE)) /* [E1] */
+	if (__atomic_load_n(&api->found, __ATOMIC_ACQUIRE)) /* [memshed-weak.E1] */
 		return 1;
 	library = memshed_weak_library();
 	if (!library)
@@ -131,7 +131,7 @@ static inline int memshed_weak_resolve(void)
 	    !memshed_weak_bind(library, &api->poll, "memshed_poll") ||
 	    !memshed_weak_bind(library, &api->version, "memshed_version"))
 		return 0;
-	/* [E1] the functions before found; pairs with the two loads of it */
+	/* [memshed-weak.E1] the functions before found; pairs with [memshed-weak.E1], the two loads of it */
 	__atomic_store_n(&api->found, 1, __ATOMIC_RELEASE);
 	return 1;
 }
@@ -191,7 +191,7 @@ static inline int memshed_weak_start(const struct memshed_agent_options *options
 
 static inline int memshed_weak_found(void)
 {
-	return __atomic_load_n(&memshed_weak_api.found, __ATOMIC_ACQUIRE); /* [E1] */
+	return __atomic_load_n(&memshed_weak_api.found, __ATOMIC_ACQUIRE); /* [memshed-weak.E1] */
 }
 
 static inline int memshed_weak_stop(void)

@@ -105,6 +105,7 @@ enum memshed_usage_fields {
 	MEMSHED_USAGE_MISSES = 1u << 3,
 	MEMSHED_USAGE_EVICTIONS = 1u << 4,
 	MEMSHED_USAGE_INSERTS = 1u << 5,
+	MEMSHED_USAGE_COST = 1u << 6,
 };
 
 /* What a cache that knows its own size says of itself. Absolute values, not differences. */
@@ -117,6 +118,7 @@ struct memshed_usage {
 	uint64_t misses;
 	uint64_t evictions;
 	uint64_t inserts;
+	uint64_t cost_us; /* to recreate one entry, as measured; in place of the option of that name */
 };
 
 typedef enum memshed_status (*memshed_shrink_fn)(void *ctx, const struct memshed_request *request,

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-# sitecustomize.py - begin memshed in a Python program that does not know of it.
+# sitecustomize.py - start memshed in a Python program that was not written for it.
 #
 # `memshed run` puts this directory first on PYTHONPATH, and site imports this file at start-up. It
-# begins memshed where it can, takes the directory off sys.path (children find it on PYTHONPATH), and
-# hands on to the sitecustomize that would have been imported without it. Where there is none, the
-# import fails as it would have failed. The text is valid for every Python since 2.7, below 3.8 and
-# outside CPython it only hands on.
+# starts memshed where it can, takes the directory off sys.path (children find it on PYTHONPATH), and
+# imports the sitecustomize that would have been imported without it. Where there is none, the
+# import fails as it would have failed. The text is valid for every Python since 2.7; below 3.8 and
+# outside CPython it only imports the other one.
 
 
-def _begin():
+def _start():
     import sys
 
     if sys.version_info < (3, 8) or sys.implementation.name != "cpython":
@@ -21,7 +21,7 @@ def _begin():
         import os
 
         if os.environ.get("MEMSHED_DEBUG"):
-            sys.stderr.write("memshed: not started in pid %d: %s: %s\n" % (
+            sys.stderr.write("memshed: cannot start in Python, pid %d: %s: %s\n" % (
                 os.getpid(), type(error).__name__, error))
 
 
@@ -38,7 +38,7 @@ def _step_aside():
             del sys.path_importer_cache[entry]
 
 
-_begin()
+_start()
 _step_aside()
 # Kept by this name: a module that nothing refers to loses its globals, in old Pythons at once.
 _memshed_module = __import__("sys").modules.pop("sitecustomize", None)

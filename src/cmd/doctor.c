@@ -5,17 +5,16 @@
 #include "cmd/doctor.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "cmd/json.h"
 #include "cmd/render.h"
 #include "util/escape.h"
 
-static const char help[] =
+static const char usage[] =
 	"Usage: memshed doctor [--json]\n"
 	"Say which sources, limits and privileges exist here, and what follows from each for memshed.\n"
 	"Changes nothing. Run it where the job will run: in the same container, as the same user.\n\n"
@@ -24,29 +23,27 @@ static const char help[] =
 	"ok: as good as it gets; limited: works, but less well; missing: memshed does without.\n"
 	"Always ends with 0. See memshed-doctor(1).\n";
 
+static int doctor(int argc, char **argv);
+
+const struct ms_verb ms_verb_doctor = {
+	.name = "doctor",
+	.summary = "what this system offers memshed, and what follows",
+	.usage = usage,
+	.main = doctor,
+};
+
 static const struct {
 	const char *name; /* as in JSON */
 	ms_check_fn *check;
 } checks[] = {
-	{"kernel", ms_check_kernel},
-	{"memory", ms_check_memory},
-	{"swap", ms_check_swap},
-	{"overcommit", ms_check_overcommit},
-	{"huge pages", ms_check_thp},
-	{"cgroup", ms_check_cgroup},
-	{"limits", ms_check_limits},
-	{"child cgroup", ms_check_child_cgroup},
-	{"pressure", ms_check_psi},
-	{"page faults", ms_check_perf},
-	{"memfd", ms_check_memfd},
-	{"pidfd", ms_check_pidfd},
-	{"others", ms_check_others},
-	{"ptrace scope", ms_check_ptrace},
-	{"hidepid", ms_check_hidepid},
-	{"real time", ms_check_fifo},
-	{"locked memory", ms_check_mlock},
-	{"oom score", ms_check_oom_score},
-	{"python", ms_check_python},
+	{"kernel", ms_check_kernel},       {"memory", ms_check_memory},
+	{"swap", ms_check_swap},           {"overcommit", ms_check_overcommit},
+	{"huge pages", ms_check_thp},      {"cgroup", ms_check_cgroup},
+	{"limits", ms_check_limits},       {"child cgroup", ms_check_child_cgroup},
+	{"memfd", ms_check_memfd},         {"pidfd", ms_check_pidfd},
+	{"others", ms_check_others},       {"hidepid", ms_check_hidepid},
+	{"real time", ms_check_fifo},      {"locked memory", ms_check_mlock},
+	{"oom score", ms_check_oom_score}, {"python", ms_check_python},
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
 
@@ -55,27 +52,6 @@ static const char *const states[] = {
 	[MS_CHECK_LIMITED] = "limited",
 	[MS_CHECK_MISSING] = "missing",
 };
-
-void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows,
-		  ...)
-{
-	va_list args;
-
-	check->state = state;
-	snprintf(check->found, sizeof(check->found), "%s", found);
-	va_start(args, follows);
-	vsnprintf(check->follows, sizeof(check->follows), follows, args);
-	va_end(args);
-}
-
-ssize_t ms_check_read(const struct ms_root *root, const char *path, char *text, size_t size)
-{
-	ssize_t length = ms_root_read_text(root, text, size, "%s", path);
-
-	if (length > 0 && text[length - 1] == '\n')
-		text[--length] = '\0';
-	return length;
-}
 
 /* Width of the first two, with what separates them. */
 enum { FIRST_COLUMNS = 22 };
@@ -100,7 +76,10 @@ static void print_text(const struct ms_check results[CHECK_COUNT])
 			 results[i].follows);
 		if (width != UINT_MAX)
 			ms_render_wrap_words(text, width > FIRST_COLUMNS + 40 ? width - FIRST_COLUMNS : 40);
-		ms_render_line(table, (const char *const[]){checks[i].name, states[results[i].state], text});
+		struct libscols_line *line = ms_render_line(table);
+		ms_render_cell(line, 0, checks[i].name);
+		ms_render_cell(line, 1, states[results[i].state]);
+		ms_render_cell(line, 2, text);
 	}
 	ms_render_print(table);
 }
@@ -124,11 +103,11 @@ static void print_json(const struct ms_check results[CHECK_COUNT])
 
 static int examine(bool json)
 {
-	struct ms_check results[CHECK_COUNT] = {0};
+	static struct ms_check results[CHECK_COUNT];
 	struct ms_root root;
 
 	if (ms_root_init(&root, "/") < 0) {
-		ms_cmd_error("doctor", "/ cannot be opened");
+		ms_verb_error(&ms_verb_doctor, "/ cannot be opened");
 		return MS_EXIT_FAILURE;
 	}
 	for (unsigned i = 0; i < CHECK_COUNT; i++)
@@ -141,13 +120,12 @@ static int examine(bool json)
 	return MS_EXIT_OK;
 }
 
-int ms_cmd_doctor(int argc, char **argv)
+static int doctor(int argc, char **argv)
 {
-	bool json;
-	int code = ms_cmd_take_json("doctor", help, "", argc, argv, &json);
+	bool json = ms_json_option(&ms_verb_doctor, argc, argv);
 
-	if (code >= 0)
-		return code;
+	if (optind < argc)
+		ms_verb_wrong(&ms_verb_doctor, "%s: doctor takes no argument", argv[optind]);
 	ms_json_start();
 	return examine(json);
 }

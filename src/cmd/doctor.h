@@ -28,13 +28,15 @@ struct ms_check {
 typedef void ms_check_fn(const struct ms_root *root, struct ms_check *ret_check);
 
 /* doctor_system.c: what files say */
-ms_check_fn ms_check_kernel, ms_check_memory, ms_check_swap, ms_check_overcommit, ms_check_thp, ms_check_psi,
-	ms_check_perf, ms_check_ptrace, ms_check_hidepid;
+ms_check_fn ms_check_kernel, ms_check_memory, ms_check_swap, ms_check_overcommit, ms_check_thp,
+	ms_check_hidepid;
 /* doctor_cgroup.c */
 ms_check_fn ms_check_cgroup, ms_check_limits, ms_check_child_cgroup;
 /* doctor_try.c: what has to be tried */
 ms_check_fn ms_check_others, ms_check_memfd, ms_check_pidfd, ms_check_fifo, ms_check_mlock,
 	ms_check_oom_score, ms_check_python;
+
+/* doctor_say.c */
 
 /** ms_check_say - set state and both texts; @follows is printf-like */
 void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows,

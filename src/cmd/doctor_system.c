@@ -8,6 +8,7 @@
 
 #include "cmd/doctor.h"
 #include "sample/budget.h"
+#include "util/cleanup.h"
 #include "util/units.h"
 
 void ms_check_kernel(const struct ms_root *root, struct ms_check *ret_check)
@@ -16,7 +17,7 @@ void ms_check_kernel(const struct ms_root *root, struct ms_check *ret_check)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (ms_check_read(root, "proc/sys/kernel/osrelease", release, sizeof(release)) < 0) {
-		ms_check_say(ret_check, MS_CHECK_LIMITED, "version not known", "/proc/sys may not be read");
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "version not known", "/proc/sys cannot be read");
 		return;
 	}
 	char found[192];
@@ -77,7 +78,7 @@ void ms_check_overcommit(const struct ms_root *root, struct ms_check *ret_check)
 	char mode[32];
 
 	if (ms_check_read(root, "proc/sys/vm/overcommit_memory", mode, sizeof(mode)) < 0)
-		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode not known", "/proc/sys may not be read");
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode not known", "/proc/sys cannot be read");
 	else if (strcmp(mode, "2") == 0)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "mode 2 (strict)",
 			     "allocations fail before the RSS reaches a limit, and memshed does not see "
@@ -105,53 +106,6 @@ void ms_check_thp(const struct ms_root *root, struct ms_check *ret_check)
 			     "memory grows by small pages elsewhere");
 }
 
-void ms_check_psi(const struct ms_root *root, struct ms_check *ret_check)
-{
-	char text[512];
-	ssize_t length = ms_root_read_text(root, text, sizeof(text), "proc/pressure/memory");
-
-	if (length > 0)
-		ms_check_say(ret_check, MS_CHECK_OK, "pressure stall information is there",
-			     "people can see there when all of the machine stalls; memshed goes by sizes");
-	else if (length == -EOPNOTSUPP)
-		ms_check_say(ret_check, MS_CHECK_MISSING, "switched off",
-			     "psi=1 on the kernel's command line turns it on; memshed does without");
-	else
-		ms_check_say(ret_check, MS_CHECK_MISSING, "not in this kernel", "memshed does without");
-}
-
-void ms_check_perf(const struct ms_root *root, struct ms_check *ret_check)
-{
-	char level[32], found[64];
-
-	if (ms_check_read(root, "proc/sys/kernel/perf_event_paranoid", level, sizeof(level)) < 0) {
-		ms_check_say(ret_check, MS_CHECK_MISSING, "no perf events in this kernel",
-			     "other tools cannot count page faults; memshed reads the RSS, up to 1000 times a second");
-		return;
-	}
-	snprintf(found, sizeof(found), "perf_event_paranoid is %s", level);
-	if (atoi(level) <= 2 || geteuid() == 0)
-		ms_check_say(ret_check, MS_CHECK_OK, found,
-			     "other tools may count page faults of own processes; memshed reads the RSS");
-	else
-		ms_check_say(ret_check, MS_CHECK_MISSING, found,
-			     "other tools may not count page faults; memshed reads the RSS, up to 1000 times a second");
-}
-
-void ms_check_ptrace(const struct ms_root *root, struct ms_check *ret_check)
-{
-	char scope[32], found[64];
-
-	if (ms_check_read(root, "proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope)) < 0) {
-		ms_check_say(ret_check, MS_CHECK_OK, "no Yama",
-			     "reading a table asks for no more than the same user");
-		return;
-	}
-	snprintf(found, sizeof(found), "yama ptrace_scope is %s", scope);
-	ms_check_say(ret_check, MS_CHECK_OK, found,
-		     "it limits debuggers; memshed only reads, which it does not limit");
-}
-
 /* The options of the mount at /proc, as mountinfo has them after " - ". */
 static int find_proc_options(char *text, char **ret_options)
 {
@@ -170,8 +124,9 @@ static int find_proc_options(char *text, char **ret_options)
 
 void ms_check_hidepid(const struct ms_root *root, struct ms_check *ret_check)
 {
-	char text[65536], *options = NULL;
-	ssize_t length = ms_root_read_text(root, text, sizeof(text), "proc/self/mountinfo");
+	enum { BYTES = 65536 };
+	char *text MS_CLEANUP_FREE = calloc(1, BYTES), *options = NULL;
+	ssize_t length = text ? ms_root_read_text(root, text, BYTES, "proc/self/mountinfo") : -ENOMEM;
 
 	if ((length < 0 && length != -EFBIG) || find_proc_options(text, &options) < 0)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "the mount of /proc is not known",
@@ -182,5 +137,5 @@ void ms_check_hidepid(const struct ms_root *root, struct ms_check *ret_check)
 			     strstr(options, "hidepid="), "processes of other users are not shown at all");
 	else
 		ms_check_say(ret_check, MS_CHECK_OK, "processes of all users are shown",
-			     "names are found whoever runs them");
+			     "a process is found by its name, whichever user runs it");
 }

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cli/place.h"
 #include "cmd/doctor.h"
 #include "util/cleanup.h"
 #include "util/units.h"
@@ -103,10 +103,10 @@ void ms_check_oom_score(const struct ms_root *root, struct ms_check *ret_check)
 
 	(void)root;
 	if (error == 0)
-		ms_check_say(ret_check, MS_CHECK_OK, "oom_score_adj may be lowered",
+		ms_check_say(ret_check, MS_CHECK_OK, "oom_score_adj can be lowered",
 			     "the OOM killer spares the supervisor for the job");
 	else
-		ms_check_say(ret_check, MS_CHECK_LIMITED, "oom_score_adj may not be lowered",
+		ms_check_say(ret_check, MS_CHECK_LIMITED, "oom_score_adj cannot be lowered",
 			     "%s; being small the supervisor is an unlikely victim, but no more than that; "
 			     "CAP_SYS_RESOURCE changes it",
 			     strerror(-error));
@@ -172,7 +172,7 @@ void ms_check_others(const struct ms_root *root, struct ms_check *ret_check)
 void ms_check_python(const struct ms_root *root, struct ms_check *ret_check)
 {
 	char path[PATH_MAX], found[300];
-	const char *dir = ms_cmd_python_dir(path);
+	const char *dir = ms_place_python(ms_place_bin, path);
 
 	(void)root;
 	snprintf(found, sizeof(found), "adapter in %s", dir ? dir : "");

@@ -6,8 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "util/escape.h"
+
+bool ms_json_option(const struct ms_verb *verb, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{.name = "json", .has_arg = no_argument, .val = 'j'},
+		{.name = "help", .has_arg = no_argument, .val = 'h'},
+		{0},
+	};
+	bool json = false;
+
+	while (ms_verb_next_option(verb, ":h", options, argc, argv) != -1)
+		json = true;
+	return json;
+}
 
 static void *allocate(size_t size)
 {
@@ -15,7 +29,7 @@ static void *allocate(size_t size)
 
 	if (memory)
 		return memory;
-	ms_cmd_error(NULL, "out of memory");
+	ms_verb_error(NULL, "out of memory");
 	exit(MS_EXIT_FAILURE);
 }
 

@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cmd/main.c - the table of verbs, and the options that stand before a verb.
- *
- * Each verb is a file of its own that gets argv from its own name on and returns an exit code.
  */
-#include "cmd/cmd.h"
-
-#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/nearest.h"
+#include "cli/nearest.h"
+#include "cli/verb.h"
 #include "config.h"
 
-static int help_main(int argc, char **argv);
+/* Each verb is a file of its own, and a line here. */
+#define VERBS(V)                                                                                             \
+	V(run)                                                                                               \
+	V(list)                                                                                              \
+	V(show)                                                                                              \
+	V(clear)                                                                                             \
+	V(shrink)                                                                                            \
+	V(doctor)
 
-static const struct ms_verb verbs[] = {
-	{.name = "run",
-	 .help = "run a command and have its caches shrunk near the limit",
-	 .main = ms_cmd_run},
-	{.name = "list", .help = "list the processes that have caches", .main = ms_cmd_list},
-	{.name = "show", .help = "show one process: its budget and its caches", .main = ms_cmd_show},
-	{.name = "clear", .help = "have a process drop caches", .main = ms_cmd_clear},
-	{.name = "shrink",
-	 .help = "have a process free so many bytes from its caches",
-	 .main = ms_cmd_shrink},
-	{.name = "doctor",
-	 .help = "what this system offers memshed, and what follows",
-	 .main = ms_cmd_doctor},
-	{.name = "help", .help = "explain memshed, or a verb", .main = help_main},
-};
+#define DECLARE(name)  extern const struct ms_verb ms_verb_##name;
+#define POINT_TO(name) &ms_verb_##name,
+VERBS(DECLARE)
+static const struct ms_verb *const verbs[] = {VERBS(POINT_TO)};
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 
 static void print_help(FILE *stream)
@@ -39,9 +31,9 @@ static void print_help(FILE *stream)
 	      "See the caches of running processes, and have them shrunk before the OOM killer comes.\n\n",
 	      stream);
 	for (unsigned i = 0; i < VERB_COUNT; i++)
-		fprintf(stream, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+		fprintf(stream, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
 	fputs("\n"
-	      "  -h, --help     this text; `memshed VERB --help` for a verb\n"
+	      "  -h, --help     this text; `memshed VERB --help` or `memshed help VERB` for a verb\n"
 	      "  -V, --version  the version\n\n"
 	      "Exit codes and files: memshed(1).\n",
 	      stream);
@@ -50,68 +42,67 @@ static void print_help(FILE *stream)
 static const struct ms_verb *find_verb(const char *name)
 {
 	for (unsigned i = 0; i < VERB_COUNT; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
 	return NULL;
 }
 
-static int say_unknown(const char *name)
+static _Noreturn void unknown_verb(const char *name)
 {
 	struct ms_nearest nearest = ms_nearest_start(name);
 
 	for (unsigned i = 0; i < VERB_COUNT; i++)
-		ms_nearest_add(&nearest, verbs[i].name);
+		ms_nearest_add(&nearest, verbs[i]->name);
 	if (nearest.count > 0)
-		ms_cmd_error(NULL, "unknown verb '%s': did you mean '%s'?", name, nearest.names[0]);
-	else if (name[0] == '-')
-		ms_cmd_error(NULL, "unknown option '%s': here are --help and --version, others behind a verb",
-			     name);
-	else
-		ms_cmd_error(NULL, "unknown verb '%s': `memshed --help` lists them", name);
-	return MS_EXIT_USAGE;
+		ms_verb_wrong(NULL, "unknown verb '%s': did you mean '%s'?", name, nearest.names[0]);
+	if (name[0] == '-')
+		ms_verb_wrong(NULL,
+			      "unknown option '%s'; options other than --help and --version follow a verb",
+			      name);
+	ms_verb_wrong(NULL, "unknown verb '%s': `memshed --help` lists them", name);
 }
 
-static int call_verb(char *name, int argc, char **argv)
+static int call_verb(int argc, char **argv)
 {
-	const struct ms_verb *verb = find_verb(name);
+	const struct ms_verb *verb = find_verb(argv[0]);
 
-	return verb ? verb->main(argc, argv) : say_unknown(name);
+	if (!verb)
+		unknown_verb(argv[0]);
+	return verb->main(argc, argv);
 }
 
-/* Output that did not arrive (a full disk, a closed pipe) must not look like success. */
-static int finish(int code)
+/* "memshed help VERB" is "memshed VERB --help". @argv: from "help" on */
+static int help(char *program, int argc, char **argv)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	ms_cmd_error(NULL, "standard output: %s", strerror(errno));
-	return code == MS_EXIT_OK ? MS_EXIT_FAILURE : code;
+	char option[] = "--help";
+	char *verb_argv[] = {program, argv[1], option, NULL};
+
+	if (argc > 1 && strcmp(argv[1], "help") != 0)
+		return call_verb(2, verb_argv + 1);
+	print_help(stdout);
+	return MS_EXIT_OK;
 }
 
-/* "memshed help VERB" is "memshed VERB --help". */
-static int help_main(int argc, char **argv)
+static int call(int argc, char **argv)
 {
-	char help_option[] = "--help";
+	const char *word = argv[1];
 
-	if (argc < 2 || strcmp(argv[1], "help") == 0) {
-		print_help(stdout);
+	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return help(argv[0], argc - 1, argv + 1);
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+		puts("memshed " PACKAGE_VERSION);
 		return MS_EXIT_OK;
 	}
-	char *help_argv[] = {argv[1], help_option, NULL};
-	return call_verb(argv[1], 2, help_argv);
+	return call_verb(argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
 {
+	ms_verb_prepare();
 	setlocale(LC_ALL, "");
 	if (argc < 2) {
 		print_help(stderr);
 		return MS_EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return finish(help_main(1, argv));
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		puts("memshed " PACKAGE_VERSION);
-		return finish(MS_EXIT_OK);
-	}
-	return finish(call_verb(argv[1], argc - 1, argv + 1));
+	ms_verb_leave(call(argc, argv));
 }

@@ -1,136 +1,80 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd/order.c - memshed clear and memshed shrink: choose the caches, have them asked, say what came of it.
+ * cmd/order.c - memshed clear and memshed shrink: choose the caches, have them asked, judge what came of it.
  */
 #include "cmd/order.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/agent.h"
-#include "cmd/cmd.h"
+#include "cli/nearest.h"
+#include "cmd/activity.h"
+#include "cmd/find.h"
 #include "cmd/json.h"
-#include "cmd/nearest.h"
-#include "cmd/rows.h"
-#include "table/names.h"
 #include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/saturate.h"
 #include "util/units.h"
 
-static const char clear_help[] =
-	"Usage: memshed clear PID|NAME [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
-	"Have a process drop everything that these caches hold; without a CACHE, all of them, and then\n"
-	"have its allocator give back what it holds free.\n\n"
-	"  CACHE            a cache's name; prefix* for all that begin so; allocator for the allocator\n"
-	"      --timeout T  how long one cache may take (default 10s; 500ms, 2m)\n"
-	"  -n, --dry-run    say what would be asked, ask nothing\n"
-	"  -a, --all        a line for every cache, not only the first 40\n"
-	"      --json       for scripts\n"
-	"  -h, --help       this text\n\n"
-	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
-	"memshed-clear(1).\n";
-
-static const char shrink_help[] =
-	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
-	"Have a process free SIZE from these caches, the cheapest first, and no more than needed; without a\n"
-	"CACHE, from all of them, and then have its allocator give back what it holds free.\n\n"
-	"  -b, --bytes SIZE  how much: 1.5G, 800M, 1048576\n"
-	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"
-	"      --timeout T   how long one cache may take (default 10s; 500ms, 2m)\n"
-	"  -n, --dry-run     say what would be asked, ask nothing\n"
-	"  -a, --all         a line for every cache, not only the first 40\n"
-	"      --json        for scripts\n"
-	"  -h, --help        this text\n\n"
-	"Claimed is what the caches say they freed, returned is by how much the RSS fell. See "
-	"memshed-shrink(1).\n";
-
-enum { IN_FLIGHT = 8, DEFAULT_TIMEOUT_US = 10000000 };
+enum { DEFAULT_TIMEOUT_US = 10000000, SHOWN = 40 };
 #define LONGEST_TIMEOUT_US UINT64_C(86400000000) /* a day */
 
-struct options {
-	const char *verb;
-	bool shrink, dry_run, json, all, help;
-	uint64_t wanted_bytes; /* shrink */
-	uint64_t timeout_us;
-	const char *target;
-	char **names;
-	unsigned name_count;
-};
+/* ---- options ---- */
 
-static int take_bytes(const char *text, struct options *options)
+static uint64_t parse_size(const struct ms_verb *verb, const char *text)
 {
-	int error = ms_units_parse_bytes(text, &options->wanted_bytes);
+	uint64_t bytes = 0;
+	int error = ms_units_parse_bytes(text, &bytes);
 
-	if (error == 0 && options->wanted_bytes > 0)
-		return 0;
-	ms_cmd_error(options->verb, "--bytes %s: %s", text,
-		     error == -ERANGE ? "out of range"
-		     : error == 0     ? "nothing to free"
-				      : "not a size; write it like 1.5G, 800M or 1048576");
-	return MS_EXIT_USAGE;
+	if (error < 0 || bytes == 0)
+		ms_verb_wrong(verb, "--bytes %s: %s", text,
+			      error == -ERANGE ? "out of range"
+			      : error == 0     ? "nothing to free"
+					       : "not a size; write it like 1.5G, 800M or 1048576");
+	return bytes;
 }
 
-static int take_timeout(const char *text, struct options *options)
+static uint64_t parse_timeout(const struct ms_verb *verb, const char *text)
 {
-	int error = ms_units_parse_duration(text, &options->timeout_us);
+	uint64_t us = 0;
+	int error = ms_units_parse_duration(text, &us);
 
-	if (error == 0 && options->timeout_us > 0 && options->timeout_us <= LONGEST_TIMEOUT_US)
-		return 0;
-	ms_cmd_error(options->verb, "--timeout %s: %s", text,
-		     error == 0 || error == -ERANGE ? "out of range: above 0, and a day at most"
-						    : "not a time; write it like 10s, 500ms or 2m");
-	return MS_EXIT_USAGE;
+	if (error < 0 || us == 0 || us > LONGEST_TIMEOUT_US)
+		ms_verb_wrong(verb, "--timeout %s: %s", text,
+			      error == 0 || error == -ERANGE ? "out of range: above 0, and a day at most"
+							     : "not a time; write it like 10s, 500ms or 2m");
+	return us;
 }
 
-static int take_option(int option, struct options *options)
+static void take_option(int option, struct ms_order_options *options)
 {
 	switch (option) {
 	case 'b':
-		return take_bytes(optarg, options);
+		options->wanted_bytes = parse_size(options->verb, optarg);
+		break;
 	case 't':
-		return take_timeout(optarg, options);
+		options->timeout_us = parse_timeout(options->verb, optarg);
+		break;
 	case 'n':
 		options->dry_run = true;
-		return 0;
+		break;
 	case 'a':
 		options->all = true;
-		return 0;
+		break;
 	case 'j':
 		options->json = true;
-		return 0;
-	case 'h':
-		options->help = true;
-		return 0;
-	default:
-		return MS_EXIT_USAGE; /* said already */
+		break;
 	}
 }
 
-static int take_arguments(int argc, char **argv, struct options *options)
+static void parse(int argc, char **argv, struct ms_order_options *options)
 {
-	if (optind >= argc) {
-		ms_cmd_error(options->verb, "say which process: `memshed %s PID|NAME ...`", options->verb);
-		return MS_EXIT_USAGE;
-	}
-	if (options->shrink && options->wanted_bytes == 0) {
-		ms_cmd_error("shrink", "say how much: --bytes SIZE; `memshed clear` is for everything");
-		return MS_EXIT_USAGE;
-	}
-	options->target = argv[optind];
-	options->names = &argv[optind + 1];
-	options->name_count = (unsigned)(argc - optind - 1);
-	return 0;
-}
-
-static int parse(int argc, char **argv, struct options *options)
-{
-	static const struct option shrink_options[] = {
+	static const struct option all_options[] = {
 		{.name = "bytes", .has_arg = required_argument, .val = 'b'},
 		{.name = "timeout", .has_arg = required_argument, .val = 't'},
 		{.name = "dry-run", .has_arg = no_argument, .val = 'n'},
@@ -139,18 +83,27 @@ static int parse(int argc, char **argv, struct options *options)
 		{.name = "help", .has_arg = no_argument, .val = 'h'},
 		{0},
 	};
-	const struct option *clear_options = shrink_options + 1; /* without --bytes */
-	int option, code = 0;
+	const struct option *clear_options = all_options + 1; /* without --bytes */
+	int option;
 
-	while (code == 0 &&
-	       (option = ms_cmd_next_option(options->verb, options->shrink ? ":b:nah" : ":nah",
-					    options->shrink ? shrink_options : clear_options, argc, argv)) != -1)
-		code = take_option(option, options);
-	return code || options->help ? code : take_arguments(argc, argv, options);
+	while ((option = ms_verb_next_option(options->verb, options->shrink ? ":b:nah" : ":nah",
+					     options->shrink ? all_options : clear_options, argc, argv)) !=
+	       -1)
+		take_option(option, options);
+	if (optind >= argc)
+		ms_verb_wrong(options->verb, "no process given: `memshed %s PID|NAME ...`",
+			      options->verb->name);
+	if (options->shrink && options->wanted_bytes == 0)
+		ms_verb_wrong(options->verb, "--bytes SIZE is required; `memshed clear` drops everything");
+	options->target = argv[optind];
+	options->names = &argv[optind + 1];
+	options->name_count = (unsigned)(argc - optind - 1);
 }
 
+/* ---- which caches ---- */
+
 /* Say which names are near one that is none. */
-static enum ms_exit say_no_cache(const char *verb, const char *label, const char *wanted,
+static enum ms_exit say_no_cache(const struct ms_verb *verb, const char *label, const char *wanted,
 				 const struct ms_row *rows, unsigned count)
 {
 	struct ms_nearest nearest = ms_nearest_start(wanted);
@@ -163,15 +116,24 @@ static enum ms_exit say_no_cache(const char *verb, const char *label, const char
 		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", i > 0 ? ", " : "",
 				       nearest.names[i]);
 	if (nearest.count > 0)
-		ms_cmd_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
+		ms_verb_error(verb, "%s: no cache '%s'; did you mean: %s", label, wanted, list);
 	else
-		ms_cmd_error(verb, "%s: no cache '%s'; `memshed show` lists them", label, wanted);
+		ms_verb_error(verb, "%s: no cache '%s'; `memshed show` lists them", label, wanted);
 	return MS_EXIT_NO_CACHE;
 }
 
-/* Move the rows that were named to the front. */
-static enum ms_exit select_rows(const struct options *options, const char *label, struct ms_row *rows,
-				unsigned count, unsigned *ret_count)
+static bool is_named(const struct ms_order_options *options, const struct ms_row *row)
+{
+	bool named = false;
+
+	for (unsigned n = 0; n < options->name_count && !named; n++)
+		named = ms_row_matches(row, options->names[n]);
+	return named;
+}
+
+/* Move the rows that are meant to the front: those named; without names all caches, the allocator none. */
+static enum ms_exit select_rows(const struct ms_order_options *options, const char *label,
+				struct ms_row *rows, unsigned count, unsigned *ret_count)
 {
 	unsigned kept = 0;
 
@@ -183,54 +145,73 @@ static enum ms_exit select_rows(const struct options *options, const char *label
 		if (!found)
 			return say_no_cache(options->verb, label, options->names[n], rows, count);
 	}
-	for (unsigned i = 0; i < count; i++) {
-		bool wanted = options->name_count == 0;
-
-		for (unsigned n = 0; n < options->name_count && !wanted; n++)
-			wanted = ms_row_matches(&rows[i], options->names[n]);
-		if (wanted)
+	for (unsigned i = 0; i < count; i++)
+		if (options->name_count > 0 ? is_named(options, &rows[i]) : rows[i].row != MS_ALLOCATOR_ROW)
 			rows[kept++] = rows[i];
-	}
 	*ret_count = kept;
 	return MS_EXIT_OK;
 }
 
-/* To shrink, a cache that says it is empty need not be asked. */
-static unsigned drop_empty(struct ms_row *rows, unsigned count)
+static int take_rows(struct ms_order_report *report, struct ms_row *rows, unsigned count)
 {
-	unsigned kept = 0;
+	int error = ms_rows_sort(rows, count, MS_SORT_CHEAPEST, ms_clock_ns());
 
+	report->rows = calloc(count + 1, sizeof(*report->rows));
+	if (error < 0 || !report->rows)
+		return -ENOMEM;
+	report->row_count = count;
 	for (unsigned i = 0; i < count; i++)
-		if (rows[i].bytes > 0 || !ms_row_is_counted(&rows[i]) || rows[i].row == MS_ALLOCATOR_ROW)
-			rows[kept++] = rows[i];
-	return kept;
+		report->rows[i] = (struct ms_order_row){.before = rows[i], .asked_by = -1, .meant_by = -1};
+	return 0;
 }
 
-/* For --dry-run: aim as if every cache gave what it holds. */
-static void aim_all(struct ms_post *posts, unsigned count, uint64_t wanted_bytes)
+/* ---- carried out ---- */
+
+/* How much is asked next depends on what came. */
+static enum ms_carry_end shrink_groups(struct ms_carry *carry, struct ms_order_report *report)
 {
-	uint64_t remaining = wanted_bytes;
-	unsigned i = 0;
+	enum ms_carry_end end = MS_CARRY_ENDED;
+	uint64_t left = report->wanted_bytes;
 
-	for (; i < count && (wanted_bytes == 0 || remaining > 0); i++) {
-		ms_post_aim(&posts[i], remaining);
-		posts[i].tries = 1; /* would be asked */
-		remaining -= posts[i].row.bytes < remaining ? posts[i].row.bytes : remaining;
+	for (unsigned i = 0; i < report->order_count && left > 0 && end == MS_CARRY_ENDED; i++) {
+		struct ms_carried *carried = &report->orders[i];
+
+		carried->order.target_bytes = left;
+		end = ms_carry_out(carry, carried, 1);
+		if (carried->order.row != MS_ALLOCATOR_ROW)
+			left = ms_sat_sub(left, carried->post.answer.claimed_bytes);
 	}
-	for (; i < count; i++)
-		if (posts[i].row.row == MS_ALLOCATOR_ROW)
-			posts[i].tries = 1;
+	return end;
 }
 
-static void warn_if_stopped(const struct options *options, const struct ms_target *target)
+/* Return: @ret_end, and 0 or a negative errno of reading the rows. */
+static int carry_out(const struct ms_order_options *options, struct ms_carry *carry,
+		     struct ms_order_report *report, enum ms_carry_end *ret_end)
+{
+	bool by_process = options->name_count == 0;
+	int error, more = 0;
+
+	*ret_end = options->shrink && !by_process ? shrink_groups(carry, report)
+						  : ms_carry_out(carry, report->orders, report->order_count);
+	error = ms_order_read_rows(report, carry->target);
+	if (error == 0 && *ret_end == MS_CARRY_ENDED && !options->shrink && by_process)
+		error = more = ms_order_plan_rest(options, report);
+	if (more <= 0)
+		return error;
+	*ret_end = ms_carry_out(carry, report->orders + report->order_count - more, (unsigned)more);
+	return ms_order_read_rows(report, carry->target);
+}
+
+static void warn_if_stopped(const struct ms_order_options *options, const struct ms_target *target)
 {
 	char state = ms_target_state(target), timeout[MS_UNITS_TEXT];
 
 	if (state != 'T' && state != 't')
 		return;
-	ms_cmd_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
-		     target->label, state == 't' ? " by a debugger" : "", state == 'T' ? " (kill -CONT)" : "",
-		     ms_units_format_duration(timeout, options->timeout_us));
+	ms_verb_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
+		      target->label, state == 't' ? " by a debugger" : "",
+		      state == 'T' ? " (kill -CONT)" : "",
+		      ms_units_format_duration(timeout, options->timeout_us));
 }
 
 static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
@@ -243,183 +224,208 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 	return true;
 }
 
+/* ---- judged ---- */
+
 /* What the agent does instead of answering, as far as its table tells. */
-static enum ms_exit say_no_answer(const char *verb, struct ms_target *target)
+static enum ms_exit say_no_answer(const struct ms_verb *verb, struct ms_target *target)
 {
 	struct ms_row *rows MS_CLEANUP_FREE = NULL;
-	struct ms_agent agent = {.text = "unknown"};
+	struct ms_activity agent = {.text = "unknown"};
 	int count = ms_target_rows(target, &rows);
 
 	if (count >= 0)
-		ms_agent_describe(target, rows, (unsigned)count, ms_target_state(target), ms_clock_ns(),
-				  &agent);
-	ms_cmd_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
+		ms_activity_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
+				     ms_clock_ns(), &agent);
+	ms_verb_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
 	return MS_EXIT_NO_ANSWER;
 }
 
-static enum ms_exit say_end(const char *verb, struct ms_target *target, enum ms_post_end end)
+static const struct ms_post *first_failed(const struct ms_order_report *report)
 {
-	switch (end) {
-	case MS_POST_ENDED:
-		return MS_EXIT_OK;
-	case MS_POST_TIMED_OUT:
-		return say_no_answer(verb, target);
-	case MS_POST_TARGET_GONE:
-		ms_cmd_error(verb, "%s: the process ended while it was asked", target->label);
-		return MS_EXIT_NO_PROCESS;
-	case MS_POST_INTERRUPTED:
-		ms_cmd_error(verb, "interrupted; orders not yet begun were taken back");
-		return MS_EXIT_FAILURE;
-	case MS_POST_NO_SLOT:
-		ms_cmd_error(verb, "%s: others have posted as many orders as it takes; try again",
-			     target->label);
+	for (unsigned i = 0; i < report->order_count; i++)
+		if (report->orders[i].post.state == MS_POST_ENDED &&
+		    report->orders[i].post.end != MS_POST_ANSWERED)
+			return &report->orders[i].post;
+	return NULL;
+}
+
+static enum ms_exit say_failed(const struct ms_verb *verb, struct ms_target *target,
+			       const struct ms_post *post)
+{
+	if (post && post->end == MS_POST_NO_SLOT) {
+		ms_verb_error(verb, "%s: others have posted as many orders as it takes; try again",
+			      target->label);
 		return MS_EXIT_NO_ANSWER;
-	case MS_POST_BROKEN:
-		break;
 	}
-	ms_cmd_error(verb, "%s: its control page cannot be understood: damaged, or made by another version",
-		     target->label);
-	return MS_EXIT_FAILURE;
+	if (post && post->end == MS_POST_BROKEN) {
+		ms_verb_error(
+			verb,
+			"%s: its control page cannot be understood: damaged, or made by another version",
+			target->label);
+		return MS_EXIT_FAILURE;
+	}
+	return say_no_answer(verb, target);
+}
+
+static bool is_incomplete(uint32_t status)
+{
+	return status == MS_ANSWER_BUSY || status == MS_ANSWER_UNSUPPORTED || status == MS_ANSWER_STUCK ||
+	       status == MS_ANSWER_INVALID;
+}
+
+static enum ms_exit judge_shrink(const struct ms_order_options *options, const struct ms_order_report *report)
+{
+	char got[MS_UNITS_TEXT], wanted[MS_UNITS_TEXT];
+	const struct ms_answer *answer = &report->orders[0].post.answer;
+	bool by_process = options->name_count == 0, estimated;
+	uint64_t claimed = ms_order_claimed(report, &estimated);
+	uint64_t bytes = by_process && answer->returned_bytes > claimed ? answer->returned_bytes : claimed;
+
+	if (bytes >= options->wanted_bytes || (by_process && answer->status == MS_ANSWER_DONE))
+		return MS_EXIT_OK;
+	ms_verb_error(options->verb, "%s of %s were freed: the caches gave no more",
+		      ms_units_format_bytes(got, bytes),
+		      ms_units_format_bytes(wanted, options->wanted_bytes));
+	return MS_EXIT_INCOMPLETE;
 }
 
 /* What the answers come to, when all were given. */
-static enum ms_exit judge(const struct options *options, struct ms_target *target,
+static enum ms_exit judge(const struct ms_order_options *options, struct ms_target *target,
 			  const struct ms_order_report *report)
 {
-	bool incomplete = false, stopped = false, estimated;
-	char claimed[MS_UNITS_TEXT], wanted[MS_UNITS_TEXT];
+	bool incomplete = false;
 
-	for (unsigned i = 0; i < report->count; i++) {
-		const struct ms_post *post = &report->posts[i];
-		uint32_t status = post->answer.status;
+	for (unsigned i = 0; i < report->order_count; i++) {
+		const struct ms_post *post = &report->orders[i].post;
 
-		if (post->outcome == MS_POST_NO_ANSWER ||
-		    (post->outcome == MS_POST_ANSWERED && status == MS_ANSWER_STOPPED))
-			stopped = true;
-		else if (post->outcome == MS_POST_ANSWERED && post->row.row != MS_ALLOCATOR_ROW)
-			incomplete |= status == MS_ANSWER_BUSY || status == MS_ANSWER_UNSUPPORTED ||
-				      status == MS_ANSWER_STUCK || status == MS_ANSWER_INVALID;
+		if (post->state != MS_POST_ENDED)
+			continue;
+		if (post->answer.status == MS_ANSWER_STOPPED)
+			return say_no_answer(options->verb, target);
+		/* The status of an order for all is told by the caches. */
+		incomplete |= post->order.scope != MS_SCOPE_PROCESS && post->order.row != MS_ALLOCATOR_ROW &&
+			      is_incomplete(post->answer.status);
 	}
-	if (stopped)
-		return say_no_answer(options->verb, target);
-	if (options->shrink && ms_order_claimed(report, &estimated) < options->wanted_bytes) {
-		ms_cmd_error("shrink", "%s of %s were claimed: the caches gave no more",
-			     ms_units_format_bytes(claimed, ms_order_claimed(report, &estimated)),
-			     ms_units_format_bytes(wanted, options->wanted_bytes));
-		incomplete = true;
+	for (unsigned i = 0; i < report->row_count && !options->shrink; i++) {
+		const struct ms_order_row *row = &report->rows[i];
+
+		incomplete |= row->after.flags & MS_ROW_STUCK ||
+			      (row->asked_by >= 0 && is_incomplete(row->after.last.status));
 	}
+	if (options->shrink)
+		return judge_shrink(options, report);
 	return incomplete ? MS_EXIT_INCOMPLETE : MS_EXIT_OK;
 }
 
-static enum ms_exit post(const struct options *options, struct ms_target *target,
+static enum ms_exit judge_end(const struct ms_order_options *options, struct ms_target *target,
+			      const struct ms_order_report *report, enum ms_carry_end end)
+{
+	switch (end) {
+	case MS_CARRY_ENDED:
+		return judge(options, target, report);
+	case MS_CARRY_GONE:
+		ms_verb_error(options->verb, "%s: the process ended while it was asked", target->label);
+		return MS_EXIT_NO_PROCESS;
+	case MS_CARRY_INTERRUPTED:
+		ms_verb_error(options->verb, "interrupted; orders not yet begun were taken back");
+		return MS_EXIT_FAILURE;
+	case MS_CARRY_FAILED:
+		break;
+	}
+	return say_failed(options->verb, target, first_failed(report));
+}
+
+/* ---- all together ---- */
+
+static enum ms_exit post(const struct ms_order_options *options, struct ms_target *target,
 			 struct ms_order_report *report)
 {
-	struct ms_post_job job = {
-		.target = target,
-		.posts = report->posts,
-		.count = report->count,
-		.in_flight =
-			options->shrink ? 1 : IN_FLIGHT, /* how much is asked next depends on what came */
-		.timeout_us = options->timeout_us,
-		.wanted_bytes = options->wanted_bytes,
-	};
+	struct ms_carry carry;
+	enum ms_carry_end end;
 	uint64_t start_ns = ms_clock_ns();
 
 	warn_if_stopped(options, target);
-	enum ms_post_end end = ms_post_all(&job);
+	if (ms_carry_open(&carry, target) < 0) {
+		const struct ms_post broken = {.end = MS_POST_BROKEN};
+		return say_failed(options->verb, target, &broken);
+	}
+	int error = carry_out(options, &carry, report, &end);
 	report->duration_us = (ms_clock_ns() - start_ns) / MS_NS_PER_US;
 	report->rss_after_known = read_rss(target, &report->rss_after_bytes);
-	return end == MS_POST_ENDED ? judge(options, target, report) : say_end(options->verb, target, end);
+	ms_carry_close(&carry);
+	if (error < 0 && end != MS_CARRY_GONE)
+		return ms_target_failure(options->verb, target, error);
+	return judge_end(options, target, report, end);
 }
 
-static enum ms_exit order(const struct options *options, struct ms_target *target, struct ms_row *rows,
-			  unsigned count)
+static enum ms_exit order(const struct ms_order_options *options, struct ms_target *target,
+			  struct ms_order_report *report)
 {
-	struct ms_post *posts MS_CLEANUP_FREE = calloc(count + 1, sizeof(*posts));
-	struct ms_order_report report = {
-		.target = target,
-		.posts = posts,
-		.count = count,
-		.dry_run = options->dry_run,
-		.wanted_bytes = options->wanted_bytes,
-		.shown = options->all ? UINT_MAX : MS_ORDER_SHOWN,
-	};
+	int error = ms_order_plan(options, report);
 	enum ms_exit code = MS_EXIT_OK;
 
-	if (!posts)
-		return ms_open_failure(options->verb, target->label, 0, -ENOMEM);
-	for (unsigned i = 0; i < count; i++)
-		posts[i].row = rows[i];
-	report.rss_before_known = read_rss(target, &report.rss_before_bytes);
-	if (options->dry_run)
-		aim_all(posts, count, options->wanted_bytes);
-	else
-		code = post(options, target, &report);
+	if (error < 0)
+		return ms_target_failure(options->verb, target, error);
+	report->rss_before_known = read_rss(target, &report->rss_before_bytes);
+	if (!options->dry_run)
+		code = post(options, target, report);
 	if (options->json)
-		ms_order_print_json(&report);
+		ms_order_print_json(report);
 	else
-		ms_order_print_text(&report);
+		ms_order_print_text(report);
 	return code;
 }
 
-static enum ms_exit order_target(const struct options *options, struct ms_target *target)
+static enum ms_exit order_target(const struct ms_order_options *options, struct ms_target *target)
 {
 	struct ms_row *rows MS_CLEANUP_FREE = NULL;
 	int found = ms_target_rows(target, &rows);
 	unsigned count = 0;
+	struct ms_order_report report = {
+		.target = target,
+		.shrink = options->shrink,
+		.dry_run = options->dry_run,
+		.wanted_bytes = options->wanted_bytes,
+		.running_row = UINT32_MAX,
+		.shown = options->all ? UINT_MAX : SHOWN,
+	};
 
 	if (found < 0)
-		return ms_open_failure(options->verb, target->label, target->facts.uid, found);
+		return ms_target_failure(options->verb, target, found);
 	enum ms_exit code = select_rows(options, target->label, rows, (unsigned)found, &count);
 	if (code != MS_EXIT_OK)
 		return code;
-	if (options->shrink)
-		count = drop_empty(rows, count);
-	ms_rows_sort_cheapest(rows, count);
 	uint32_t agent = target->table.info.agent_state;
-	if (!options->dry_run && !ms_agent_takes_orders(agent)) {
-		ms_cmd_error(options->verb,
-			     agent == MS_AGENT_LAZY ? "%s: a forked child that has not used its caches: its agent starts when it does"
-						    : "%s: its agent is stopped: nobody would carry out an order",
-			     target->label);
+	if (!options->dry_run && !ms_name_takes_orders(agent)) {
+		ms_verb_error(options->verb,
+			      agent == MS_AGENT_LAZY ? "%s: a forked child that has not used its caches yet: its agent starts when it does"
+						     : "%s: its agent is stopped: no order would be carried out",
+			      target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
-	return order(options, target, rows, count);
-}
-
-static int run_verb(int argc, char **argv, struct options *options, const char *help)
-{
-	struct ms_target *target = NULL;
-	int code = parse(argc, argv, options);
-
-	if (options->help)
-		return fputs(help, stdout) < 0 ? MS_EXIT_FAILURE : MS_EXIT_OK;
-	if (code != 0)
-		return code;
-	ms_json_start();
-	code = ms_target_find(options->verb, options->target, !options->dry_run, &target);
-	if (code == MS_EXIT_OK)
-		code = order_target(options, target);
-	ms_target_free(target);
-	/* Whoever started us sees that a signal ended it. */
-	if (ms_post_signal()) {
-		fflush(stdout);
-		signal(ms_post_signal(), SIG_DFL);
-		raise(ms_post_signal());
-	}
+	int error = take_rows(&report, rows, count);
+	code = error < 0 ? ms_target_failure(options->verb, target, error) : order(options, target, &report);
+	free(report.rows);
+	free(report.orders);
 	return code;
 }
 
-int ms_cmd_clear(int argc, char **argv)
+int ms_order_main(const struct ms_verb *verb, bool shrink, int argc, char **argv)
 {
-	struct options options = {.verb = "clear", .timeout_us = DEFAULT_TIMEOUT_US};
+	struct ms_order_options options = {.verb = verb, .shrink = shrink, .timeout_us = DEFAULT_TIMEOUT_US};
+	struct ms_target *target = NULL;
 
-	return run_verb(argc, argv, &options, clear_help);
-}
-
-int ms_cmd_shrink(int argc, char **argv)
-{
-	struct options options = {.verb = "shrink", .shrink = true, .timeout_us = DEFAULT_TIMEOUT_US};
-
-	return run_verb(argc, argv, &options, shrink_help);
+	parse(argc, argv, &options);
+	ms_json_start();
+	int code = ms_find_target(verb, options.target, !options.dry_run, &target);
+	if (code == MS_EXIT_OK)
+		code = order_target(&options, target);
+	ms_target_free(target);
+	/* The caller sees that a signal ended it. */
+	if (ms_carry_signal()) {
+		fflush(stdout);
+		signal(ms_carry_signal(), SIG_DFL);
+		raise(ms_carry_signal());
+	}
+	return code;
 }

@@ -3,151 +3,243 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/json.h"
+#include "cmd/column.h"
 #include "cmd/order.h"
-#include "cmd/render.h"
-#include "cmd/rows.h"
 #include "table/names.h"
+#include "util/saturate.h"
 
-const char *ms_order_status(const struct ms_post *post)
+/* ---- what is known of an order and of a cache ---- */
+
+static bool is_answered(const struct ms_carried *carried)
 {
-	switch (post->outcome) {
+	return carried->post.state == MS_POST_ENDED && carried->post.end == MS_POST_ANSWERED;
+}
+
+static const char *end_name(const struct ms_post *post)
+{
+	if (post->state == MS_POST_IDLE)
+		return "not-asked";
+	switch (post->end) {
 	case MS_POST_ANSWERED:
-		return ms_answer_status_name(post->answer.status);
-	case MS_POST_NO_ANSWER:
-		return "no-answer";
-	case MS_POST_STILL_RUNS:
+		return ms_name_of_status(post->answer.status);
+	case MS_POST_STUCK:
+	case MS_POST_LEFT:
 		return "still-runs";
-	case MS_POST_NOT_ASKED:
-	case MS_POST_IN_FLIGHT:
-		break;
+	default:
+		return "no-answer";
 	}
-	return "not-asked";
 }
 
-static bool answered(const struct ms_post *post)
+/* The order that is for a cache: its own, or the one for all; that is the last when it was not answered. */
+static const struct ms_carried *order_for(const struct ms_order_report *report,
+					  const struct ms_order_row *row)
 {
-	return post->outcome == MS_POST_ANSWERED;
+	if (row->meant_by >= 0)
+		return &report->orders[row->meant_by];
+	return report->order_count == 1 && report->orders[0].order.scope == MS_SCOPE_PROCESS ? report->orders
+											     : NULL;
 }
 
-/* Whether a callback came back: only then do the answer's numbers say anything. */
-static bool returned(const struct ms_post *post)
+const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row)
 {
-	return answered(post) && post->answer.status >= MS_ANSWER_DONE &&
-	       post->answer.status <= MS_ANSWER_UNSUPPORTED;
+	if (report->dry_run)
+		return row->would_ask ? "would-ask" : "not-asked";
+	const struct ms_carried *meant = order_for(report, row);
+	bool answered = !meant || is_answered(meant);
+
+	if (!answered && row->before.row == report->running_row)
+		return end_name(&meant->post);
+	if (row->after.flags & MS_ROW_STUCK)
+		return "stuck";
+	if (row->asked_by >= 0)
+		return ms_name_of_status(row->after.last.status);
+	/* One for all that was answered does not say so of each. */
+	if (!meant || (answered && meant->order.scope == MS_SCOPE_PROCESS))
+		return "not-asked";
+	return answered || meant->post.state == MS_POST_IDLE ? end_name(&meant->post) : "no-answer";
+}
+
+static bool is_asked(const struct ms_order_row *row)
+{
+	return row->asked_by >= 0 && !(row->after.flags & MS_ROW_STUCK);
+}
+
+/* Only when a callback came back do the numbers say anything. */
+static bool has_numbers(const struct ms_order_row *row)
+{
+	return is_asked(row) && row->after.last.status >= MS_ANSWER_DONE &&
+	       row->after.last.status <= MS_ANSWER_UNSUPPORTED;
 }
 
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated)
 {
-	uint64_t claimed = 0;
+	uint64_t answered = 0, told = 0;
 
 	*ret_estimated = false;
-	for (unsigned i = 0; i < report->count; i++) {
-		const struct ms_post *post = &report->posts[i];
+	for (unsigned i = 0; i < report->order_count; i++)
+		if (is_answered(&report->orders[i]) && (report->orders[i].order.scope != MS_SCOPE_ROW ||
+							report->orders[i].order.row != MS_ALLOCATOR_ROW))
+			answered = ms_sat_add(answered, report->orders[i].post.answer.claimed_bytes);
+	for (unsigned i = 0; i < report->row_count; i++) {
+		const struct ms_order_row *row = &report->rows[i];
 
-		if (!answered(post) || post->row.row == MS_ALLOCATOR_ROW)
+		if (!has_numbers(row) || row->before.row == MS_ALLOCATOR_ROW)
 			continue;
-		claimed += post->answer.claimed_bytes;
-		*ret_estimated |= ms_row_is_estimated(&post->row) && post->answer.claimed_bytes > 0;
+		told = ms_sat_add(told, row->after.last.claimed_bytes);
+		*ret_estimated |= ms_row_is_estimated(&row->before) && row->after.last.claimed_bytes > 0;
 	}
-	return claimed;
+	/* An order that was not answered still had caches give. */
+	return told > answered ? told : answered;
 }
+
+/* ---- the columns of a cache ---- */
+
+enum { VIEW_ANSWER = 1, VIEW_AIM = 2, VIEW_JSON = 4 };
+/* clang-format off */
+enum {
+	CACHE, KIND, BYTES, ENTRIES, AIM, LEVEL, TARGET,
+	STATUS, CLAIMED, FREED_ENTRIES, TIME, ESTIMATED, AFTER,
+};
+/* clang-format on */
+
+static const struct ms_column columns[] = {
+	{BYTES, "bytes_before", "BYTES", MS_RENDER_RIGHT, VIEW_AIM | VIEW_JSON},
+	{ENTRIES, "entries_before", "ENTRIES", MS_RENDER_RIGHT, VIEW_AIM | VIEW_JSON},
+	{AIM, NULL, "ASK FOR", MS_RENDER_RIGHT, VIEW_AIM},
+	{TARGET, "target_bytes", NULL, 0, VIEW_JSON},
+	{CLAIMED, "claimed_bytes", "CLAIMED", MS_RENDER_RIGHT, VIEW_ANSWER | VIEW_JSON},
+	{FREED_ENTRIES, "entries", "ENTRIES", MS_RENDER_RIGHT, VIEW_ANSWER | VIEW_JSON},
+	{TIME, "duration_us", "TIME", MS_RENDER_RIGHT, VIEW_ANSWER | VIEW_JSON},
+	{AFTER, "bytes_after", NULL, 0, VIEW_JSON},
+	{LEVEL, "level", NULL, 0, VIEW_JSON},
+	{STATUS, "status", "STATUS", MS_RENDER_LEFT, VIEW_ANSWER | VIEW_JSON},
+	{CACHE, "cache", "CACHE", MS_RENDER_WRAP, VIEW_ANSWER | VIEW_AIM | VIEW_JSON},
+	{KIND, "kind", NULL, 0, VIEW_JSON},
+	{ESTIMATED, "bytes_estimated", NULL, 0, VIEW_JSON},
+};
+
+struct item {
+	const struct ms_order_report *report;
+	const struct ms_order_row *row;
+};
+
+static struct ms_value before_value(const struct item *item, int id)
+{
+	const struct ms_row *row = &item->row->before;
+	bool counted = ms_row_is_counted(row), is_cache = row->row != MS_ALLOCATOR_ROW;
+
+	switch (id) {
+	case CACHE:
+		return ms_value_text(MS_VALUE_TEXT, ms_row_label(row));
+	case KIND:
+		return ms_value_text(MS_VALUE_WORD, ms_name_of_kind(row->kind));
+	case BYTES:
+		return ms_value_bytes(counted, ms_row_is_estimated(row), row->bytes);
+	case ENTRIES:
+		return ms_value_of(MS_VALUE_SHORT, counted && is_cache, row->entries);
+	case ESTIMATED:
+		return ms_value_of(MS_VALUE_FLAG, true, ms_row_is_estimated(row));
+	case AIM:
+		return item->row->aim_bytes ? ms_value_bytes(true, false, item->row->aim_bytes)
+					    : ms_value_text(MS_VALUE_WORD, "all");
+	case TARGET:
+		return ms_value_bytes(item->row->aim_bytes > 0, false, item->row->aim_bytes);
+	}
+	return (struct ms_value){0};
+}
+
+static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SPACE])
+{
+	const struct item *item = generic;
+	const struct ms_row_result *last = &item->row->after.last;
+	bool known = has_numbers(item->row), is_cache = item->row->before.row != MS_ALLOCATOR_ROW;
+
+	(void)space;
+	switch (id) {
+	case STATUS:
+		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
+	case LEVEL:
+		return ms_value_text(MS_VALUE_WORD,
+				     item->row->asked_by >= 0 ? ms_name_of_level(last->level) : NULL);
+	case CLAIMED:
+		return ms_value_bytes(known, ms_row_is_estimated(&item->row->before), last->claimed_bytes);
+	case FREED_ENTRIES:
+		return ms_value_of(MS_VALUE_SHORT, known && is_cache, last->claimed_entries);
+	case TIME:
+		return ms_value_of(MS_VALUE_US, known, last->duration_us);
+	case AFTER:
+		return ms_value_bytes(item->row->after.generation != 0 &&
+					      ms_row_is_counted(&item->row->after),
+				      false, item->row->after.bytes);
+	}
+	return before_value(item, id);
+}
+
+static const struct ms_columns cache_columns = {
+	.at = columns, .count = sizeof(columns) / sizeof(columns[0]), .value = value};
 
 /* ---- for people ---- */
 
 /* What went wrong first, then the most bytes; the allocator last. */
-static unsigned trouble(const struct ms_post *post)
+static unsigned trouble(const struct ms_order_row *row)
 {
-	if (post->row.row == MS_ALLOCATOR_ROW)
-		return 3;
-	if (post->outcome == MS_POST_NOT_ASKED)
+	if (row->before.row == MS_ALLOCATOR_ROW)
 		return 2;
-	return answered(post) && post->answer.status <= MS_ANSWER_EMPTY;
+	return is_asked(row) && row->after.last.status <= MS_ANSWER_EMPTY;
 }
 
 static int compare(const void *left, const void *right)
 {
-	const struct ms_post *a = left, *b = right;
+	const struct ms_order_row *a = left, *b = right;
 
 	if (trouble(a) != trouble(b))
 		return trouble(a) < trouble(b) ? -1 : 1;
-	uint64_t a_bytes = answered(a) ? a->answer.claimed_bytes : a->row.bytes;
-	uint64_t b_bytes = answered(b) ? b->answer.claimed_bytes : b->row.bytes;
+	uint64_t a_bytes = has_numbers(a) ? a->after.last.claimed_bytes : a->before.bytes;
+	uint64_t b_bytes = has_numbers(b) ? b->after.last.claimed_bytes : b->before.bytes;
 	if (a_bytes != b_bytes)
 		return a_bytes > b_bytes ? -1 : 1;
-	return (int)a->row.row - (int)b->row.row;
+	return (a->before.row > b->before.row) - (a->before.row < b->before.row);
 }
 
-static void add_answer(struct libscols_table *table, const struct ms_post *post)
+static bool is_line(const struct ms_order_report *report, const struct ms_order_row *row)
 {
-	char claimed[MS_RENDER_CELL], entries[MS_RENDER_CELL], time[MS_RENDER_CELL], name[MS_ESCAPED_NAME];
-	bool known = returned(post), is_cache = post->row.row != MS_ALLOCATOR_ROW;
-	const char *const cells[] = {
-		ms_render_bytes(claimed, known, ms_row_is_estimated(&post->row), post->answer.claimed_bytes),
-		ms_render_short(entries, known && is_cache, post->answer.claimed_entries),
-		ms_render_us(time, known, post->answer.duration_us),
-		ms_order_status(post),
-		ms_escape_name(name, ms_row_label(&post->row)),
-	};
-	ms_render_line(table, cells);
+	if (report->dry_run)
+		return row->would_ask;
+	return row->asked_by >= 0 ||
+	       (row->meant_by >= 0 && report->orders[row->meant_by].post.state != MS_POST_IDLE) ||
+	       row->after.flags & MS_ROW_STUCK || row->before.row == report->running_row ||
+	       (!report->shrink && !is_answered(&report->orders[0]));
 }
 
-static void add_aim(struct libscols_table *table, const struct ms_post *post)
-{
-	char bytes[MS_RENDER_CELL], entries[MS_RENDER_CELL], target[MS_RENDER_CELL], name[MS_ESCAPED_NAME];
-	bool counted = ms_row_is_counted(&post->row), is_cache = post->row.row != MS_ALLOCATOR_ROW;
-	const char *const cells[] = {
-		ms_render_bytes(bytes, counted, ms_row_is_estimated(&post->row), post->row.bytes),
-		ms_render_short(entries, counted && is_cache, post->row.entries),
-		post->target_bytes ? ms_render_bytes(target, true, false, post->target_bytes) : "all",
-		ms_escape_name(name, ms_row_label(&post->row)),
-	};
-	ms_render_line(table, cells);
-}
-
-static const struct ms_render_column answer_columns[] = {
-	{"CLAIMED", MS_RENDER_RIGHT}, {"ENTRIES", MS_RENDER_RIGHT}, {"TIME", MS_RENDER_RIGHT},
-	{"STATUS", MS_RENDER_LEFT},   {"CACHE", MS_RENDER_WRAP},
-};
-
-static const struct ms_render_column aim_columns[] = {
-	{"BYTES", MS_RENDER_RIGHT},
-	{"ENTRIES", MS_RENDER_RIGHT},
-	{"ASK FOR", MS_RENDER_RIGHT},
-	{"CACHE", MS_RENDER_WRAP},
-};
-
-/* A line is shown when it is among the first, or the allocator's. Caches that nobody needed to ask are only
- * counted. */
+/* Caches that it was not needed to ask are only counted. */
 static void print_lines(const struct ms_order_report *report)
 {
-	struct libscols_table *table =
-		report->dry_run ? ms_render_new(aim_columns, 4) : ms_render_new(answer_columns, 5);
-	unsigned shown = 0, hidden = 0, spared = 0;
+	unsigned view = report->dry_run ? VIEW_AIM : VIEW_ANSWER, shown = 0, cut = 0, others = 0;
+	struct libscols_table *table = ms_columns_table(&cache_columns, view);
 
-	for (unsigned i = 0; i < report->count; i++) {
-		const struct ms_post *post = &report->posts[i];
+	for (unsigned i = 0; i < report->row_count; i++) {
+		const struct item item = {.report = report, .row = &report->rows[i]};
 
-		if (report->dry_run ? post->tries == 0 : post->outcome == MS_POST_NOT_ASKED)
-			spared += post->row.row != MS_ALLOCATOR_ROW;
-		else if (shown >= report->shown && post->row.row != MS_ALLOCATOR_ROW)
-			hidden++;
-		else if (shown++, report->dry_run)
-			add_aim(table, post);
-		else
-			add_answer(table, post);
+		if (!is_line(report, item.row)) {
+			others++;
+		} else if (shown >= report->shown && item.row->before.row != MS_ALLOCATOR_ROW) {
+			cut++;
+		} else {
+			shown++;
+			ms_columns_line(&cache_columns, view, table, &item);
+		}
 	}
-	if (shown > 0)
-		ms_render_print(table);
-	else
-		ms_render_drop(table);
-	if (hidden > 0)
-		printf("... and %u more: --all shows them\n", hidden);
-	if (spared > 0)
-		printf("%u more %s not asked.\n", spared,
-		       report->dry_run ? "would be"
-		       : spared == 1   ? "was"
-				       : "were");
+	ms_render_print(table);
+	if (cut > 0)
+		printf("... and %u more: --all shows them\n", cut);
+	if (others > 0)
+		printf("%u %s%s%s.\n", others, shown > 0 ? "more " : "",
+		       report->dry_run ? "would not be asked"
+		       : others == 1   ? "was not asked"
+				       : "were not asked",
+		       report->shrink ? ""
+		       : others == 1  ? ": it is empty"
+				      : ": they are empty");
 }
 
 static void print_rss(const struct ms_order_report *report)
@@ -168,13 +260,13 @@ static void print_rss(const struct ms_order_report *report)
 	putchar('\n');
 }
 
-void ms_order_print_text(const struct ms_order_report *report)
+void ms_order_print_text(struct ms_order_report *report)
 {
 	if (!report->dry_run)
-		qsort(report->posts, report->count, sizeof(*report->posts), compare);
+		qsort(report->rows, report->row_count, sizeof(*report->rows), compare);
 	printf("%s%s\n", report->target->label,
 	       report->dry_run ? ": nothing is asked, this is what would be" : "");
-	if (report->count == 0)
+	if (report->row_count == 0)
 		puts("No caches to ask.");
 	else
 		print_lines(report);
@@ -184,41 +276,62 @@ void ms_order_print_text(const struct ms_order_report *report)
 
 /* ---- for scripts ---- */
 
-static json_t *post_json(const struct ms_order_report *report, const struct ms_post *post)
+static json_t *order_json(const struct ms_carried *carried)
 {
+	static const char *const scopes[] = {
+		[MS_SCOPE_PROCESS] = "process", [MS_SCOPE_ROW] = "row", [MS_SCOPE_GROUP] = "group"};
+	const struct ms_order *order = &carried->order;
+	const struct ms_answer *answer = &carried->post.answer;
 	json_t *object = json_object();
-	bool known = returned(post),
-	     asked = report->dry_run ? post->tries > 0 : post->outcome != MS_POST_NOT_ASKED;
+	bool known = is_answered(carried);
 
-	ms_json_set(object, "cache", ms_json_text(ms_row_label(&post->row)));
-	ms_json_set(object, "kind", ms_json_text(ms_kind_name(post->row.kind)));
-	ms_json_set(object, "level", ms_json_text(asked ? ms_order_level_name(post->level) : NULL));
-	ms_json_set(object, "target_bytes",
-		    ms_json_number(asked && post->target_bytes > 0, post->target_bytes));
-	ms_json_set(object, "status",
-		    ms_json_text(report->dry_run && asked ? "would-ask" : ms_order_status(post)));
-	ms_json_set(object, "claimed_bytes", ms_json_number(known, post->answer.claimed_bytes));
-	ms_json_set(object, "bytes_estimated", json_boolean(ms_row_is_estimated(&post->row)));
-	ms_json_set(object, "entries", ms_json_number(known, post->answer.claimed_entries));
-	ms_json_set(object, "duration_us", ms_json_number(known, post->answer.duration_us));
-	ms_json_set(object, "bytes_before", ms_json_number(ms_row_is_counted(&post->row), post->row.bytes));
+	ms_json_set(object, "scope", ms_json_text(scopes[order->scope]));
+	ms_json_set(object, "level", ms_json_text(ms_name_of_level(order->level)));
+	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
+	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
+	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));
+	ms_json_set(object, "returned_bytes", ms_json_number(known, answer->returned_bytes));
+	ms_json_set(object, "entries", ms_json_number(known, answer->claimed_entries));
+	ms_json_set(object, "caches", ms_json_number(known, answer->caches));
+	ms_json_set(object, "duration_us", ms_json_number(known, answer->duration_us));
 	return object;
+}
+
+static json_t *orders_json(const struct ms_order_report *report)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < report->order_count; i++)
+		json_array_append_new(array, order_json(&report->orders[i]));
+	return array;
+}
+
+static json_t *caches_json(const struct ms_order_report *report)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < report->row_count; i++) {
+		const struct item item = {.report = report, .row = &report->rows[i]};
+		json_array_append_new(array, ms_columns_json(&cache_columns, VIEW_JSON, &item));
+	}
+	return array;
 }
 
 void ms_order_print_json(const struct ms_order_report *report)
 {
-	json_t *object = json_object(), *orders = json_array();
+	json_t *object = json_object();
 	bool estimated, measured = report->rss_before_known && report->rss_after_known;
 	uint64_t claimed = ms_order_claimed(report, &estimated);
 	json_int_t returned = (json_int_t)report->rss_before_bytes - (json_int_t)report->rss_after_bytes;
 
-	for (unsigned i = 0; i < report->count; i++)
-		json_array_append_new(orders, post_json(report, &report->posts[i]));
 	ms_json_set(object, "pid", json_integer(report->target->facts.pid));
+	ms_json_set(object, "command", ms_json_text(report->target->command));
 	ms_json_set(object, "comm", ms_json_text(report->target->facts.comm));
+	ms_json_set(object, "uid", json_integer(report->target->facts.uid));
 	ms_json_set(object, "dry_run", json_boolean(report->dry_run));
 	ms_json_set(object, "wanted_bytes", ms_json_number(report->wanted_bytes > 0, report->wanted_bytes));
-	ms_json_set(object, "orders", orders);
+	ms_json_set(object, "orders", orders_json(report));
+	ms_json_set(object, "caches", caches_json(report));
 	ms_json_set(object, "claimed_bytes", ms_json_number(!report->dry_run, claimed));
 	ms_json_set(object, "bytes_estimated", json_boolean(estimated));
 	ms_json_set(object, "duration_us", ms_json_number(!report->dry_run, report->duration_us));

@@ -10,14 +10,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cli/verb.h"
 #include "util/units.h"
 
 static void need(bool ok)
 {
 	if (ok)
 		return;
-	ms_cmd_error(NULL, "out of memory");
+	ms_verb_error(NULL, "out of memory");
 	exit(MS_EXIT_FAILURE);
 }
 
@@ -49,24 +49,23 @@ struct libscols_table *ms_render_new(const struct ms_render_column *columns, uns
 	return table;
 }
 
-void ms_render_line(struct libscols_table *table, const char *const *cells)
+struct libscols_line *ms_render_line(struct libscols_table *table)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
-	size_t count = scols_table_get_ncols(table);
 
 	need(line);
-	for (size_t i = 0; i < count; i++)
-		need(scols_line_set_data(line, i, cells[i]) == 0);
+	return line;
+}
+
+void ms_render_cell(struct libscols_line *line, unsigned nth, const char *text)
+{
+	need(scols_line_set_data(line, nth, text) == 0);
 }
 
 void ms_render_print(struct libscols_table *table)
 {
-	need(scols_print_table(table) == 0);
-	scols_unref_table(table);
-}
-
-void ms_render_drop(struct libscols_table *table)
-{
+	if (!scols_table_is_empty(table))
+		need(scols_print_table(table) == 0);
 	scols_unref_table(table);
 }
 

@@ -23,18 +23,19 @@ struct ms_render_column {
 };
 
 struct libscols_table;
+struct libscols_line;
 
 /** ms_render_new - an empty table; never NULL: without memory the program ends */
 struct libscols_table *ms_render_new(const struct ms_render_column *columns, unsigned count);
 
-/** ms_render_line - add a line of as many cells as there are columns; the text is copied */
-void ms_render_line(struct libscols_table *table, const char *const *cells);
+/** ms_render_line - add an empty line */
+struct libscols_line *ms_render_line(struct libscols_table *table);
 
-/** ms_render_print - to standard output; frees the table */
+/** ms_render_cell - fill in the @nth cell of a line; the text is copied */
+void ms_render_cell(struct libscols_line *line, unsigned nth, const char *text);
+
+/** ms_render_print - to standard output, but nothing for one without lines; frees the table */
 void ms_render_print(struct libscols_table *table);
-
-/** ms_render_drop - free a table that is not to be printed */
-void ms_render_drop(struct libscols_table *table);
 
 /** ms_render_width - columns of the terminal; UINT_MAX when the output is none */
 unsigned ms_render_width(void);

@@ -2,11 +2,14 @@
 /* cmd/rows.c - see rows.h. */
 #include "cmd/rows.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memshed.h"
+#include "rank/facts.h"
+#include "util/cleanup.h"
 #include "util/escape.h"
 #include "util/saturate.h"
 
@@ -60,7 +63,7 @@ const char *ms_row_label(const struct ms_row *row)
 static const char *const sort_keys[] = {
 	[MS_SORT_BYTES] = "bytes",   [MS_SORT_ENTRIES] = "entries",   [MS_SORT_HITS] = "hits",
 	[MS_SORT_MISSES] = "misses", [MS_SORT_RATE] = "rate",         [MS_SORT_AGE] = "age",
-	[MS_SORT_NAME] = "name",     [MS_SORT_PRIORITY] = "priority",
+	[MS_SORT_NAME] = "name",     [MS_SORT_PRIORITY] = "priority", [MS_SORT_CHEAPEST] = "cheapest",
 };
 
 int ms_rows_sort_key(const char *text, enum ms_row_sort *ret_sort)
@@ -105,6 +108,7 @@ static int compare_by(const struct ms_row *a, const struct ms_row *b, enum ms_ro
 	case MS_SORT_NAME:
 		return strcmp(a->name, b->name);
 	case MS_SORT_BYTES:
+	case MS_SORT_CHEAPEST:
 		break;
 	}
 	return 0;
@@ -122,42 +126,72 @@ static int compare(const void *left, const void *right, void *ctx)
 	return order ? order : (int)a->row - (int)b->row;
 }
 
-void ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort)
-{
-	qsort_r(rows, count, sizeof(*rows), compare, &sort);
-}
-
-/* Microseconds to recreate a byte, as declared; 0 when nothing was. */
-static double byte_cost(const struct ms_row *row)
-{
-	return row->bytes == 0 ? 0 : (double)row->cost_us * (double)row->entries / (double)row->bytes;
-}
-
-static unsigned rank(const struct ms_row *row)
-{
-	return (row->row == MS_ALLOCATOR_ROW) * 4u + !!(row->flags & MS_ROW_UNHELPFUL) * 2u +
-	       !!(row->flags & MEMSHED_CACHE_MANUAL);
-}
-
-static int compare_cheapest(const void *left, const void *right)
+static int by_row(const void *left, const void *right)
 {
 	const struct ms_row *a = left, *b = right;
 
-	if (rank(a) != rank(b))
-		return rank(a) < rank(b) ? -1 : 1;
-	if (a->priority != b->priority)
-		return a->priority < b->priority ? -1 : 1;
-	int order = larger_first(byte_cost(b), byte_cost(a));
-	if (order)
-		return order;
-	if (a->bytes != b->bytes)
-		return a->bytes > b->bytes ? -1 : 1;
-	return (int)a->row - (int)b->row;
+	return (a->row > b->row) - (a->row < b->row);
 }
 
-void ms_rows_sort_cheapest(struct ms_row *rows, unsigned count)
+/* The ranking sorts keys; a key's row is the place of its row here, in the same order as the rows' numbers.
+ */
+static uint32_t make_keys(const struct ms_row *rows, unsigned count, uint64_t now_ns,
+			  struct ms_rank_key *keys)
 {
-	qsort(rows, count, sizeof(*rows), compare_cheapest);
+	uint32_t ranked = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct ms_rank_facts facts = ms_rank_facts_of(&rows[i]);
+
+		if (rows[i].row == MS_ALLOCATOR_ROW)
+			continue;
+		ms_rank_key(&facts, now_ns, &keys[ranked]);
+		keys[ranked++].row = i;
+	}
+	return ranked;
+}
+
+static int sort_cheapest(struct ms_row *rows, unsigned count, uint64_t now_ns)
+{
+	struct ms_rank_key *keys MS_CLEANUP_FREE = calloc(count + 1, sizeof(*keys));
+	struct ms_row *sorted MS_CLEANUP_FREE = calloc(count + 1, sizeof(*sorted));
+
+	if (!keys || !sorted)
+		return -ENOMEM;
+	qsort(rows, count, sizeof(*rows), by_row);
+	uint32_t ranked = make_keys(rows, count, now_ns, keys);
+	assert(ranked <= count && count - ranked <= 1);
+	ms_rank_sort(keys, ranked);
+	for (uint32_t i = 0; i < ranked; i++)
+		sorted[i] = rows[keys[i].row];
+	if (ranked < count)
+		sorted[ranked] = rows[0]; /* the allocator's */
+	memcpy(rows, sorted, count * sizeof(*rows));
+	return 0;
+}
+
+int ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort, uint64_t now_ns)
+{
+	if (sort == MS_SORT_CHEAPEST)
+		return sort_cheapest(rows, count, now_ns);
+	qsort_r(rows, count, sizeof(*rows), compare, &sort);
+	return 0;
+}
+
+bool ms_row_is_never_asked(const struct ms_row *row, uint64_t now_ns)
+{
+	const struct ms_rank_facts facts = ms_rank_facts_of(row);
+	struct ms_rank_key key;
+
+	ms_rank_key(&facts, now_ns, &key);
+	return key.tier >= MS_RANK_STUCK;
+}
+
+uint64_t ms_row_returnable_bytes(const struct ms_row *row)
+{
+	const struct ms_rank_facts facts = ms_rank_facts_of(row);
+
+	return ms_rank_bytes(&facts);
 }
 
 static bool equals(const char *name, const char *wanted)

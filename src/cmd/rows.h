@@ -44,22 +44,24 @@ enum ms_row_sort {
 	MS_SORT_AGE,
 	MS_SORT_PRIORITY,
 	MS_SORT_NAME,
+	MS_SORT_CHEAPEST,
 };
 
 /** ms_rows_sort_key - "bytes", "entries", ...; Return: 0; -EINVAL */
 int ms_rows_sort_key(const char *text, enum ms_row_sort *ret_sort);
 
-/** ms_rows_sort - largest, oldest, lowest priority first, names as they are; equal ones by size, then name */
-void ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort);
-
 /**
- * ms_rows_sort_cheapest - the one to give up first, first
- *
- * By: helpful before those that keep freeing nothing; what the policy may shrink before what only a
- * person may; lower priority; less declared time to recreate a byte (none declared counts as 0);
- * larger. The allocator's row stands last.
+ * ms_rows_sort - largest, oldest, lowest priority first, names as they are; equal ones by size, then name
+ * Cheapest is the order of rank/rank.h: the one to give up first, first; the allocator's row, which is
+ * not ranked, stands last then. Return: 0; -ENOMEM, when they stand as before.
  */
-void ms_rows_sort_cheapest(struct ms_row *rows, unsigned count);
+int ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort, uint64_t now_ns);
+
+/** ms_row_is_never_asked - only when a person names it: manual, or empty */
+bool ms_row_is_never_asked(const struct ms_row *row, uint64_t now_ns);
+
+/** ms_row_returnable_bytes - what dropping all of it would return, as the ranking has it */
+uint64_t ms_row_returnable_bytes(const struct ms_row *row);
 
 /**
  * ms_row_matches - whether @wanted means this row

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/show_text.c - memshed show for people: a few lines on the process, then the table of its caches. */
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/render.h"
 #include "cmd/show.h"
+#include "cmd/snapshot_columns.h"
 #include "table/names.h"
+#include "util/procfs.h"
 
 enum {
 	WIDE_COLUMNS = 110, /* from here on there is room for kind, source and when */
 	FACT_INDENT = 20,
 	FACT_BYTES = 1280,
-	CELLS = 10, /* of a wide line; a narrow one has two fewer */
 };
 
 /* "RSS         1.21G  and what there is to say about it", wrapped below itself on a narrow terminal. */
@@ -36,35 +37,34 @@ static void print_fact(const char *what, const char *value, const char *text)
 }
 
 /* " + free in glibc 387K", or nothing where the allocator does not say. */
-static const char *describe_heap(const struct ms_show *show, char *text, size_t size)
+static const char *describe_heap(const struct ms_snapshot *snapshot, char *text, size_t size)
 {
 	char name[MS_ESCAPED_NAME], bytes[MS_RENDER_CELL];
 
 	text[0] = '\0';
-	if (show->allocator && ms_row_is_counted(show->allocator))
-		snprintf(text, size, " + free in %s %s",
-			 ms_escape_name(name, show->target->table.info.allocator),
-			 ms_render_bytes(bytes, true, false, show->allocator->bytes));
+	if (snapshot->has_allocator && ms_row_is_counted(&snapshot->allocator))
+		snprintf(text, size, " + free in %s %s", ms_escape_name(name, snapshot->info.allocator),
+			 ms_render_bytes(bytes, true, false, snapshot->allocator.bytes));
 	return text;
 }
 
-/* What the RSS is made of, as far as anybody says so. */
-static void print_memory(const struct ms_show *show)
+/* What the RSS is made of, as far as caches and allocator say. */
+static void print_memory(const struct ms_snapshot *snapshot)
 {
 	char rss[MS_RENDER_CELL], swap[MS_RENDER_CELL], cached[MS_RENDER_CELL], left[MS_RENDER_CELL],
 		heap[128], rest[96], text[320];
-	uint64_t explained, rss_bytes = show->facts.rss_bytes;
+	uint64_t explained, rss_bytes = snapshot->facts.rss_bytes;
 
-	if (ms_show_explained(show, &explained))
+	if (ms_snapshot_explained(snapshot, &explained))
 		snprintf(rest, sizeof(rest), "; not explained %s",
-			 ms_render_bytes(left, true, show->totals.estimated, rss_bytes - explained));
+			 ms_render_bytes(left, true, snapshot->totals.estimated, rss_bytes - explained));
 	else
 		snprintf(rest, sizeof(rest), ": more than is resident");
 	snprintf(text, sizeof(text), "caches %s%s%s",
-		 ms_render_bytes(cached, true, show->totals.estimated, show->totals.bytes),
-		 describe_heap(show, heap, sizeof(heap)), rest);
+		 ms_render_bytes(cached, true, snapshot->totals.estimated, snapshot->totals.bytes),
+		 describe_heap(snapshot, heap, sizeof(heap)), rest);
 	print_fact("RSS", ms_render_bytes(rss, true, false, rss_bytes), text);
-	print_fact("swap", ms_render_bytes(swap, true, false, show->facts.swap_bytes), "");
+	print_fact("swap", ms_render_bytes(swap, true, false, snapshot->facts.swap_bytes), "");
 }
 
 /* "cgroup1 memory.limit_in_bytes of /job: 1.3G used (87%)" */
@@ -79,30 +79,58 @@ static int describe_limit(const struct ms_limit *limit, char *text, size_t size)
 			ms_render_share(share, limit->used_bytes, limit->max_bytes));
 }
 
-static void print_budget(const struct ms_show *show)
+static void describe_measured(const struct ms_snapshot *snapshot, const char *high, const char *low,
+			      char *text, size_t size)
 {
-	const struct ms_limit *limit = &show->sample.limit;
-	char max[MS_RENDER_CELL], high[MS_RENDER_CELL], low[MS_RENDER_CELL], text[FACT_BYTES];
+	const struct ms_state *state = &snapshot->watch;
+	char others[48] = "", lowered[128] = "", margin[MS_RENDER_CELL];
+
+	if (state->processes > 1)
+		snprintf(others, sizeof(others), ", with %u other process%s", state->processes - 1,
+			 state->processes > 2 ? "es" : "");
+	if (state->flags & MS_STATE_HIGH_LOWERED)
+		snprintf(lowered, sizeof(lowered),
+			 " (lowered: the job can grow by %s before the first callback runs)",
+			 ms_render_bytes(margin, true, false, state->margin_bytes));
+	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s",
+		 (int)snapshot->watch_pid, others, high, low, lowered);
+}
+
+static void describe_watch(const struct ms_snapshot *snapshot, char *text, size_t size)
+{
+	char high[MS_RENDER_CELL], low[MS_RENDER_CELL];
+	int blind = snapshot->watch.blind_error;
+
+	ms_render_bytes(high, true, false, snapshot->budget.high_bytes);
+	ms_render_bytes(low, true, false, snapshot->budget.low_bytes);
+	if (snapshot->measured)
+		describe_measured(snapshot, high, low, text, size);
+	else if (blind)
+		snprintf(text, size, "started by memshed, pid %d, which cannot watch it: %s",
+			 (int)snapshot->watch_pid,
+			 blind == -EXDEV ? ms_procfs_fault(blind) : strerror(-blind));
+	else if (snapshot->watched)
+		snprintf(text, size, "watched by memshed, pid %d, which has not looked yet",
+			 (int)snapshot->watch_pid);
+	else
+		snprintf(text, size, "unwatched; `memshed run` would shrink above %s to %s", high, low);
+}
+
+static void print_budget(const struct ms_snapshot *snapshot)
+{
+	const struct ms_limit *limit = &snapshot->budget.limit;
+	char max[MS_RENDER_CELL], text[FACT_BYTES];
 
 	if (limit->source == MS_LIMIT_NONE) {
 		print_fact("budget", "-", "no limit is known");
-		return;
+	} else {
+		describe_limit(limit, text, sizeof(text));
+		print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
 	}
-	describe_limit(limit, text, sizeof(text));
-	print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
-	ms_render_bytes(high, true, false, show->marks.high_bytes);
-	ms_render_bytes(low, true, false, show->marks.low_bytes);
-	if (show->supervisor.pid > 0 && show->sample.processes > 1)
-		snprintf(text, sizeof(text),
-			 "watched by memshed, pid %d, with %u other processes; shrinks above %s to %s",
-			 (int)show->supervisor.pid, show->sample.processes - 1, high, low);
-	else if (show->supervisor.pid > 0)
-		snprintf(text, sizeof(text), "watched by memshed, pid %d; shrinks above %s to %s",
-			 (int)show->supervisor.pid, high, low);
-	else
-		snprintf(text, sizeof(text), "unwatched; `memshed run` would shrink above %s to %s", high,
-			 low);
-	print_fact("", "", text);
+	if (limit->source != MS_LIMIT_NONE || snapshot->watched) {
+		describe_watch(snapshot, text, sizeof(text));
+		print_fact("", "", text);
+	}
 }
 
 static bool same_limit(const struct ms_limit *a, const struct ms_limit *b)
@@ -110,85 +138,32 @@ static bool same_limit(const struct ms_limit *a, const struct ms_limit *b)
 	return a->source == b->source && strcmp(a->where, b->where) == 0;
 }
 
-static void print_other_limits(const struct ms_show *show)
+static void print_other_limits(const struct ms_snapshot *snapshot)
 {
 	const char *what = "others";
 
-	for (uint32_t i = 0; i < show->limit_count; i++) {
+	for (uint32_t i = 0; i < snapshot->limit_count; i++) {
 		char max[MS_RENDER_CELL], text[FACT_BYTES];
 
-		if (same_limit(&show->limits[i], &show->sample.limit))
+		if (same_limit(&snapshot->limits[i], &snapshot->budget.limit))
 			continue;
-		describe_limit(&show->limits[i], text, sizeof(text));
-		print_fact(what, ms_render_bytes(max, true, false, show->limits[i].max_bytes), text);
+		describe_limit(&snapshot->limits[i], text, sizeof(text));
+		print_fact(what, ms_render_bytes(max, true, false, snapshot->limits[i].max_bytes), text);
 		what = "";
 	}
 }
 
-static void print_agent(const struct ms_show *show)
+static void print_agent(const struct ms_snapshot *snapshot)
 {
-	const struct ms_table_info *info = &show->target->table.info;
+	const struct ms_table_info *info = &snapshot->info;
 	char trimmed[MS_RENDER_CELL], text[160];
 
-	print_fact("agent", ms_agent_mode_name(show->agent.mode), show->agent.text);
+	print_fact("agent", ms_name_of_agent_mode(snapshot->agent.mode), snapshot->agent.text);
 	if (info->orders == 0 && info->trims == 0)
 		return;
 	snprintf(text, sizeof(text), "orders done: %" PRIu64 "; allocator trims: %" PRIu64 ", RSS fell by %s",
 		 info->orders, info->trims, ms_render_bytes(trimmed, true, false, info->trimmed_bytes));
 	print_fact("", "", text);
-}
-
-static const char *last_text(const struct ms_show *show, const struct ms_row *row, bool wide,
-			     char text[MS_RENDER_CELL])
-{
-	char claimed[MS_RENDER_CELL], ago[MS_RENDER_CELL];
-	uint64_t ago_us;
-
-	if (row->flags & MS_ROW_STUCK)
-		return "stuck now";
-	if (row->last.order_seq == 0)
-		return "-";
-	int at = snprintf(text, MS_RENDER_CELL, "%s", ms_answer_status_name(row->last.status));
-	if (row->last.claimed_bytes > 0)
-		at += snprintf(
-			text + at, MS_RENDER_CELL - (size_t)at, " %s",
-			ms_render_bytes(claimed, true, ms_row_is_estimated(row), row->last.claimed_bytes));
-	if (wide && ms_age_us(row->last.finished_ns, show->now_ns, &ago_us))
-		snprintf(text + at, MS_RENDER_CELL - (size_t)at, ", %s ago", ms_render_us(ago, true, ago_us));
-	return text;
-}
-
-/* "target.c:144": the folders are in the JSON. */
-static const char *short_source(const char *source)
-{
-	return source[0] == '\0' ? "-" : basename(source);
-}
-
-static void add_cache(struct libscols_table *table, const struct ms_show *show, const struct ms_row *row,
-		      bool wide)
-{
-	char bytes[MS_RENDER_CELL], entries[MS_RENDER_CELL], hits[MS_RENDER_CELL], misses[MS_RENDER_CELL],
-		rate[MS_RENDER_CELL], age[MS_RENDER_CELL], last[MS_RENDER_CELL], name[MS_ESCAPED_NAME],
-		source[MS_ESCAPED_NAME];
-	bool counted = ms_row_is_counted(row), looked_up = ms_row_lookups(row) > 0;
-	uint64_t age_us = 0;
-	bool aged = ms_age_us(row->registered_ns, show->now_ns, &age_us);
-	unsigned n = 0;
-	const char *cells[CELLS];
-
-	cells[n++] = ms_render_bytes(bytes, counted, ms_row_is_estimated(row), row->bytes);
-	cells[n++] = ms_render_short(entries, counted, row->entries);
-	cells[n++] = ms_render_short(hits, looked_up, row->hits);
-	cells[n++] = ms_render_short(misses, looked_up, row->misses);
-	cells[n++] = ms_render_share(rate, row->hits, ms_row_lookups(row));
-	cells[n++] = ms_render_us(age, aged, age_us);
-	if (wide)
-		cells[n++] = ms_kind_name(row->kind);
-	cells[n++] = last_text(show, row, wide, last);
-	cells[n++] = ms_escape_name(name, row->name);
-	if (wide)
-		cells[n++] = ms_escape_name(source, short_source(row->source));
-	ms_render_line(table, cells);
 }
 
 /* The caches that are not shown, in one line. */
@@ -201,62 +176,54 @@ static void print_left(const struct ms_row_totals *left)
 		       ms_render_bytes(bytes, true, left->estimated, left->bytes));
 }
 
-static void print_caches(const struct ms_show *show)
+static void print_caches(const struct ms_snapshot *snapshot, unsigned shown)
 {
-	static const struct ms_render_column narrow_columns[] = {
-		{"BYTES", MS_RENDER_RIGHT},  {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
-		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT},    {"AGE", MS_RENDER_RIGHT},
-		{"LAST", MS_RENDER_LEFT},    {"NAME", MS_RENDER_WRAP},
-	};
-	static const struct ms_render_column wide_columns[CELLS] = {
-		{"BYTES", MS_RENDER_RIGHT},  {"ENTRIES", MS_RENDER_RIGHT}, {"HITS", MS_RENDER_RIGHT},
-		{"MISSES", MS_RENDER_RIGHT}, {"RATE", MS_RENDER_RIGHT},    {"AGE", MS_RENDER_RIGHT},
-		{"KIND", MS_RENDER_LEFT},    {"LAST", MS_RENDER_LEFT},     {"NAME", MS_RENDER_WRAP},
-		{"SOURCE", MS_RENDER_LEFT},
-	};
 	bool wide = ms_render_width() >= WIDE_COLUMNS;
-	struct libscols_table *table =
-		wide ? ms_render_new(wide_columns, CELLS) : ms_render_new(narrow_columns, CELLS - 2);
+	unsigned view = wide ? MS_VIEW_WIDE : MS_VIEW_NARROW;
+	struct libscols_table *table = ms_columns_table(&ms_cache_columns, view);
 	struct ms_row_totals left = {0};
-	unsigned shown = 0;
 
-	for (unsigned i = 0; i < show->row_count; i++) {
-		const struct ms_row *row = &show->rows[i];
+	for (unsigned i = 0, nth = 0; i < snapshot->row_count; i++) {
+		const struct ms_cache_item item = {
+			.row = &snapshot->rows[i], .now_ns = snapshot->now_ns, .wide = wide};
 
-		if (row->row == MS_ALLOCATOR_ROW)
+		if (item.row->row == MS_ALLOCATOR_ROW)
 			continue;
-		if (shown++ < show->shown)
-			add_cache(table, show, row, wide);
+		if (nth++ < shown)
+			ms_columns_line(&ms_cache_columns, view, table, &item);
 		else
-			ms_rows_add(&left, row);
+			ms_rows_add(&left, item.row);
 	}
 	ms_render_print(table);
 	print_left(&left);
 }
 
-static void print_notes(const struct ms_show *show)
+static void print_notes(const struct ms_snapshot *snapshot)
 {
-	uint64_t refused = show->target->table.info.refused_registrations;
+	uint64_t refused = snapshot->info.refused_registrations;
 
-	if (show->totals.uncounted > 0)
-		printf("Not counted yet: %" PRIu64 " of the caches.\n", show->totals.uncounted);
+	if (snapshot->totals.uncounted > 0)
+		printf("Not counted yet: %" PRIu64 " of the caches.\n", snapshot->totals.uncounted);
 	if (refused > 0)
 		printf("Not in the table, because it was full when they registered: %" PRIu64 " caches.\n",
 		       refused);
 }
 
-void ms_show_print_text(const struct ms_show *show)
+void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown)
 {
-	printf("%s, %s, uid %u\n", show->target->label, ms_pid_state_name(show->facts.state),
-	       (unsigned)show->facts.uid);
-	print_memory(show);
-	print_budget(show);
-	print_other_limits(show);
-	print_agent(show);
+	char command[MS_ESCAPED_NAME];
+
+	printf("%s (pid %d), %s, uid %u\n", ms_escape_name(command, snapshot->command),
+	       (int)snapshot->facts.pid, ms_pid_state_name(snapshot->facts.state),
+	       (unsigned)snapshot->facts.uid);
+	print_memory(snapshot);
+	print_budget(snapshot);
+	print_other_limits(snapshot);
+	print_agent(snapshot);
 	putchar('\n');
-	if (show->totals.caches == 0)
+	if (snapshot->totals.caches == 0)
 		puts("No caches at the moment.");
 	else
-		print_caches(show);
-	print_notes(show);
+		print_caches(snapshot, shown);
+	print_notes(snapshot);
 }

@@ -3,282 +3,252 @@
  * event/digest.c - two lines a round, and one a minute when there are too many rounds.
  *
  * A job that hovers at its limit for hours is shrunk several times a second. After LINES_AT_ONCE lines,
- * of which one more is allowed every LINE_NS, rounds are only added up, and one line every FOLD_NS
- * tells the sums; until a whole FOLD_NS would have been no longer in full. What is no round and is
- * told seldom (a warning, a stopped process) is told meanwhile too, each kind once in FOLD_NS.
- *
- * Nothing here allocates or keeps a pointer that an event brought.
+ * of which one more is allowed every LINE_MS, events are only added up and one line every SUM_MS tells
+ * the sums, until a whole SUM_MS would have been no longer in full. What is no round (a warning, a
+ * stopped process) is told meanwhile too, each kind once in SUM_MS.
  */
 #include "event/digest.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
-#include "event/explain.h"
+#include "event/kinds.h"
 #include "event/phrase.h"
-#include "util/clock.h"
-
-#define LINE_NS (10 * MS_NS_PER_S)
-#define FOLD_NS (60 * MS_NS_PER_S)
 
 enum {
 	LINES_AT_ONCE = 30, /* what fits on a screen */
 	LINES_OF_ROUND = 2,
+	LINE_MS = 10000,
+	SUM_MS = 60000,
 };
 
 void ms_digest_init(struct ms_digest *digest, void (*write)(void *arg, struct ms_line *line), void *arg,
-		    char *buffer, size_t size)
+		    char *buffer, size_t size, bool brief, bool quiet)
 {
 	memset(digest, 0, sizeof(*digest));
 	digest->write = write;
 	digest->arg = arg;
 	digest->buffer = buffer;
 	digest->size = size;
+	digest->brief = brief;
+	digest->quiet = quiet;
+	digest->start.kind = digest->returned.kind = MS_EVENT_KIND_COUNT;
 }
 
-static struct ms_line begin_line(struct ms_digest *digest)
+static uint64_t spent_ms(const struct ms_digest *digest, uint64_t at_ms)
+{
+	uint64_t passed_ms = at_ms - digest->spent_at_ms;
+
+	return digest->spent_ms > passed_ms ? digest->spent_ms - passed_ms : 0;
+}
+
+static struct ms_line begin_line(struct ms_digest *digest, const struct ms_event *event)
 {
 	struct ms_line line;
 
 	ms_line_init(&line, digest->buffer, digest->size);
+	ms_phrase_when(&line, event);
 	return line;
 }
 
 static void end_line(struct ms_digest *digest, const struct ms_event *event, struct ms_line *line)
 {
-	uint64_t passed_ns = event->since_start_ns - digest->spent_at_ns;
-
-	digest->spent_ns -= passed_ns < digest->spent_ns ? passed_ns : digest->spent_ns;
-	digest->spent_ns += LINE_NS;
-	digest->spent_at_ns = event->since_start_ns;
+	digest->spent_ms = spent_ms(digest, event->at_ms) + LINE_MS;
+	digest->spent_at_ms = event->at_ms;
 	digest->write(digest->arg, line);
 }
 
 static void write_event(struct ms_digest *digest, const struct ms_event *event)
 {
-	struct ms_line line = begin_line(digest);
+	struct ms_line line = begin_line(digest, event);
 
-	ms_explain_event(event, &line);
+	ms_kind_of(event->kind)->say(&line, event);
 	end_line(digest, event, &line);
 }
 
-static void begin_fold(struct ms_digest *digest, const struct ms_event *now)
+static void write_start(struct ms_digest *digest)
 {
-	uint64_t used = now->sample->limit.used_bytes;
-
-	digest->folding = true;
-	digest->fold = (struct ms_digest_fold){
-		.since_ns = now->since_start_ns, .least_bytes = used, .most_bytes = used};
+	if (digest->start.kind != MS_EVENT_START)
+		return;
+	write_event(digest, &digest->start);
+	digest->start.kind = MS_EVENT_KIND_COUNT;
 }
 
-static void write_fold(struct ms_digest *digest, const struct ms_event *now)
+/* Worth a line before anything happens: the user's --max is not what will be kept to. */
+static bool is_surprising(const struct ms_event *start)
 {
-	struct ms_line line = begin_line(digest);
+	return start->as.start.option_max_bytes != UINT64_MAX && start->limit != MS_LIMIT_OPTION;
+}
 
-	if (!digest->folding || digest->fold.rounds + digest->fold.lines == 0)
+static void begin_sum(struct ms_digest *digest, const struct ms_event *now)
+{
+	digest->summing = true;
+	digest->sum = (struct ms_digest_sum){
+		.since_ms = now->at_ms, .least_bytes = now->used_bytes, .most_bytes = now->used_bytes};
+}
+
+static void note_used(struct ms_digest_sum *sum, const struct ms_event *now)
+{
+	if (now->rss_bytes == 0) /* it ends */
 		return;
-	ms_explain_fold(&digest->fold, now, &line);
+	sum->least_bytes = now->used_bytes < sum->least_bytes ? now->used_bytes : sum->least_bytes;
+	sum->most_bytes = now->used_bytes > sum->most_bytes ? now->used_bytes : sum->most_bytes;
+}
+
+static void write_sum(struct ms_digest *digest, const struct ms_event *now)
+{
+	const struct ms_digest_sum *sum = &digest->sum;
+
+	if (!digest->summing || sum->rounds + sum->others == 0)
+		return;
+	struct ms_line line = begin_line(digest, now);
+	ms_line_add(&line, "%s in the last %s: claimed %s, %s came back; between %s and %s of %s",
+		    MS_COUNTED(sum->rounds, "round", "rounds"),
+		    MS_DURATION((now->at_ms - sum->since_ms) * 1000),
+		    MS_ABOUT(sum->claimed_bytes, sum->estimated), MS_BYTES(sum->returned_bytes),
+		    MS_BYTES(sum->least_bytes), MS_BYTES(sum->most_bytes), MS_BYTES(now->max_bytes));
+	if (sum->others)
+		ms_line_add(&line, "; %s left out", MS_COUNTED(sum->others, "other line", "other lines"));
 	end_line(digest, now, &line);
 }
 
-/* Is there room for a round's lines, or any line? When not, folding begins, and that is said. */
+/* Is there room for one more thing to tell? When not, summing begins, and that is said. */
 static bool may_write(struct ms_digest *digest, const struct ms_event *event)
 {
-	uint64_t passed_ns = event->since_start_ns - digest->spent_at_ns;
-	struct ms_line line;
+	if (!digest->brief)
+		write_start(digest);
+	if (!digest->summing && spent_ms(digest, event->at_ms) >= LINES_AT_ONCE * LINE_MS) {
+		struct ms_line line = begin_line(digest, event);
 
-	if (digest->folding)
-		return false;
-	if (digest->spent_ns < LINES_AT_ONCE * LINE_NS + passed_ns)
-		return true;
-	line = begin_line(digest);
-	ms_phrase_when(&line, event);
-	ms_line_add(&line, "so many lines: from here on one a minute; --journal keeps every decision");
-	end_line(digest, event, &line);
-	begin_fold(digest, event);
-	return false;
-}
-
-static uint64_t size_of(const struct ms_digest_item *item)
-{
-	return ms_digest_is_partial(item) ? item->target_bytes : item->cache_bytes;
-}
-
-static bool is_estimated(const struct ms_digest_item *item)
-{
-	return item->estimated && !ms_digest_is_partial(item);
-}
-
-static struct ms_digest_item item_of(const struct ms_event *event)
-{
-	struct ms_digest_item item = {
-		.pid = event->pid,
-		.row = event->row,
-		.status = event->status,
-		.target_bytes = event->level == MS_LEVEL_TRIM ? event->target_bytes : 0,
-		.cache_bytes = event->row == MS_ALLOCATOR_ROW ? 0 : event->cache_bytes,
-		.duration_ns = event->duration_ns,
-		.estimated = event->estimated,
-	};
-
-	snprintf(item.comm, sizeof(item.comm), "%s", event->comm ? event->comm : "");
-	snprintf(item.cache, sizeof(item.cache), "%s", event->cache ? event->cache : "");
-	return item;
-}
-
-/* Keep the largest, in order; equal ones as they come. */
-static void add_item(struct ms_digest_list *list, struct ms_digest_item item, bool with_bytes)
-{
-	uint64_t size = with_bytes ? size_of(&item) : 0;
-	uint32_t at = list->count;
-
-	while (at > 0 && with_bytes && size_of(&list->items[at - 1]) < size)
-		at--;
-	if (list->count == MS_DIGEST_NAMED) {
-		struct ms_digest_item out = at < MS_DIGEST_NAMED ? list->items[MS_DIGEST_NAMED - 1] : item;
-
-		list->more++;
-		if (with_bytes) {
-			list->more_bytes += size_of(&out);
-			list->more_estimated |= is_estimated(&out);
-		}
-		if (at == MS_DIGEST_NAMED)
-			return;
-		list->count--;
+		ms_line_add(&line, "too many lines: one a minute sums them up from here on; "
+				   "with --journal FILE all is kept");
+		end_line(digest, event, &line);
+		begin_sum(digest, event);
 	}
-	memmove(&list->items[at + 1], &list->items[at], (list->count - at) * sizeof(item));
-	list->items[at] = item;
-	list->count++;
-}
-
-static void add_process(struct ms_digest_round *round, pid_t pid)
-{
-	for (uint32_t i = 0; i < round->processes; i++)
-		if (round->pids[i] == pid)
-			return;
-	if (round->processes < MS_PLAN_ACTIONS)
-		round->pids[round->processes++] = pid;
+	return !digest->summing;
 }
 
 static void take_order(struct ms_digest *digest, const struct ms_event *event)
 {
-	struct ms_digest_round *round = &digest->round;
-	struct ms_digest_item item = item_of(event);
-	struct ms_line line;
+	if (!digest->asking)
+		digest->round = (struct ms_digest_round){0};
+	digest->asking = true;
+	digest->warned = false;
+	digest->order = *event;
+	ms_digest_add_order(&digest->round, event);
+}
 
-	digest->said_pause = false;
-	if (!digest->collecting)
-		*round = (struct ms_digest_round){.asked_at_ns = event->since_start_ns};
-	digest->collecting = event->orders_left > 0;
-	round->orders++;
-	round->asked_bytes += size_of(&item);
-	round->asked_estimated |= is_estimated(&item);
-	add_process(round, event->pid);
-	add_item(&round->asked, item, true);
-	if (digest->collecting)
+/* The first line of a round, when all its orders are known. */
+static void end_orders(struct ms_digest *digest)
+{
+	if (!digest->asking)
 		return;
-	round->told = may_write(digest, event);
-	if (!round->told) {
-		digest->fold.rounds++;
+	digest->asking = false;
+	digest->told = may_write(digest, &digest->order);
+	if (!digest->told) {
+		digest->sum.rounds++;
 		return;
 	}
-	line = begin_line(digest);
-	ms_explain_asked(round, event, &line);
-	end_line(digest, event, &line);
+	struct ms_line line = begin_line(digest, &digest->order);
+	ms_digest_say_asked(&digest->round, &digest->order, &line);
+	end_line(digest, &digest->order, &line);
 }
 
-static void take_answer(struct ms_digest *digest, const struct ms_event *event)
+/* The second line, when it is known whether the shortage is over with it; else @recovered is NULL. */
+static void end_round(struct ms_digest *digest, const struct ms_event *recovered)
 {
-	struct ms_digest_round *round = &digest->round;
+	const struct ms_event *returned = &digest->returned;
 
-	round->answers++;
-	round->answered_at_ns = event->since_start_ns;
-	round->claimed_bytes += event->claimed_bytes;
-	round->claimed_estimated |= event->estimated && event->claimed_bytes;
-	if (event->status == MS_ANSWER_DONE || event->status == MS_ANSWER_PARTIAL)
+	if (returned->kind != MS_EVENT_RETURNED)
 		return;
-	add_item(&round->odd, item_of(event), false);
-	if (!round->told && event->status < MS_DIGEST_STATUSES)
-		digest->fold.statuses[event->status]++;
-}
+	if (digest->told) {
+		struct ms_line line = begin_line(digest, returned);
 
-/* The second line of a round; what comes after it belongs to the next one. */
-static void end_round(struct ms_digest *digest, const struct ms_event *now, const struct ms_event *recovered)
-{
-	struct ms_digest_round *round = &digest->round;
-	struct ms_line line = begin_line(digest);
-
-	if (!round->returned)
-		return;
-	if (round->told) {
-		ms_explain_outcome(round, now, recovered, &line);
-		end_line(digest, now, &line);
+		ms_digest_say_outcome(&digest->round, returned, recovered, &line);
+		end_line(digest, returned, &line);
 	} else {
-		digest->fold.claimed_bytes += round->claimed_bytes;
-		digest->fold.returned_bytes += round->returned_bytes;
-		digest->fold.estimated |= round->claimed_estimated;
+		digest->sum.claimed_bytes += digest->round.claimed_bytes;
+		digest->sum.returned_bytes += returned->as.returned.returned_bytes;
+		digest->sum.estimated |= digest->round.estimated;
 	}
-	round->returned = false;
+	digest->returned.kind = MS_EVENT_KIND_COUNT;
 }
 
-/* That a command without memory is no longer short of it is no news: it ends. */
-static void take_recovered(struct ms_digest *digest, const struct ms_event *event)
+/* A warning tells of its pause, and that a command without memory is not short of it is no news. */
+static bool is_no_news(const struct ms_digest *digest, const struct ms_event *event)
 {
-	if (digest->round.returned)
-		end_round(digest, event, event);
-	else if (!digest->folding && event->sample->rss_bytes > 0)
-		write_event(digest, event);
+	return (event->kind == MS_EVENT_WAIT && event->as.wait.reason == MS_WHY_BACK_OFF && digest->warned) ||
+	       (event->kind == MS_EVENT_RECOVERED && (digest->summing || event->rss_bytes == 0));
 }
 
 static void take_other(struct ms_digest *digest, const struct ms_event *event)
 {
-	uint64_t *said_ns = &digest->said_ns[event->kind][event->why];
-
-	if (event->kind == MS_EVENT_WAIT && event->why == MS_WHY_STORM_PAUSE && digest->said_pause)
+	if (is_no_news(digest, event))
 		return;
-	digest->said_pause = event->kind == MS_EVENT_WARN && event->pause_ns > 0;
-	if (!may_write(digest, event) && *said_ns && event->since_start_ns + 1 - *said_ns < FOLD_NS) {
-		digest->fold.lines++;
+	digest->warned = event->kind == MS_EVENT_WARN;
+	if (!may_write(digest, event) && digest->sum.said[event->kind]) {
+		digest->sum.others++;
 		return;
 	}
-	*said_ns = event->since_start_ns + 1;
+	digest->sum.said[event->kind] = true;
 	write_event(digest, event);
+}
+
+static void take_start(struct ms_digest *digest, const struct ms_event *event)
+{
+	digest->start = *event;
+	if (is_surprising(event))
+		write_start(digest);
+}
+
+static void take_end(struct ms_digest *digest, const struct ms_event *event)
+{
+	write_sum(digest, event);
+	digest->summing = false;
+	if (!digest->quiet)
+		write_event(digest, event);
+}
+
+static bool is_said_beside_a_journal(enum ms_event_kind kind)
+{
+	return kind == MS_EVENT_START || kind == MS_EVENT_BLIND || kind == MS_EVENT_EXIT ||
+	       kind == MS_EVENT_END;
 }
 
 void ms_digest_take(struct ms_digest *digest, const struct ms_event *event)
 {
-	if (event->kind != MS_EVENT_RECOVERED)
-		end_round(digest, event, NULL);
+	assert(event->kind < MS_EVENT_KIND_COUNT);
+	if (digest->brief && !is_said_beside_a_journal(event->kind))
+		return;
+	if (event->kind != MS_EVENT_ORDER)
+		end_orders(digest);
+	if (event->kind == MS_EVENT_RECOVERED && digest->returned.kind == MS_EVENT_RETURNED) {
+		end_round(digest, event);
+		return;
+	}
+	end_round(digest, NULL);
 	switch (event->kind) {
+	case MS_EVENT_TARGET:
+		return;
+	case MS_EVENT_START:
+		take_start(digest, event);
+		return;
 	case MS_EVENT_ORDER:
 		take_order(digest, event);
 		return;
 	case MS_EVENT_ANSWER:
-		take_answer(digest, event);
+		ms_digest_add_answer(&digest->round, event);
 		return;
 	case MS_EVENT_RETURNED:
-		digest->round.returned_bytes = event->returned_bytes;
-		digest->round.returned = true;
+		digest->returned = *event;
 		return;
-	case MS_EVENT_RECOVERED:
-		take_recovered(digest, event);
-		return;
-	case MS_EVENT_TARGET:
+	case MS_EVENT_BLIND:
+		write_event(digest, event);
 		return;
 	case MS_EVENT_END:
-		ms_digest_flush(digest, event);
-		write_event(digest, event);
+		take_end(digest, event);
 		return;
-	case MS_EVENT_START:
-		write_event(digest, event);
-		return;
-	case MS_EVENT_LIMIT:
-	case MS_EVENT_MARGIN:
-	case MS_EVENT_WAIT:
-	case MS_EVENT_WARN:
-	case MS_EVENT_STOPPED:
-	case MS_EVENT_RESUMED:
-	case MS_EVENT_SILENT:
+	default:
 		take_other(digest, event);
 		return;
 	}
@@ -286,27 +256,18 @@ void ms_digest_take(struct ms_digest *digest, const struct ms_event *event)
 
 void ms_digest_turn(struct ms_digest *digest, const struct ms_event *now)
 {
-	struct ms_digest_fold *fold = &digest->fold;
-	uint64_t used = now->sample->limit.used_bytes;
+	struct ms_digest_sum *sum = &digest->sum;
 
-	end_round(digest, now, NULL);
-	if (!digest->folding)
+	end_orders(digest);
+	end_round(digest, NULL);
+	if (!digest->summing)
 		return;
-	if (now->sample->rss_bytes > 0) /* else it ends */
-		fold->least_bytes = used < fold->least_bytes ? used : fold->least_bytes;
-	fold->most_bytes = used > fold->most_bytes ? used : fold->most_bytes;
-	if (now->since_start_ns - fold->since_ns < FOLD_NS)
+	note_used(sum, now);
+	if (now->at_ms - sum->since_ms < SUM_MS)
 		return;
-	bool calm = fold->rounds * LINES_OF_ROUND + fold->lines <= FOLD_NS / LINE_NS;
+	bool calm = sum->rounds * LINES_OF_ROUND + sum->others <= SUM_MS / LINE_MS;
 
-	write_fold(digest, now);
-	begin_fold(digest, now);
-	digest->folding = !calm;
-}
-
-void ms_digest_flush(struct ms_digest *digest, const struct ms_event *now)
-{
-	end_round(digest, now, NULL);
-	write_fold(digest, now);
-	digest->folding = false;
+	write_sum(digest, now);
+	begin_sum(digest, now);
+	digest->summing = !calm;
 }

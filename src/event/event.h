@@ -1,97 +1,194 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event/event.h - what the supervisor did or saw, as a plain value. Rendered for people by digest.c
- * and explain.c, for scripts by journal.c; nothing is said anywhere else.
+ * event/event.h - what a watch did or saw, as a plain value: nothing in it points anywhere, so that it
+ * can be kept. The journal (journal.c) and the lines for people (digest.c) are made of it; nothing is
+ * said anywhere else.
  *
- * Strings point into the context and are valid during the call; names are as the target wrote them.
+ * One list names the kinds, and one list for each kind its fields. From these lists come the enum, the
+ * structs, the table that journal.c walks (kinds.c) and the journal's section of memshed-run(1). To
+ * add a field is a line here. To add a kind is a line in MS_EVENT_KINDS, a list MS_FIELDS_<KIND> and,
+ * in kinds.c, the sentence. tests/unit/test_journal.c then says what the manual page lacks.
+ *
+ * Names of processes and caches are as the target wrote them: escaped when they are written, not here.
  */
 #ifndef MS_EVENT_EVENT_H
 #define MS_EVENT_EVENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "policy/policy.h"
+#include "sample/process.h"
 #include "sample/sample.h"
+#include "table/layout.h"
 
-enum ms_event_kind {
-	MS_EVENT_START,     /* the command runs: budget and what live.c achieved */
-	MS_EVENT_LIMIT,     /* another limit binds now, or it changed */
-	MS_EVENT_MARGIN,    /* high was lowered, because the target could outrun the orders */
-	MS_EVENT_TARGET,    /* a table was found: pid, caches */
-	MS_EVENT_ORDER,     /* a cache was asked: why, level, target_bytes */
-	MS_EVENT_ANSWER,    /* it answered: status, claimed, duration */
-	MS_EVENT_RETURNED,  /* all answered and settled: what the kernel says came back */
-	MS_EVENT_WAIT,      /* above high, but nothing is asked now: why */
-	MS_EVENT_WARN,      /* nothing is left to ask: why */
-	MS_EVENT_RECOVERED, /* below low again */
-	MS_EVENT_STOPPED,   /* a process with orders is stopped; they were taken back */
-	MS_EVENT_RESUMED,
-	MS_EVENT_SILENT,    /* its agent did not take an order in time */
-	MS_EVENT_END,       /* the command ended: summary */
+/* The types of fields. */
+#define MS_TYPE_NUMBER(name)  uint64_t name; /* UINT64_MAX: not known, or there is none; null in JSON */
+#define MS_TYPE_INTEGER(name) int32_t name;
+#define MS_TYPE_FLAG(name)    bool name;
+#define MS_TYPE_COMM(name)    char name[MS_COMM_BYTES];
+#define MS_TYPE_CACHE(name)   char name[MS_NAME_BYTES];
+#define MS_TYPE_WHERE(name)   char name[MS_LIMIT_WHERE_BYTES];
+#define MS_TYPE_LIMIT(name)   uint32_t name; /* enum ms_limit_source */
+#define MS_TYPE_REASON(name)  uint32_t name; /* enum ms_why */
+#define MS_TYPE_LEVEL(name)   uint32_t name; /* enum ms_level */
+#define MS_TYPE_STATUS(name)  uint32_t name; /* enum ms_answer_status */
+#define MS_TYPE_AGENT(name)   uint32_t name; /* enum ms_agent_state */
+#define MS_TYPE_CACHES(name)  struct ms_event_caches name;
+
+/* FIELD(type, key in the journal and name of the member, what it says) */
+
+/* Of every event: ms_event_read() sets all but the times. */
+#define MS_FIELDS_COMMON(FIELD)                                                                              \
+	FIELD(NUMBER, at_ms, "since the start")                                                              \
+	FIELD(NUMBER, unix_ms, "since 1970")                                                                 \
+	FIELD(NUMBER, processes, "how many the job has")                                                     \
+	FIELD(NUMBER, rss_bytes, "the sum of their resident memory")                                         \
+	FIELD(NUMBER, used_bytes, "what the limit that binds counts")                                        \
+	FIELD(NUMBER, max_bytes, "that limit; null where there is none, as are the three marks below it")    \
+	FIELD(NUMBER, danger_bytes, "above it orders are urgent")                                            \
+	FIELD(NUMBER, high_bytes, "above it caches are shrunk")                                              \
+	FIELD(NUMBER, low_bytes, "below it that stops")                                                      \
+	FIELD(LIMIT, limit, "which limit binds: \"--max\", \"cgroup2 memory.max\" ... or \"none\"")          \
+	FIELD(WHERE, limit_where, "of which cgroup or process")                                              \
+	FIELD(NUMBER, growth_bytes_per_s, "as measured; 0 when it does not grow")
+
+/* Of events about a process. */
+#define MS_FIELDS_PROCESS(FIELD)                                                                             \
+	FIELD(INTEGER, pid, "of the process")                                                                \
+	FIELD(COMM, comm, "its name")
+
+/* Of one cache in a list. */
+#define MS_FIELDS_CACHE(FIELD)                                                                               \
+	MS_FIELDS_PROCESS(FIELD)                                                                             \
+	FIELD(CACHE, cache, "its name")                                                                      \
+	FIELD(NUMBER, bytes, "what it holds, or gave")                                                       \
+	FIELD(FLAG, estimated, "whether that is an estimate")
+
+/* KIND(name, key in the journal and name of the member, whether it is about a process, what happened) */
+#define MS_EVENT_KINDS(KIND)                                                                                 \
+	KIND(START, start, true, "The command runs.")                                                        \
+	KIND(BLIND, blind, true, "The command runs, but it cannot be watched.")                              \
+	KIND(TARGET, target, true, "A process with caches was found.")                                       \
+	KIND(LIMIT, limit, false, "A shortage begins, and another limit binds than the one named before.")   \
+	KIND(MARGIN, margin, false, "A shortage begins, and high is lower than was asked for.")              \
+	KIND(ORDER, order, true, "A process is asked to free memory.")                                       \
+	KIND(ANSWER, answer, true, "It answered, or its answer is no longer waited for.")                    \
+	KIND(RETURNED, returned, false, "All orders of a round were answered and the reading settled.")      \
+	KIND(WAIT, wait, false, "Above high, and nothing is asked now.")                                     \
+	KIND(WARN, warn, false, "Above high, and there is nothing left to ask.")                             \
+	KIND(RECOVERED, recovered, false, "The shortage is over.")                                           \
+	KIND(STOPPED, stopped, true, "A process with an order is stopped; the order was taken back.")        \
+	KIND(RESUMED, resumed, true, "It goes on.")                                                          \
+	KIND(SILENT, silent, true, "A process has not begun with its order for half a second.")              \
+	KIND(EXIT, exit, true, "The command has ended, but processes that it started go on.")                \
+	KIND(END, end, false, "The job has ended.")
+
+#define MS_FIELDS_START(FIELD)                                                                               \
+	FIELD(NUMBER, option_max_bytes, "of --max; null without it")                                         \
+	FIELD(FLAG, locked, "whether the memory of *memshed* is locked")                                     \
+	FIELD(FLAG, fifo, "whether it runs with real-time priority")                                         \
+	FIELD(FLAG, oom_protected, "whether the OOM killer spares it")
+#define MS_FIELDS_BLIND(FIELD)                                                                               \
+	FIELD(INTEGER, error, "a negative errno; ENODEV: /proc is not mounted; EXDEV: it is of another pid namespace")
+#define MS_FIELDS_TARGET(FIELD) FIELD(NUMBER, caches, "how many are registered now")
+#define MS_FIELDS_LIMIT(FIELD)  FIELD(NUMBER, option_max_bytes, "of --max; null without it")
+#define MS_FIELDS_MARGIN(FIELD)                                                                              \
+	FIELD(NUMBER, margin_bytes, "what the job can grow by before shrinking begins")                      \
+	FIELD(NUMBER, latency_us, "how long that takes")
+#define MS_FIELDS_ORDER(FIELD)                                                                               \
+	FIELD(REASON, reason, "see above")                                                                   \
+	FIELD(LEVEL, level,                                                                                  \
+	      "how hard: trim (as little of a cache as is needed), clear (whole caches), emergency")         \
+	FIELD(NUMBER, target_bytes, "by how much its resident memory is to fall")
+#define MS_FIELDS_ANSWER(FIELD)                                                                              \
+	FIELD(STATUS, status,                                                                                \
+	      "done, partial (less than asked for), empty (nothing to free), busy (a lock was "              \
+	      "taken), unsupported, gone (the process has ended), stuck (past its time)")                    \
+	FIELD(INTEGER, error, "a negative errno, or 0")                                                      \
+	FIELD(NUMBER, claimed_bytes, "what the owners of the caches say they freed")                         \
+	FIELD(NUMBER, claimed_entries, "likewise")                                                           \
+	FIELD(FLAG, estimated, "whether one of them only estimates")                                         \
+	FIELD(NUMBER, returned_bytes, "by how much its resident memory fell meanwhile")                      \
+	FIELD(NUMBER, caches, "how many were asked")                                                         \
+	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \
+	FIELD(CACHE, stuck, "a cache of which the callback has not returned in time; empty: none is known")  \
+	FIELD(CACHES, gave, "those that gave most, up to four, with what they claim")
+#define MS_FIELDS_RETURNED(FIELD)                                                                            \
+	FIELD(NUMBER, claimed_bytes, "of all answers")                                                       \
+	FIELD(NUMBER, returned_bytes, "by how much the resident memory of the job fell")                     \
+	FIELD(NUMBER, answered_us, "from the first order to the last answer")                                \
+	FIELD(NUMBER, duration_us, "from the first order until the reading had settled")
+#define MS_FIELDS_WAIT(FIELD)                                                                                \
+	FIELD(REASON, reason, "see above")                                                                   \
+	FIELD(NUMBER, pause_ms, "until the next try; 0: at the next look")                                   \
+	FIELD(NUMBER, caches, "of the job")                                                                  \
+	FIELD(NUMBER, silent_caches, "of processes whose agent cannot be asked now")
+#define MS_FIELDS_WARN(FIELD)      MS_FIELDS_WAIT(FIELD)
+#define MS_FIELDS_RECOVERED(FIELD) FIELD(NUMBER, duration_us, "of the shortage")
+#define MS_FIELDS_STOPPED(FIELD)
+#define MS_FIELDS_RESUMED(FIELD)
+#define MS_FIELDS_SILENT(FIELD)                                                                              \
+	FIELD(AGENT, agent_state, "idle, entering (waits for a lock of the program), running ...")
+#define MS_FIELDS_EXIT(FIELD)                                                                                \
+	FIELD(INTEGER, exit_code, "as a shell has it: the command's own, or 128 + the signal")               \
+	FIELD(INTEGER, signal, "that ended it; 0: none did")
+#define MS_FIELDS_END(FIELD)                                                                                 \
+	MS_FIELDS_EXIT(FIELD)                                                                                \
+	FIELD(NUMBER, run_ms, "how long it ran")                                                             \
+	FIELD(NUMBER, peak_rss_bytes, "of the job as it was looked at, of one process also between")         \
+	FIELD(NUMBER, shortages, "how often it was above high")                                              \
+	FIELD(NUMBER, rounds, "how often it was shrunk")                                                     \
+	FIELD(NUMBER, orders, "how many orders were given")                                                  \
+	FIELD(NUMBER, claimed_bytes, "of all rounds")                                                        \
+	FIELD(FLAG, estimated, "whether a part of that is an estimate")                                      \
+	FIELD(NUMBER, returned_bytes, "of all rounds")                                                       \
+	FIELD(NUMBER, shrink_us, "from first order to last answer, of all rounds")                           \
+	FIELD(NUMBER, worst_delay_us, "by how much a look came later than planned")                          \
+	FIELD(NUMBER, worst_growth_bytes, "between two looks")                                               \
+	FIELD(NUMBER, wakeups, "of *memshed*")                                                               \
+	FIELD(NUMBER, lost_lines, "that stderr or the journal did not take")                                 \
+	FIELD(NUMBER, oom_kills, "in its cgroup meanwhile; null when that is not known")                     \
+	FIELD(CACHES, largest, "the largest caches when they were last seen, up to four")
+
+#define MS_EVENT_MEMBER(type, name, doc) MS_TYPE_##type(name)
+
+struct ms_event_cache {
+	MS_FIELDS_CACHE(MS_EVENT_MEMBER)
 };
 
-/* What was achieved of ms_live_secure(). */
-struct ms_live {
-	bool locked; /* all memory */
-	bool fifo;
-	bool oom_protected;
+enum { MS_EVENT_NAMED = 4 };
+
+/* The largest ones, in order, and how many there are beside them. */
+struct ms_event_caches {
+	uint32_t count, more;
+	struct ms_event_cache at[MS_EVENT_NAMED];
 };
 
-/* Over the whole run. Sizes are sums, times too. */
-struct ms_summary {
-	uint64_t run_ns;
-	uint64_t peak_rss_bytes; /* of the tree, at the samples; of one process, also between them */
-	uint64_t shortages;      /* how often above high */
-	uint64_t rounds;         /* plans with orders */
-	uint64_t orders;
-	uint64_t claimed_bytes;
-	uint64_t returned_bytes;
-	bool claimed_estimated;
-	uint64_t shrink_ns; /* from the first order of a round to its last answer */
-	uint64_t worst_delay_ns; /* a look that came later than planned */
-	uint64_t worst_growth_bytes; /* between two looks */
-	uint64_t wakeups;
-	uint64_t lost_lines; /* stderr or the journal would have blocked, or failed */
-	uint64_t oom_kills;  /* in its cgroup, meanwhile; UINT64_MAX = not known */
-};
+#define MS_EVENT_ENUM(NAME, name, of_process, doc) MS_EVENT_##NAME,
+enum ms_event_kind { MS_EVENT_KINDS(MS_EVENT_ENUM) MS_EVENT_KIND_COUNT };
 
+/* struct ms_event_start, struct ms_event_order ... */
+#define MS_EVENT_STRUCT(NAME, name, of_process, doc)                                                         \
+	struct ms_event_##name {                                                                             \
+		MS_FIELDS_##NAME(MS_EVENT_MEMBER)                                                            \
+	};
+MS_EVENT_KINDS(MS_EVENT_STRUCT)
+
+#define MS_EVENT_OF_KIND(NAME, name, of_process, doc) struct ms_event_##name name;
 struct ms_event {
 	enum ms_event_kind kind;
-	uint64_t since_start_ns;
-	uint64_t unix_ms;
-
-	const struct ms_sample *sample;
-	const struct ms_marks *marks;
-	uint64_t option_max_bytes; /* --max, 0 = none */
-
-	/* About a process or one of its caches. */
-	pid_t pid;
-	const char *comm;
-	uint32_t row;
-	const char *cache; /* "" for the allocator's row */
-	uint32_t caches;   /* TARGET: live rows */
-
-	/* ORDER, ANSWER, WAIT, WARN */
-	enum ms_why why;
-	uint32_t level;
-	uint32_t orders_left; /* ORDER: of the same plan, to be told after this one */
-	uint64_t target_bytes, cache_bytes;
-	bool estimated;  /* cache_bytes, claimed_bytes */
-	uint32_t status; /* enum ms_answer_status */
-	int32_t error;
-	uint64_t claimed_bytes, claimed_entries;
-	uint64_t duration_ns; /* ANSWER: of the callback; RETURNED, RECOVERED: of the round, the shortage */
-	uint64_t returned_bytes;
-	uint64_t pause_ns;  /* WAIT: until the next try */
-	uint64_t margin_bytes;
-	uint64_t latency_ns;
-	uint32_t agent_state; /* SILENT: enum ms_agent_state */
-
-	const struct ms_live *live;       /* START */
-	const struct ms_summary *summary; /* END */
-	int exit_code;                    /* END */
+	MS_FIELDS_COMMON(MS_EVENT_MEMBER)
+	MS_FIELDS_PROCESS(MS_EVENT_MEMBER)
+	union {
+		MS_EVENT_KINDS(MS_EVENT_OF_KIND)
+	} as; /* the member that @kind names */
 };
+
+/** ms_event_read - what all events say of the memory of the job */
+void ms_event_read(struct ms_event *event, const struct ms_sample *sample, const struct ms_marks *marks);
+
+/** ms_event_caches_add - keep the largest; of equal ones those that came first */
+void ms_event_caches_add(struct ms_event_caches *list, const struct ms_event_cache *cache);
 
 #endif

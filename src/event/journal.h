@@ -6,13 +6,10 @@
 #include "event/event.h"
 #include "event/line.h"
 
-/* Always enough: two names and a path of four times six bytes a character, and the numbers. */
+/* Always enough: nine names and a path of up to five bytes a character, and the numbers. */
 enum { MS_JOURNAL_LINE_BYTES = 8192 };
 
 /** ms_journal_event - the object without the line's end */
 void ms_journal_event(const struct ms_event *event, struct ms_line *line);
-
-/** ms_journal_why - the word for a reason, as in the key "reason" */
-const char *ms_journal_why(enum ms_why why);
 
 #endif

@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util/clock.h"
 #include "util/escape.h"
-#include "util/units.h"
 
 /* The longest string that is ever shown: a cgroup's path. Escaped, a byte becomes four. */
 enum { STRING_BYTES = 256 };
@@ -33,20 +31,6 @@ void ms_line_add(struct ms_line *text, const char *format, ...)
 	}
 	text->length = text->size - 1;
 	text->cut = true;
-}
-
-void ms_line_add_bytes(struct ms_line *text, uint64_t bytes)
-{
-	char buffer[MS_UNITS_TEXT];
-
-	ms_line_add(text, "%s", ms_units_format_bytes(buffer, bytes));
-}
-
-void ms_line_add_ns(struct ms_line *text, uint64_t ns)
-{
-	char buffer[MS_UNITS_TEXT];
-
-	ms_line_add(text, "%s", ms_units_format_duration(buffer, ns / MS_NS_PER_US));
 }
 
 void ms_line_add_name(struct ms_line *text, const char *name)

@@ -10,7 +10,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct ms_line {
 	char *at;
@@ -22,10 +21,6 @@ struct ms_line {
 void ms_line_init(struct ms_line *text, char *buffer, size_t size);
 
 void ms_line_add(struct ms_line *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/** ms_line_add_bytes - "1.5G"; ms_line_add_ns - "4.2ms" */
-void ms_line_add_bytes(struct ms_line *text, uint64_t bytes);
-void ms_line_add_ns(struct ms_line *text, uint64_t ns);
 
 /** ms_line_add_name - a string that another process wrote, made safe for a terminal */
 void ms_line_add_name(struct ms_line *text, const char *name);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /*
@@ -49,25 +50,36 @@ void ms_out_close(struct ms_out *out)
 	out->fd = -1;
 }
 
-static ssize_t try_write(const struct ms_out *out, const char *line, size_t length)
+static ssize_t try_write(const struct ms_out *out, struct iovec *parts, int count)
 {
 	struct pollfd ready = {.fd = out->fd, .events = POLLOUT};
+	const struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
 
 	if (out->how == MS_OUT_SOCKET)
-		return send(out->fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return sendmsg(out->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (out->how == MS_OUT_POLLED && poll(&ready, 1, 0) != 1)
 		return -1;
-	return write(out->fd, line, length);
+	return writev(out->fd, parts, count);
 }
 
-/* A short write happens only where a disk is full or a terminal slow: the rest would look odd later. */
+/*
+ * A line is cut where a disk is full or a terminal slow. Its rest would look odd later, so it is lost; the
+ * next line then begins with the missing newline, and a reader of lines loses no more than the cut one.
+ */
 void ms_out_write(struct ms_out *out, const char *line, size_t length)
 {
+	struct iovec parts[] = {
+		{.iov_base = (char[]){'\n'}, .iov_len = out->cut ? 1 : 0},
+		{.iov_base = (char *)(uintptr_t)line, .iov_len = length},
+	};
+	size_t before = parts[0].iov_len, whole = before + length;
 	ssize_t n;
 
 	do
-		n = try_write(out, line, length);
+		n = try_write(out, parts, 2);
 	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)length)
+	if (n > 0)
+		out->cut = (size_t)n > before && (size_t)n < whole;
+	if (n < (ssize_t)whole)
 		out->lost_lines++;
 }

@@ -7,14 +7,14 @@ MS_PUBLIC int memshed_fd(void)
 {
 	MS_KEEP_CALLER;
 
-	return ms_lib_wake() < 0 ? -ENOENT : ms_fd_get();
+	return ms_lib_wake() < 0 ? -ENOENT : ms_mode_fd_get();
 }
 
 MS_PUBLIC int memshed_dispatch(void)
 {
 	MS_KEEP_CALLER;
 
-	return ms_lib_wake() < 0 ? -ENOENT : ms_fd_dispatch();
+	return ms_lib_wake() < 0 ? -ENOENT : ms_mode_fd_dispatch();
 }
 
 MS_PUBLIC int memshed_poll(void)

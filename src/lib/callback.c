@@ -193,6 +193,7 @@ bool ms_callback_write_usage(uint32_t row, const struct memshed_usage *usage)
 	struct ms_row_pulled old = ms_lib.table.rows[row].pulled; /* [K2]: written under it alone */
 	struct ms_row_pulled pulled = {
 		.fields = usage->fields,
+		.cost_us = usage->cost_us < UINT32_MAX ? (uint32_t)usage->cost_us : UINT32_MAX,
 		.at_ns = ms_clock_ns(),
 		.bytes = usage->bytes,
 		.entries = usage->entries,

@@ -86,7 +86,7 @@ static void gather(const struct memshed_cache *cache, const struct ms_shard_sum 
 		.row = cache->row,
 		.flags = atomic_load_explicit(&row->flags, memory_order_relaxed),
 		.priority = cache->options.priority,
-		.cost_us = cache->options.cost_us,
+		.cost_us = fields & MEMSHED_USAGE_COST ? pulled->cost_us : cache->options.cost_us,
 		.bytes = fields & MEMSHED_USAGE_BYTES ? pulled->bytes : sum->bytes,
 		.entries = fields & MEMSHED_USAGE_ENTRIES ? pulled->entries : sum->entries,
 		.counted = sum->inserts || sum->bytes || fields & (MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES),
@@ -118,7 +118,7 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 		ms_rank_key(&facts, now_ns, ret_key);
 		/* What a person names is asked in any case. */
 		found = order->scope == MS_SCOPE_GROUP || order->level == MS_LEVEL_COUNT ||
-			ret_key->tier != MS_RANK_NEVER;
+			ret_key->tier < MS_RANK_STUCK;
 	}
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	return found;

@@ -86,7 +86,7 @@ static void begin_anew(void)
 	else
 		ms_lib_disarm();
 	if (seen)
-		ms_hello_send();
+		ms_lib_hello_send();
 }
 
 static void child(void)

@@ -16,13 +16,16 @@
 
 static struct sockaddr_un address; /* guarded by [K1] */
 static socklen_t address_bytes;    /* 0: nobody to greet */
+static uint64_t token;             /* likewise */
 
-void ms_hello_prepare(void)
+void ms_lib_hello_prepare(void)
 {
 	const char *path = secure_getenv(MS_HELLO_ENV);
-	size_t length = path ? strlen(path) : 0;
+	const char *colon = path ? strrchr(path, ':') : NULL;
+	size_t length = colon ? (size_t)(colon - path) : path ? strlen(path) : 0;
 
 	address_bytes = 0;
+	token = colon ? strtoull(colon + 1, NULL, 16) : 0;
 	if (length < 2 || length >= sizeof(address.sun_path))
 		return;
 	address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -34,7 +37,7 @@ void ms_hello_prepare(void)
 	}
 }
 
-void ms_hello_send(void)
+void ms_lib_hello_send(void)
 {
 	const struct ms_table_header *header = ms_lib.table.header;
 	struct ms_hello hello = {
@@ -44,6 +47,7 @@ void ms_hello_send(void)
 		.pid = header->pid,
 		.start_ticks = header->start_ticks,
 		.identity = header->identity,
+		.token = token,
 	};
 	int fds[2] = {ms_lib.table.fd, ms_lib.control.fd};
 	union {

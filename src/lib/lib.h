@@ -202,7 +202,7 @@ int ms_fork_init(void);
 
 /* ---- hello.c ---- */
 
-void ms_hello_prepare(void);
-void ms_hello_send(void);
+void ms_lib_hello_prepare(void);
+void ms_lib_hello_send(void);
 
 #endif

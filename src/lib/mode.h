@@ -45,9 +45,9 @@ struct ms_mode_poll {
 	int signal;
 };
 
-/** ms_fd_get, ms_fd_dispatch, ms_poll_run - memshed_fd(), _dispatch(), _poll(); @word: poll_word, not 0 */
-int ms_fd_get(void);
-int ms_fd_dispatch(void);
+/** ms_mode_fd_get, ms_mode_fd_dispatch, ms_poll_run - memshed_fd(), _dispatch(), _poll(); @word: poll_word, not 0 */
+int ms_mode_fd_get(void);
+int ms_mode_fd_dispatch(void);
 int ms_poll_run(uint32_t word);
 
 #endif

@@ -102,11 +102,10 @@ static void *relay(void *rung)
 /* Return: a descriptor, which is event_fd now; a negative errno. */
 static int make_event(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = ms_fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 
 	if (fd < 0)
 		return -errno;
-	fd = ms_fd_raise(fd);
 	if (!mode->event_held.inode)
 		mode->event_held = ms_inode_of(fd);
 	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {
@@ -185,7 +184,7 @@ static int make_again(void)
 	return fd;
 }
 
-int ms_fd_get(void)
+int ms_mode_fd_get(void)
 {
 	int fd = event_fd();
 
@@ -203,7 +202,7 @@ static void clear_event(void)
 		return; /* called without need: fine */
 }
 
-int ms_fd_dispatch(void)
+int ms_mode_fd_dispatch(void)
 {
 	if (!is_on())
 		return -ENOENT;

@@ -5,17 +5,17 @@
 
 MS_PUBLIC const char *memshed_kind_name(enum memshed_kind kind)
 {
-	return ms_kind_name((uint32_t)kind);
+	return ms_name_of_kind((uint32_t)kind);
 }
 
 /* The table has statuses that no callback can return, and a level that none is asked for. */
 MS_PUBLIC const char *memshed_status_name(enum memshed_status status)
 {
-	return status >= MEMSHED_DONE && status <= MEMSHED_UNSUPPORTED ? ms_answer_status_name((uint32_t)status)
+	return status >= MEMSHED_DONE && status <= MEMSHED_UNSUPPORTED ? ms_name_of_status((uint32_t)status)
 								       : "unknown";
 }
 
 MS_PUBLIC const char *memshed_level_name(enum memshed_level level)
 {
-	return level >= MEMSHED_LEVEL_TRIM ? ms_order_level_name((uint32_t)level) : "unknown";
+	return level >= MEMSHED_LEVEL_TRIM ? ms_name_of_level((uint32_t)level) : "unknown";
 }

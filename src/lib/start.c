@@ -85,8 +85,8 @@ static int start_locked(const struct memshed_agent_options *options, const struc
 	ms_lib.agent_options = *options;
 	error = ms_lib_start_agent(false);
 	if (!error) {
-		ms_hello_prepare();
-		ms_hello_send();
+		ms_lib_hello_prepare();
+		ms_lib_hello_send();
 	}
 	return error;
 }

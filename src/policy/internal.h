@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy/internal.h - what the files of the policy share: learn.c (records), rank.c (who first),
- * plan.c (when, how much, at which level).
+ * policy/internal.h - what the files of the policy share: evidence.c (what is known of a process),
+ * spread.c (how much is asked of which process), plan.c (when, and the phases).
  */
 #ifndef MS_POLICY_INTERNAL_H
 #define MS_POLICY_INTERNAL_H
@@ -14,16 +14,22 @@ struct ms_policy_round {
 	const struct ms_policy_config *config;
 	const struct ms_sample *sample;
 	const struct ms_marks *marks;
-	const struct ms_policy_row *rows;
-	uint32_t row_count;
+	const struct ms_policy_input *input;
 	struct ms_policy_state *state;
 	struct ms_plan *plan;
 	uint64_t now_ns, used_bytes;
-	bool danger; /* above the danger mark */
+	uint64_t worth_bytes; /* less in a process is little */
 	bool gentle; /* at or below high: easy bytes only */
+	bool danger; /* above the danger mark */
+	bool hurry;  /* at max within a second, as it grows now */
+	/* From ms_policy_take_stock(). */
+	bool silent, busy, useless; /* some process is; each has something in it, a silent one much */
+	bool asked;                 /* some process was, in this shortage */
+	bool left_out;              /* some cache with something in it never is, or its callback still runs */
+	uint64_t soonest_ns;        /* the first end of a back-off; UINT64_MAX = there is none */
 };
 
-static inline uint64_t ms_policy_min(uint64_t a, uint64_t b)
+static inline uint64_t ms_policy_least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
@@ -34,63 +40,47 @@ static inline uint64_t ms_policy_span(const struct ms_marks *marks)
 	return marks->high_bytes - marks->low_bytes;
 }
 
-/* ---- rank.c ---- */
-
-/* Who is asked before whom, whatever the priority: a later tier only when the plan may reach it. */
-enum ms_policy_tier {
-	MS_TIER_ORDINARY = 0,
-	MS_TIER_DOUBTFUL, /* did not help lately, or is risky near max */
-	MS_TIER_SMALL,    /* small, a singleton, or without any count */
-	MS_TIER_SPENT,    /* everything was asked, it did not help, and it has not grown */
+/* What a process is to one plan. */
+enum ms_policy_standing {
+	MS_STANDING_NOTHING = 0, /* in it, or too little to ask again */
+	MS_STANDING_ASKABLE,
+	MS_STANDING_OUT,
+	MS_STANDING_SILENT,  /* its agent does not answer, or was stuck a moment ago */
+	MS_STANDING_BUSY,    /* its back-off runs */
+	MS_STANDING_USELESS, /* likewise */
 };
 
-enum { MS_POLICY_CANDIDATES = 48 };
+/* ---- evidence.c ---- */
 
-struct ms_policy_candidate {
-	const struct ms_policy_row *from;
-	uint64_t bytes;     /* what it can give; an estimate where it keeps no bytes */
-	uint32_t min_level;
-	int32_t priority;
-	uint8_t tier;
-	uint8_t minor;      /* so little that many of it do not make up the need */
-	uint8_t cost;       /* of a freed byte, logarithm to the base 4 */
-	bool taken;
-};
+/** ms_policy_enter - another phase; asserts that the table at the head of policy.h has the way there */
+void ms_policy_enter(struct ms_policy_state *state, enum ms_policy_phase phase);
 
-struct ms_policy_candidates {
-	uint32_t count;
-	struct ms_policy_candidate items[MS_POLICY_CANDIDATES]; /* the best ones, best first */
-	uint32_t caches;       /* rows but for the allocators' */
-	uint32_t silent;       /* caches with something in them whose agent cannot be asked */
-	uint64_t soon_ns;      /* when the first of those that are busy may be asked again; 0 = none */
-	uint64_t cached_bytes; /* what all hold that the policy may ask, now or later */
-};
+/** ms_policy_reset - no process is useless any more: below low, and after calm */
+void ms_policy_reset(struct ms_policy_state *state);
 
-struct ms_policy_wish {
-	uint64_t ask_bytes;
-	enum ms_policy_tier max_tier;
-	bool by_size; /* the largest first within a tier: when the best ranked are too small to help */
-};
+/** ms_policy_given - @order goes out: remember by what to judge it; @expect_bytes at most are there */
+void ms_policy_given(const struct ms_policy_round *round, const struct ms_policy_order *order,
+		     uint64_t expect_bytes);
 
-void ms_policy_collect(const struct ms_policy_round *round, const struct ms_policy_wish *wish,
-		       struct ms_policy_candidates *ret_list);
+/**
+ * ms_policy_standing - may this process be asked now? Its evidence's now.bytes and now.unknown are set.
+ */
+enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
+					   const struct ms_policy_process *process);
 
-/** ms_policy_choose - put actions into the plan until they make up @ask_bytes; Return: what is expected */
-uint64_t ms_policy_choose(struct ms_policy_candidates *list, uint64_t ask_bytes, uint32_t level,
-			  struct ms_plan *plan);
+/** ms_policy_level - at which level it is asked next */
+uint32_t ms_policy_level(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence);
 
-/* ---- learn.c ---- */
+/** ms_policy_on_the_way - what the orders that are out are counted for; @ret_until_ns: and how long */
+uint64_t ms_policy_on_the_way(const struct ms_policy_round *round, const struct ms_policy_state *state,
+			      uint64_t *ret_until_ns);
 
-struct ms_policy_record *ms_policy_record_find(struct ms_policy_state *state, uint32_t process, uint32_t row,
-					       uint32_t generation);
+/* ---- spread.c ---- */
 
-/** ms_policy_judge - did the last plan help? Learns the share that came back, and who did not help. */
-void ms_policy_judge(const struct ms_policy_round *round);
+/** ms_policy_take_stock - what the processes hold, and where each stands; fills in the rest of @round */
+void ms_policy_take_stock(struct ms_policy_round *round);
 
-/** ms_policy_grown - more in it than after the last answer, by enough to ask again */
-bool ms_policy_grown(const struct ms_marks *marks, const struct ms_policy_record *record, uint64_t bytes);
-
-/** ms_policy_pardon - below low: nobody is spent any more */
-void ms_policy_pardon(struct ms_policy_state *state);
+/** ms_policy_spread - put orders into the plan for @bytes, the cheapest first; Return: how many */
+uint32_t ms_policy_spread(const struct ms_policy_round *round, uint64_t bytes);
 
 #endif

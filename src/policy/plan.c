@@ -1,33 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * policy/plan.c - when to ask, how much, at which level, and when to stop.
+ * policy/plan.c - when to ask, when to wait, when to say that nothing is left: the phases at the head of
+ * policy.h. Pure.
  *
  * The order of the questions, for one sample:
- *   is it a shortage at all?            [over]     high starts it, low ends it
- *   is an order out, or just answered?  [waits]    in flight, then hold-off
- *   did the last plan help?             ms_policy_judge()
- *   is a storm on?                      [paused]   unless much is cached anew, or the limit is near
- *   who is asked?                       [ask_caches], [ask_allocators], [give_up]
+ *   is it a shortage at all?                      is_short(), end()
+ *   does the reading settle, or do orders that are out make up the need?    wait_of()
+ *   which process can be asked, and for how much? ms_policy_take_stock(), ms_policy_spread()
+ *   if there is nothing: why?                     give_up()
  */
 #include "policy/internal.h"
 
-#include <string.h>
-
-#include "util/clock.h"
-
-enum {
-	PAUSE_DOUBLINGS_MOST = 64,
-	UNHELPFUL_MOST = 4,       /* plans in a row, before the storm breaker opens */
-	EASY_DIVISOR = 8,         /* below high, less need than this part of high - low is none */
-	SHORT_HOLD_DIVISOR = 8,
-	LEFT_DIVISOR = 4,         /* of the time until max, that a reading may take to settle */
-	PATIENCE_HOLD_OFFS = 5,   /* how long one that does not answer keeps the others from being asked */
-	LOST_S = 60,              /* an answer that is out for so long does not come */
-	BREAK_DIVISOR = 4,        /* newly cached part of high - low that ends a pause */
-	BREAK_DANGER_DIVISOR = 16,
-	CALM_HOLD_OFFS = 5,       /* so long below high is calm */
-	DANGER_TRIES = 32,        /* in danger a pause is cut into so many: sizes may be stale */
-};
+#include <assert.h>
 
 static void wait_until(const struct ms_policy_round *round, enum ms_why why, uint64_t not_before_ns)
 {
@@ -36,425 +20,197 @@ static void wait_until(const struct ms_policy_round *round, enum ms_why why, uin
 	round->plan->not_before_ns = not_before_ns;
 }
 
-static void end_shortage(const struct ms_policy_round *round, enum ms_why why)
-{
-	struct ms_policy_state *state = round->state;
-
-	state->in_shortage = false;
-	state->ended_at_ns = round->now_ns;
-	state->step = MS_STEP_TRIM;
-	state->rounds = state->danger_rounds = 0;
-	round->plan->kind = MS_PLAN_RECOVERED;
-	round->plan->why = why;
-}
-
-/* Below low everything is forgiven, the storm too. */
-static void forgive(struct ms_policy_state *state)
-{
-	state->warned = state->retrying = false;
-	state->unhelpful = 0;
-	state->pause_ns = state->pause_until_ns = 0;
-	state->shortage_at_ns = 0;
-	ms_policy_pardon(state);
-}
-
-/* How long the reading needs after an answer. Where nobody did anything ("busy", or no slot was free)
- * there is little to settle, and a program that is at max before it has settled cannot wait for it. */
-static uint64_t settling_time(const struct ms_policy_round *round, const struct ms_policy_state *state)
-{
-	uint64_t time = round->config->hold_off_ns;
-	double growth = (double)round->sample->growth_bytes_per_s;
-	double room = (double)ms_sat_sub(round->marks->max_bytes, round->used_bytes);
-
-	if (round->danger || state->worked == 0)
-		time /= SHORT_HOLD_DIVISOR;
-	if (growth * (double)time > room / LEFT_DIVISOR * (double)MS_NS_PER_S)
-		time = (uint64_t)(room / LEFT_DIVISOR * (double)MS_NS_PER_S / growth);
-	return time;
-}
-
 /* High starts it, low ends it, and so does the end of the target. */
 static bool is_short(const struct ms_policy_round *round, const struct ms_policy_state *state)
 {
-	uint64_t mark = state->in_shortage ? round->marks->low_bytes : round->marks->high_bytes;
+	uint64_t mark = state->phase == MS_PHASE_CALM ? round->marks->high_bytes : round->marks->low_bytes;
 
 	/* low is below high, except for a limit of a byte */
 	return round->sample->processes > 0 && round->used_bytes > mark &&
 	       round->used_bytes > round->marks->low_bytes;
 }
 
-/* Return: until when the last plan's answers, or the reading after them, are waited for; 0 = no more. */
+/* How long the reading needs after an answer. Where nothing was done ("busy", or no slot was free)
+ * there is little to settle, and a program that is at max before it has settled cannot wait for it. */
+static uint64_t settling_time(const struct ms_policy_round *round, const struct ms_policy_state *state)
+{
+	const struct ms_policy_config *config = round->config;
+	uint64_t time = config->hold_off_ns;
+	double growth = (double)round->sample->growth_bytes_per_s;
+	double room = (double)ms_sat_sub(round->marks->max_bytes, round->used_bytes) / config->room_divisor;
+
+	if (round->danger || !state->worked)
+		time /= config->hold_off_short_divisor;
+	return growth * (double)time > room * 1e9 ? (uint64_t)(room * 1e9 / growth) : time;
+}
+
+/* The need, and what the target grows by while that is brought, up to as much again. */
+static uint64_t ask_of(const struct ms_policy_round *round, const struct ms_policy_state *state)
+{
+	uint64_t need = ms_sat_sub(round->used_bytes, round->marks->low_bytes);
+	uint64_t took_ns = state->took_ns ? state->took_ns : round->config->quick_ns;
+	uint64_t time = ms_policy_least(took_ns, round->config->hold_off_ns);
+	double grown = (double)round->sample->growth_bytes_per_s * (double)time / 1e9;
+
+	return ms_sat_add(need, grown < (double)need ? (uint64_t)grown : need);
+}
+
+/* Return: until when neither rows nor a plan are needed; 0 = now. @ret_missing_bytes: not on its way yet. */
 static uint64_t wait_of(const struct ms_policy_round *round, const struct ms_policy_state *state,
-			enum ms_why *ret_why)
+			enum ms_why *ret_why, uint64_t *ret_missing_bytes)
 {
-	uint64_t hold_off = round->config->hold_off_ns, until;
+	uint64_t ask = ask_of(round, state), until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
 
-	if (state->in_flight > 0) {
-		until = state->planned_at_ns + (round->danger ? hold_off : hold_off * PATIENCE_HOLD_OFFS);
-		*ret_why = MS_WHY_IN_FLIGHT;
-		return round->now_ns < until ? until : 0;
-	}
-	until = state->answered_at_ns + settling_time(round, state);
-	*ret_why = MS_WHY_HOLD_OFF;
-	return state->unsettled && round->now_ns < until ? until : 0;
+	*ret_missing_bytes = ask;
+	*ret_why = state->out ? MS_WHY_IN_FLIGHT : MS_WHY_HOLD_OFF;
+	if (state->answered_ns && round->now_ns < until_ns)
+		return until_ns;
+	if (state->out == 0)
+		return 0;
+	if (round->now_ns < state->look_ns)
+		return state->look_ns;
+	*ret_missing_bytes = ms_sat_sub(ask, ms_policy_on_the_way(round, state, &until_ns));
+	return *ret_missing_bytes <= ask / round->config->enough_divisor ? until_ns : 0;
 }
 
-static bool must_wait(const struct ms_policy_round *round)
-{
-	struct ms_policy_state *state = round->state;
-	enum ms_why why;
-	uint64_t until = wait_of(round, state, &why);
-
-	if (until) {
-		wait_until(round, why, until);
-		return true;
-	}
-	if (round->now_ns >= state->planned_at_ns + LOST_S * MS_NS_PER_S)
-		state->in_flight = 0;
-	return false;
-}
-
-static bool is_over(const struct ms_policy_round *round)
+static void finish(const struct ms_policy_round *round, enum ms_why why)
 {
 	struct ms_policy_state *state = round->state;
 
-	if (is_short(round, state))
-		return false;
-	if (!state->in_shortage) {
+	state->rounds = 0;
+	ms_policy_enter(state, MS_PHASE_CALM);
+	round->plan->kind = MS_PLAN_RECOVERED;
+	round->plan->why = why;
+}
+
+/* Not above the mark that counts now, or gone. */
+static void end(const struct ms_policy_round *round)
+{
+	struct ms_policy_state *state = round->state;
+	uint64_t until_ns;
+
+	if (state->phase == MS_PHASE_CALM) {
 		round->plan->kind = MS_PLAN_NOTHING;
 		round->plan->why = MS_WHY_BELOW_HIGH;
-		if (round->used_bytes <= round->marks->low_bytes && state->shortage_at_ns)
-			forgive(state);
-		/* So far down the reading has settled, and says nothing of the next shortage. */
-		if (round->used_bytes <= round->marks->low_bytes && state->in_flight == 0)
-			state->unsettled = false;
-		return true;
+	} else if (round->sample->processes > 0 && ms_policy_on_the_way(round, state, &until_ns) > 0) {
+		/* What they free is not gone from the reading yet. */
+		wait_until(round, MS_WHY_IN_FLIGHT, until_ns);
+		return;
+	} else {
+		finish(round, MS_WHY_BELOW_LOW);
 	}
-	/* Not before the answers: what they free is not gone from the reading yet. */
-	if (round->sample->processes > 0 && state->in_flight > 0 && must_wait(round))
-		return true;
-	ms_policy_judge(round);
-	forgive(state);
-	end_shortage(round, MS_WHY_BELOW_LOW);
-	return true;
+	if (round->sample->processes > 0 && round->used_bytes > round->marks->low_bytes)
+		return;
+	/* So far down the reading has settled, and says nothing of the next shortage. */
+	if (state->out == 0)
+		state->answered_ns = 0;
+	state->told = false;
+	ms_policy_reset(state);
 }
 
-static void begin_pause(const struct ms_policy_round *round, uint64_t cached_bytes)
+/* An interpreter's heap reuses what its caches gave up: the reading hardly falls, and yet the job goes on.
+ * So a target that stayed below high for long was helped, whatever came back. */
+static void note_calm(const struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
-	uint64_t first = round->config->storm_pause_ns, most = first * PAUSE_DOUBLINGS_MOST;
 
-	state->pause_ns = state->pause_ns ? ms_policy_min(state->pause_ns * 2, most) : first;
-	state->pause_until_ns = round->now_ns + state->pause_ns;
-	state->cached_at_pause = cached_bytes;
-	state->retrying = false;
-}
-
-static void end_pause(struct ms_policy_state *state)
-{
-	state->pause_ns = state->pause_until_ns = 0;
-	state->unhelpful = 0;
-	state->retrying = false;
-	state->step = MS_STEP_TRIM;
-}
-
-/* At max within a second. Then nothing is relied on that is up to a second old, as the allocator's count
- * is, and whoever did not help is asked all the same: an interpreter keeps what a cache freed and fills it
- * again, which no reading shows, and for the program it is that or the end. */
-static bool is_in_a_hurry(const struct ms_policy_round *round)
-{
-	return round->sample->growth_bytes_per_s > ms_sat_sub(round->marks->max_bytes, round->used_bytes);
-}
-
-/* Near max nobody sits out a pause: what is known of the caches' sizes may be older than the growth. */
-static bool is_worth_a_try(const struct ms_policy_round *round)
-{
-	uint64_t wait = round->state->pause_ns / DANGER_TRIES;
-
-	if (wait < round->config->hold_off_ns)
-		wait = round->config->hold_off_ns;
-	return round->danger && round->now_ns >= round->state->planned_at_ns + wait;
-}
-
-/* The storm breaker. A pause ends early when much is cached anew: what did not help before may now. */
-static bool is_paused(const struct ms_policy_round *round)
-{
-	struct ms_policy_state *state = round->state;
-	struct ms_policy_wish nothing = {.max_tier = MS_TIER_ORDINARY};
-	struct ms_policy_candidates list;
-
-	if (state->pause_ns == 0)
-		return false;
-	if (is_in_a_hurry(round)) {
-		state->retrying = true;
-		return false;
+	if (round->gentle) {
+		if (state->below_since_ns == 0)
+			state->below_since_ns = round->now_ns;
+		return;
 	}
-	ms_policy_collect(round, &nothing, &list);
-	uint64_t much = ms_policy_span(round->marks) / (round->danger ? BREAK_DANGER_DIVISOR : BREAK_DIVISOR);
-
-	if (list.cached_bytes > ms_sat_add(state->cached_at_pause, much)) {
-		end_pause(state);
-		return false;
-	}
-	if (is_worth_a_try(round)) {
-		state->retrying = true;
-		return false;
-	}
-	state->cached_at_pause = ms_policy_min(state->cached_at_pause, list.cached_bytes);
-	if (state->retrying) /* the one try did not help */
-		begin_pause(round, list.cached_bytes);
-	if (round->now_ns >= state->pause_until_ns) {
-		state->retrying = true;
-		return false;
-	}
-	wait_until(round, MS_WHY_STORM_PAUSE, state->pause_until_ns);
-	return true;
+	if (state->below_since_ns &&
+	    round->now_ns >= ms_sat_add(state->below_since_ns, round->config->calm_ns))
+		ms_policy_reset(state);
+	state->below_since_ns = 0;
 }
 
-/* The need; more where little of what is claimed comes back, and what it grows by until the reading
- * settles, though not to more than twice. */
-static uint64_t ask_of(const struct ms_policy_round *round)
-{
-	uint64_t need = round->plan->need_bytes;
-	uint64_t share = round->state->returned_per_mille ? round->state->returned_per_mille : 1000;
-	uint64_t ask = need > UINT64_MAX / 1000 ? need : need * 1000 / share;
-	double grown = (double)round->sample->growth_bytes_per_s * (double)round->config->hold_off_ns / 1e9;
-
-	return ms_sat_add(ask, grown < (double)need ? (uint64_t)grown : need);
-}
-
-static enum ms_why reason_of(const struct ms_policy_round *round, uint32_t step, uint32_t step_before)
+static enum ms_why reason_of(const struct ms_policy_round *round)
 {
 	const struct ms_policy_state *state = round->state;
+	bool again = false, harder = false;
 
-	if (state->retrying)
-		return MS_WHY_PAUSE_OVER;
+	for (uint32_t i = 0; i < round->plan->count; i++) {
+		const struct ms_policy_evidence *evidence = &state->of[round->plan->orders[i].process];
+
+		again |= state->told && evidence->useless > 1;
+		harder |= evidence->useless > 0 && evidence->level > MS_LEVEL_TRIM;
+	}
+	if (again)
+		return MS_WHY_ONE_MORE_TRY;
 	if (round->danger)
 		return MS_WHY_NEAR_MAX;
 	if (state->rounds == 0)
 		return MS_WHY_ABOVE_HIGH;
-	return step > step_before ? MS_WHY_ESCALATED : MS_WHY_STILL_ABOVE_LOW;
+	return harder ? MS_WHY_ESCALATED : MS_WHY_STILL_ABOVE_LOW;
 }
 
-/* The plan has actions: remember by what to judge them. */
-static void finish_orders(const struct ms_policy_round *round, uint32_t step, uint32_t step_before,
-			  uint64_t expected)
+static bool give_orders(const struct ms_policy_round *round, uint64_t missing_bytes)
 {
 	struct ms_policy_state *state = round->state;
 
+	if (ms_policy_spread(round, missing_bytes) == 0)
+		return false;
 	round->plan->kind = MS_PLAN_ORDERS;
-	round->plan->why = reason_of(round, step, step_before);
-	state->step = step;
+	round->plan->why = reason_of(round);
 	state->rounds++;
-	state->danger_rounds += round->danger;
-	state->in_flight += round->plan->count;
-	state->unsettled = true;
-	state->worked = 0;
-	state->planned_at_ns = round->now_ns;
-	state->answered_at_ns = 0;
-	state->max_at_plan = round->marks->max_bytes;
-	state->used_at_plan = round->used_bytes;
-	state->growth_at_plan = round->sample->growth_bytes_per_s;
-	state->expected_bytes = expected;
-	state->claimed_bytes = 0;
-}
-
-static uint32_t level_at(const struct ms_policy_round *round, uint32_t step)
-{
-	if (round->danger)
-		return round->state->danger_rounds > 0 ? MS_LEVEL_EMERGENCY : MS_LEVEL_CLEAR;
-	return step == MS_STEP_TRIM ? MS_LEVEL_TRIM : MS_LEVEL_CLEAR;
-}
-
-static enum ms_policy_tier tier_at(const struct ms_policy_round *round, uint32_t step)
-{
-	if (round->gentle)
-		return MS_TIER_ORDINARY;
-	if (round->state->retrying)
-		return MS_TIER_SPENT;
-	return step >= MS_STEP_SMALL || round->danger ? MS_TIER_SMALL : MS_TIER_DOUBTFUL;
-}
-
-/* Return: whether the plan has actions now. @list tells about those that could not be asked. */
-static bool ask_caches(const struct ms_policy_round *round, uint32_t step, uint32_t step_before,
-		       struct ms_policy_candidates *list)
-{
-	struct ms_plan *plan = round->plan;
-	struct ms_policy_wish wish = {.ask_bytes = plan->ask_bytes, .max_tier = tier_at(round, step)};
-	uint32_t level = level_at(round, step);
-
-	ms_policy_collect(round, &wish, list);
-	uint64_t expected = ms_policy_choose(list, plan->ask_bytes, level, plan);
-
-	/* A plan full of what does not make up half of it: then the largest, whatever they cost. */
-	if (plan->count == MS_PLAN_ACTIONS && expected < plan->ask_bytes / 2) {
-		plan->count = 0;
-		wish.by_size = true;
-		ms_policy_collect(round, &wish, list);
-		expected = ms_policy_choose(list, plan->ask_bytes, level, plan);
-	}
-	if (plan->count == 0)
-		return false;
-	finish_orders(round, step, step_before, expected);
+	state->worked = false;
+	state->answered_ns = 0;
+	ms_policy_enter(state, MS_PHASE_ORDERED);
 	return true;
 }
 
-/* What the allocator of one process may still give back; 0 = nothing, or it was asked and has not more
- * since. Before the caches only one that gave most of what it had the last time counts. */
-static uint64_t allocator_bytes(const struct ms_policy_round *round, const struct ms_policy_row *from,
-				bool first)
+static enum ms_why reason_to_warn(const struct ms_policy_round *round)
 {
-	const struct ms_row *row = &from->row;
-
-	if (row->row != MS_ALLOCATOR_ROW || !from->answers || (row->flags & MS_ROW_STUCK))
-		return 0;
-	const struct ms_policy_record *record =
-		ms_policy_record_find(round->state, from->process, row->row, row->generation);
-	uint64_t bytes = row->bytes || first ? row->bytes : 1; /* it may keep no count */
-
-	if (!record || ms_policy_grown(round->marks, record, row->bytes))
-		return bytes;
-	if (round->now_ns < record->not_before_ns || record->answered_at_ns >= round->state->shortage_at_ns)
-		return 0;
-	return first && (record->unreturned || record->last_claimed_bytes < row->bytes / 2) ? 0 : bytes;
+	if (round->plan->caches == 0)
+		return MS_WHY_NO_CACHES;
+	if (round->useless)
+		return MS_WHY_DOES_NOT_HELP;
+	if (round->plan->silent_caches)
+		return MS_WHY_SILENT;
+	return round->asked && !round->left_out ? MS_WHY_NOTHING_LEFT : MS_WHY_NOTHING_TO_ASK;
 }
 
-static const struct ms_policy_row *largest_allocator(const struct ms_policy_round *round, bool first)
-{
-	const struct ms_policy_row *largest = NULL;
-	uint64_t most = 0;
-
-	for (uint32_t i = 0; i < round->row_count; i++) {
-		uint64_t bytes = allocator_bytes(round, &round->rows[i], first);
-		bool planned = false;
-
-		for (uint32_t j = 0; j < round->plan->count && bytes > most; j++)
-			planned |= round->plan->actions[j].process == round->rows[i].process;
-		if (bytes <= most || planned)
-			continue;
-		largest = &round->rows[i];
-		most = bytes;
-	}
-	return largest;
-}
-
-/* Actions on the allocators' rows, the largest first. Return: what is expected. */
-static uint64_t choose_allocators(const struct ms_policy_round *round, bool first)
-{
-	struct ms_plan *plan = round->plan;
-	uint64_t expected = 0;
-
-	while (plan->count < MS_PLAN_ACTIONS && expected < plan->ask_bytes) {
-		const struct ms_policy_row *from = largest_allocator(round, first);
-
-		if (!from)
-			break;
-		plan->actions[plan->count++] = (struct ms_action){
-			.process = from->process,
-			.row = MS_ALLOCATOR_ROW,
-			.generation = from->row.generation,
-			.level = MS_LEVEL_TRIM,
-			.expect_bytes = from->row.bytes,
-		};
-		expected = ms_sat_add(expected, from->row.bytes);
-	}
-	return ms_policy_min(expected, plan->ask_bytes);
-}
-
-/* Free memory costs nobody anything: where it alone makes up the need it goes before every cache. */
-static bool ask_allocators_first(const struct ms_policy_round *round, uint32_t step)
-{
-	if (round->danger || round->state->retrying || step != MS_STEP_TRIM || is_in_a_hurry(round))
-		return false;
-	uint64_t expected = choose_allocators(round, true);
-
-	if (expected < round->plan->ask_bytes) {
-		round->plan->count = 0;
-		return false;
-	}
-	finish_orders(round, MS_STEP_ALLOCATOR, MS_STEP_ALLOCATOR, expected);
-	return true;
-}
-
-static bool ask_allocators_last(const struct ms_policy_round *round, uint32_t step_before)
-{
-	uint64_t expected = choose_allocators(round, false);
-
-	if (round->plan->count == 0)
-		return false;
-	finish_orders(round, MS_STEP_ALLOCATOR, step_before, expected);
-	return true;
-}
-
-/* Nothing is left to ask: say so once, then wait. */
-static void give_up(const struct ms_policy_round *round, const struct ms_policy_candidates *list)
+/* Nothing can be asked: wait for what may be soon; else say so, once. */
+static void give_up(const struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
+	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
-	if (list->soon_ns || list->silent) {
-		uint64_t look_again = round->now_ns + round->config->hold_off_ns;
-
-		wait_until(round, state->in_flight ? MS_WHY_IN_FLIGHT : MS_WHY_NOBODY_ANSWERS,
-			   list->soon_ns ? ms_policy_min(list->soon_ns, look_again) : look_again);
-		return;
+	if (state->out) {
+		ms_policy_enter(state, MS_PHASE_ORDERED);
+		state->look_ns = ms_sat_add(round->now_ns, round->config->untaken_ns);
+		wait_until(round, MS_WHY_IN_FLIGHT, state->look_ns);
+	} else if (round->silent || round->busy) {
+		ms_policy_enter(state, MS_PHASE_PAUSED);
+		wait_until(round, round->silent ? MS_WHY_SILENT : MS_WHY_BUSY,
+			   ms_policy_least(round->soonest_ns, later_ns));
+	} else {
+		ms_policy_enter(state, MS_PHASE_WARNED);
+		wait_until(round, MS_WHY_BACK_OFF,
+			   round->soonest_ns < UINT64_MAX ? round->soonest_ns : later_ns);
+		if (state->told)
+			return;
+		state->told = true;
+		round->plan->kind = MS_PLAN_WARN;
+		round->plan->why = reason_to_warn(round);
 	}
-	bool does_not_help = state->unhelpful >= UNHELPFUL_MOST;
-
-	begin_pause(round, list->cached_bytes);
-	if (state->warned) {
-		wait_until(round, MS_WHY_STORM_PAUSE, state->pause_until_ns);
-		return;
-	}
-	state->warned = true;
-	state->step = MS_STEP_WARN;
-	round->plan->kind = MS_PLAN_WARN;
-	round->plan->why = list->caches == 0 ? MS_WHY_NO_CACHES
-			   : does_not_help   ? MS_WHY_DOES_NOT_HELP
-					     : MS_WHY_NOTHING_LEFT;
 }
 
 /* Between low and high: only what is easy, and only while it helps. */
-static void decide_gently(const struct ms_policy_round *round)
+static void decide_gently(const struct ms_policy_round *round, uint64_t missing_bytes)
 {
-	struct ms_policy_state *state = round->state;
-	struct ms_policy_candidates list;
+	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
-	if (state->pause_ns) { /* neither worth an order nor a word each time it passes high */
-		uint64_t later = round->now_ns + round->config->hold_off_ns;
-
-		wait_until(round, MS_WHY_STORM_PAUSE, state->pause_until_ns > later ? state->pause_until_ns : later);
+	if (round->state->told) { /* neither worth an order nor a word each time it passes high */
+		if (round->state->out == 0)
+			ms_policy_enter(round->state, MS_PHASE_WARNED);
+		wait_until(round, MS_WHY_BACK_OFF, later_ns);
 		return;
 	}
-	if (round->plan->need_bytes >= ms_policy_span(round->marks) / EASY_DIVISOR && state->unhelpful == 0 &&
-	    ask_caches(round, MS_STEP_TRIM, MS_STEP_TRIM, &list))
+	if (round->plan->need_bytes >= round->worth_bytes && give_orders(round, missing_bytes))
 		return;
-	end_shortage(round, MS_WHY_BELOW_HIGH);
-}
-
-static void decide(const struct ms_policy_round *round, uint32_t step_before)
-{
-	struct ms_policy_state *state = round->state;
-	uint32_t step = state->step >= MS_STEP_CLEAR && state->unhelpful ? MS_STEP_CLEAR : MS_STEP_TRIM;
-	/* Whoever did not help so often is left alone, unless it is the last hope. */
-	bool useless = state->unhelpful >= UNHELPFUL_MOST && !round->danger && !state->retrying &&
-		       !is_in_a_hurry(round);
-	struct ms_policy_candidates list = {0};
-	struct ms_policy_wish nothing = {.max_tier = MS_TIER_ORDINARY};
-
-	if (round->danger || state->retrying)
-		step = MS_STEP_CLEAR;
-	if (!useless) {
-		if (ask_allocators_first(round, step) || ask_caches(round, step, step_before, &list))
-			return;
-		/* Those that are busy for a moment come before those that should be left alone. */
-		if (!list.soon_ns && ask_caches(round, MS_STEP_SMALL, step_before, &list))
-			return;
-	}
-	if (ask_allocators_last(round, step_before))
-		return;
-	if (useless)
-		ms_policy_collect(round, &nothing, &list);
-	give_up(round, &list);
+	finish(round, MS_WHY_BELOW_HIGH);
 }
 
 static struct ms_policy_round round_of(const struct ms_policy_config *config, const struct ms_sample *sample,
@@ -468,8 +224,10 @@ static struct ms_policy_round round_of(const struct ms_policy_config *config, co
 		.marks = marks,
 		.now_ns = sample->at_ns,
 		.used_bytes = used,
-		.danger = used >= marks->danger_bytes && used > marks->high_bytes,
+		.worth_bytes = ms_policy_span(marks) / config->worth_divisor,
 		.gentle = used <= marks->high_bytes,
+		.danger = used >= marks->danger_bytes,
+		.hurry = sample->growth_bytes_per_s > ms_sat_sub(marks->max_bytes, used),
 	};
 }
 
@@ -477,53 +235,46 @@ bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms
 			  const struct ms_marks *marks, const struct ms_policy_state *state)
 {
 	struct ms_policy_round round = round_of(config, sample, marks);
+	uint64_t missing_bytes;
 	enum ms_why why;
 
-	return is_short(&round, state) && !wait_of(&round, state, &why);
-}
-
-/* What did not come back may have been reused instead, as an interpreter's heap does: a target that stayed
- * below high for that long was helped, whatever the reading said. */
-static void credit_calm(const struct ms_policy_round *round)
-{
-	struct ms_policy_state *state = round->state;
-
-	if (!state->ended_at_ns ||
-	    round->now_ns < state->ended_at_ns + CALM_HOLD_OFFS * round->config->hold_off_ns)
-		return;
-	state->unhelpful = 0;
-	ms_policy_pardon(state);
+	return is_short(&round, state) && !wait_of(&round, state, &why, &missing_bytes);
 }
 
 void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sample *sample,
-		    const struct ms_marks *marks, const struct ms_policy_row *rows, uint32_t row_count,
+		    const struct ms_marks *marks, const struct ms_policy_input *input,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan)
 {
 	struct ms_policy_round round = round_of(config, sample, marks);
+	uint64_t missing_bytes, until_ns;
+	enum ms_why why;
 
-	round.rows = rows;
-	round.row_count = row_count;
+	round.input = input;
 	round.state = state;
 	round.plan = ret_plan;
-	memset(ret_plan, 0, sizeof(*ret_plan));
 	ret_plan->need_bytes = ms_sat_sub(round.used_bytes, marks->low_bytes);
-	if (is_over(&round))
+	ret_plan->ask_bytes = ask_of(&round, state);
+	ret_plan->not_before_ns = 0;
+	ret_plan->count = ret_plan->caches = ret_plan->silent_caches = 0;
+	state->growth_bytes_per_s = sample->growth_bytes_per_s;
+	note_calm(&round);
+	if (!is_short(&round, state)) {
+		end(&round);
 		return;
-	if (!state->in_shortage) {
-		credit_calm(&round);
-		state->in_shortage = true;
-		state->shortage_at_ns = round.now_ns;
-		state->rounds = state->danger_rounds = 0;
-		state->step = MS_STEP_TRIM;
 	}
-	uint32_t step_before = state->step;
-
-	if (must_wait(&round))
+	if (state->phase == MS_PHASE_CALM)
+		state->short_since_ns = round.now_ns;
+	until_ns = wait_of(&round, state, &why, &missing_bytes);
+	if (until_ns) {
+		ms_policy_enter(state, state->out ? MS_PHASE_ORDERED : MS_PHASE_SETTLING);
+		wait_until(&round, why, until_ns);
 		return;
-	ms_policy_judge(&round);
-	ret_plan->ask_bytes = ask_of(&round);
+	}
+	if (state->out == 0)
+		state->answered_ns = 0; /* settled */
+	ms_policy_take_stock(&round);
 	if (round.gentle)
-		decide_gently(&round);
-	else if (!is_paused(&round))
-		decide(&round, step_before);
+		decide_gently(&round, missing_bytes);
+	else if (!give_orders(&round, missing_bytes))
+		give_up(&round);
 }

@@ -3,26 +3,32 @@
 #include "rank/rank.h"
 
 #include "memshed.h"
+#include "table/layout.h"
 #include "util/clock.h"
 #include "util/saturate.h"
 
 /* All chosen; what each stands for is beside it. */
 enum {
+	ENTRY_USUAL = 1024,      /* bytes, where a cache counts bytes alone */
 	ENTRY_BYTES = 64,        /* guessed where a cache counts entries alone: a small object and its slot */
-	SMALL_ENTRIES = 64,      /* half of functools.lru_cache's default of 128: settings objects stay far below */
+	SMALL_ENTRIES = 64,      /* half of functools.lru_cache's default; settings objects stay far below */
 	USELESS_MOST = 3,        /* in a row */
 	RETURNED_LEAST = 50,     /* per mille: below it a claim is not worth its callback */
 	UNKNOWN_COST = 10000,    /* microseconds to make a MiB again: computed from memory at 100 MB/s */
 	FEW_LOOKUPS = 16,        /* fewer do not make a hit rate */
+	GROWN_DIVISOR = 8,
 	REGROWN_FACTOR = 16,     /* four steps: a cache that fills at once is needed */
 };
 #define SMALL_BYTES (UINT64_C(1) << 20) /* a thousandth of the smallest usual limit */
 #define REGROW_NS (10 * MS_NS_PER_S)
 #define MIB 1048576.0
 
+/* Exact up to the end of the range. */
 static uint64_t scaled(uint64_t bytes, uint32_t per_mille)
 {
-	return bytes > UINT64_MAX / 1000 / per_mille ? UINT64_MAX : bytes * per_mille / 1000;
+	uint64_t whole = bytes / 1000, rest = bytes % 1000 * per_mille / 1000;
+
+	return per_mille && whole > UINT64_MAX / per_mille ? UINT64_MAX : ms_sat_add(whole * per_mille, rest);
 }
 
 static uint64_t counted_bytes(const struct ms_rank_facts *facts)
@@ -39,14 +45,22 @@ uint64_t ms_rank_bytes(const struct ms_rank_facts *facts)
 	return facts->returned_per_mille ? scaled(bytes, facts->returned_per_mille) : bytes;
 }
 
-/* Microseconds to make one MiB again, had every entry to be made again. */
-static double recreate_us(const struct ms_rank_facts *facts, uint64_t bytes)
+/* Of what is claimed, as a share; 1 = not learnt. */
+static double returned_share(const struct ms_rank_facts *facts)
 {
-	double entries = facts->entries ? (double)facts->entries : (double)bytes / 1024;
+	return facts->returned_per_mille ? (double)facts->returned_per_mille / 1000 : 1;
+}
+
+/* Microseconds to make again what makes up one MiB of the resident set, had every entry to be made again. */
+static double recreate_us(const struct ms_rank_facts *facts)
+{
+	uint64_t bytes = counted_bytes(facts);
+	double entries = facts->entries ? (double)facts->entries : (double)bytes / ENTRY_USUAL;
+	double share = returned_share(facts);
 
 	if (!facts->cost_us || !bytes)
-		return UNKNOWN_COST;
-	return (double)facts->cost_us * entries / ((double)bytes / MIB);
+		return share < 1 ? UNKNOWN_COST / share : UNKNOWN_COST;
+	return (double)facts->cost_us * entries / ((double)bytes / MIB) / share;
 }
 
 /* What is never looked up costs nothing to lose; an eighth stays, since the past is not the future. */
@@ -62,18 +76,16 @@ static double hit_weight(const struct ms_rank_facts *facts)
 /* Half of what the last order freed was back within seconds: the program needs it. */
 static bool regrew(const struct ms_rank_facts *facts, uint64_t now_ns)
 {
-	return facts->last_freed_bytes && facts->last_ns && now_ns < facts->last_ns + REGROW_NS &&
+	return facts->last_freed_bytes && facts->last_ns && ms_sat_sub(now_ns, facts->last_ns) < REGROW_NS &&
 	       facts->bytes >= ms_sat_add(facts->bytes_after, facts->last_freed_bytes / 2);
 }
 
 uint32_t ms_rank_cost(const struct ms_rank_facts *facts, uint64_t now_ns)
 {
-	double cost = recreate_us(facts, counted_bytes(facts)) * hit_weight(facts);
+	double cost = recreate_us(facts) * hit_weight(facts);
 
 	if (facts->freed_bytes)
-		cost += (double)facts->duration_us * MIB / (double)facts->freed_bytes;
-	if (facts->returned_per_mille)
-		cost *= 1000.0 / facts->returned_per_mille;
+		cost += (double)facts->duration_us * MIB / (double)facts->freed_bytes / returned_share(facts);
 	if (regrew(facts, now_ns))
 		cost *= REGROWN_FACTOR;
 	uint64_t whole = cost >= 1e18 ? UINT64_C(1000000000000000000) : (uint64_t)cost;
@@ -83,10 +95,12 @@ uint32_t ms_rank_cost(const struct ms_rank_facts *facts, uint64_t now_ns)
 
 static bool is_small(const struct ms_rank_facts *facts)
 {
+	bool exact = facts->bytes && !(facts->flags & MEMSHED_CACHE_ESTIMATED);
+
 	if (facts->entries == 1)
-		return facts->bytes < SMALL_BYTES;
+		return true;
 	/* An estimate may be far too low; so the entries have to agree. */
-	return counted_bytes(facts) < SMALL_BYTES && facts->entries < SMALL_ENTRIES;
+	return ms_rank_bytes(facts) < SMALL_BYTES && (exact || facts->entries < SMALL_ENTRIES);
 }
 
 /* It keeps counters, and they say that nothing is in it. One that counts nothing may hold anything. */
@@ -95,17 +109,21 @@ static bool is_empty(const struct ms_rank_facts *facts)
 	return facts->counted && !facts->bytes && !facts->entries;
 }
 
-/* An order freed nothing of it, or all; and no more has come since than an eighth of a MiB. */
+/* Of no use so often, and since the last order no more has come than an eighth of what was left. */
 static bool is_spent(const struct ms_rank_facts *facts)
 {
-	return facts->useless && facts->bytes <= ms_sat_add(facts->bytes_after, SMALL_BYTES / 8) &&
-	       facts->useless >= USELESS_MOST;
+	uint64_t more = facts->bytes_after / GROWN_DIVISOR;
+
+	more = more < SMALL_BYTES / GROWN_DIVISOR ? SMALL_BYTES / GROWN_DIVISOR : more;
+	return facts->useless >= USELESS_MOST && counted_bytes(facts) <= ms_sat_add(facts->bytes_after, more);
 }
 
 static enum ms_rank_tier tier_of(const struct ms_rank_facts *facts)
 {
 	if (facts->flags & MEMSHED_CACHE_MANUAL || is_empty(facts))
 		return MS_RANK_NEVER;
+	if (facts->flags & MS_ROW_STUCK)
+		return MS_RANK_STUCK;
 	if (is_spent(facts))
 		return MS_RANK_SPENT;
 	if (is_small(facts))
@@ -137,6 +155,8 @@ bool ms_rank_before(const struct ms_rank_key *a, const struct ms_rank_key *b)
 		return a->cost < b->cost;
 	if (a->bytes != b->bytes)
 		return a->bytes > b->bytes;
+	if (a->process != b->process)
+		return a->process < b->process;
 	return a->row < b->row;
 }
 

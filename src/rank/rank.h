@@ -11,7 +11,7 @@
  *   2. priority   the owner's, lower first
  *   3. cost       of a byte that comes back, in steps of two, see ms_rank_cost()
  *   4. size       larger first: within a step few large drops do less harm than many small ones
- *   5. row        so that the order is total
+ *   5. process and row, so that the order is total
  */
 #ifndef MS_RANK_RANK_H
 #define MS_RANK_RANK_H
@@ -38,10 +38,11 @@ struct ms_rank_facts {
 
 enum ms_rank_tier {
 	MS_RANK_ORDINARY = 0,
-	MS_RANK_DOUBTFUL, /* of no use three times in a row, or gives nothing back of what it claims */
-	MS_RANK_SMALL,    /* so little that its loss is felt and its memory is not */
-	MS_RANK_SPENT,    /* everything was asked of it, and nothing has come since */
-	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, or empty: not asked at all unless a person names it */
+	MS_RANK_DOUBTFUL, /* of no use three times in a row, or hardly anything of its claims comes back */
+	MS_RANK_SMALL,    /* small, of one entry, or without any count: its loss is felt, its memory is not */
+	MS_RANK_SPENT,    /* of no use three times in a row, and hardly more in it since */
+	MS_RANK_STUCK,    /* its callback still runs: cannot be asked */
+	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, or empty: only a person asks it */
 };
 
 struct ms_rank_key {
@@ -50,13 +51,15 @@ struct ms_rank_key {
 	uint32_t cost; /* ms_rank_cost() */
 	uint64_t bytes; /* ms_rank_bytes() */
 	uint32_t row;
+	uint32_t process; /* the caller's number for it, where rows of several are ranked together; else 0 */
 };
 
 /**
  * ms_rank_bytes - what dropping the whole cache would return to the system, in bytes
  *
  * The bytes it counts, corrected by what came back of earlier claims (more than claimed, too: an
- * estimate may be too low). A guess of 64 bytes an entry where it counts entries alone.
+ * estimate may be too low). A guess of 64 bytes an entry where it counts entries alone. 0 where nothing
+ * is counted, or nothing is in it. At the end of the range it saturates.
  */
 uint64_t ms_rank_bytes(const struct ms_rank_facts *facts);
 
@@ -65,6 +68,7 @@ uint64_t ms_rank_bytes(const struct ms_rank_facts *facts);
  *
  * Time to recreate (as declared; all unknown ones are equal), times the share of look-ups that hit, plus
  * the time that freeing took, divided by the share that comes back; and more while it fills again at once.
+ * An unknown time is one of real bytes: no share above all of them makes it less.
  */
 uint32_t ms_rank_cost(const struct ms_rank_facts *facts, uint64_t now_ns);
 

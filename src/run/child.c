@@ -11,6 +11,7 @@
  */
 #include "run/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ static _Noreturn void become_command(int fd, const struct ms_child_setup *setup)
 	int error = set_environment(setup);
 
 	if (receive(fd, &go, 1) != 1)
-		_exit(EXIT_FAILURE); /* the supervisor gave up, or died: nobody reads our status */
+		_exit(EXIT_FAILURE); /* the supervisor gave up, or has died: our status is not read */
 	ms_signals_restore(setup->signals);
 	if (error == 0) {
 		execvp(setup->argv[0], setup->argv);
@@ -95,15 +96,18 @@ int ms_child_fork(struct ms_child *child, const struct ms_child_setup *setup)
 
 static void reap(struct ms_child *child)
 {
+	assert(child->pid > 0 && !child->ended);
 	while (wait4(child->pid, &child->status, 0, &child->usage) < 0 && errno == EINTR)
 		;
 	child->ended = true;
+	child->job_ended = true;
 }
 
 int ms_child_start(struct ms_child *child)
 {
 	int error = 0;
 
+	assert(child->start_fd >= 0 && !child->ended);
 	if (send(child->start_fd, "g", 1, MSG_NOSIGNAL) != 1)
 		error = -EPIPE;
 	else if (receive(child->start_fd, &error, sizeof(error)) <= 0)
@@ -117,6 +121,7 @@ int ms_child_start(struct ms_child *child)
 
 void ms_child_cancel(struct ms_child *child)
 {
+	assert(child->start_fd >= 0);
 	close(child->start_fd);
 	child->start_fd = -1;
 	reap(child);
@@ -124,6 +129,7 @@ void ms_child_cancel(struct ms_child *child)
 
 int ms_child_exit_code(const struct ms_child *child)
 {
+	assert(child->ended);
 	if (WIFSIGNALED(child->status))
 		return 128 + WTERMSIG(child->status);
 	return WEXITSTATUS(child->status);

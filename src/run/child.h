@@ -11,19 +11,20 @@
 
 struct ms_child {
 	pid_t pid;
-	int pidfd;    /* -1 where the kernel has none */
-	int start_fd; /* our end of the socket pair; -1 once the command runs */
-	bool ended;
-	int status; /* as wait(2) gives it, once ended */
+	int pidfd;      /* -1 where the kernel has none */
+	int start_fd;   /* our end of the socket pair; -1 once the command runs */
+	bool ended;     /* the command itself */
+	bool job_ended; /* it, and all that it left behind and that is waited for */
+	int status;     /* as wait(2) gives it, once ended */
 	struct rusage usage;
 };
 
 /* What the child needs to know before it becomes the command. */
 struct ms_child_setup {
-	char *const *argv;                 /* NULL-terminated */
-	const char *socket_name;           /* for MEMSHED_SOCKET; NULL = leave unset */
-	const char *python_dir;            /* put before PYTHONPATH; NULL = none */
-	const struct ms_signals *signals;  /* what to restore */
+	char *const *argv;                /* NULL-terminated */
+	const char *socket_name;          /* for MEMSHED_SOCKET; NULL = leave unset */
+	const char *python_dir;           /* put before PYTHONPATH; NULL = none */
+	const struct ms_signals *signals; /* what to restore */
 };
 
 /**

@@ -2,25 +2,25 @@
 /*
  * run/live.c - keep the supervisor running when memory has run out.
  *
- * At the limit of a memory cgroup a page fault invokes the OOM killer, so nothing may fault then: the
- * context and the stack are written to, the text of this program and of libc is read in, and all of
- * it is locked. Other libraries that the program is linked to, and that the loop does not use, stay
- * out of memory: MCL_ONFAULT locks only what was touched. A process that may not lock its whole
- * address space (RLIMIT_MEMLOCK, 8 MiB for users) locks the context and the stack.
+ * At the limit of a memory cgroup a page fault invokes the OOM killer, so nothing may fault then: the context
+ * and the stack are written to, the text of this program is read in, and all of it is locked. Of the C
+ * library what the start and the rehearsal (watch/) have used is in: MCL_ONFAULT locks what was touched, and
+ * what no look uses stays out of memory. A process that may not lock its whole address space (RLIMIT_MEMLOCK,
+ * 8 MiB for users) locks the context and the stack.
  *
  * SCHED_FIFO: a supervisor that shares its CPU with a busy job otherwise waits for the next tick
  * (4 ms) in one of ten wake-ups. It sleeps between two looks, and the kernel's real-time throttling
  * stands behind it.
  *
- * oom_score_adj: the kernel should end the job, which would be ended anyway, and not who might save it.
+ * oom_score_adj: the kernel should end the job, which would be ended anyway, and not what might save it.
  */
 #include "run/live.h"
 
+#include <alloca.h>
 #include <fcntl.h>
 #include <link.h>
 #include <sched.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -28,28 +28,38 @@
 #include "util/cleanup.h"
 
 enum {
-	STACK_BYTES = 128 * 1024, /* the deepest call of the loop uses a third of it */
+	STACK_BYTES = 64 * 1024, /* the deepest call of the loop uses two thirds of it */
 	FILES_WANTED = 8192,
 };
 
-/* Write to the stack that the loop will use. */
-static __attribute__((noinline)) void touch_stack(void)
+/* Half of a small stack (ulimit -s) is left for what was called before. */
+static size_t stack_to_touch(void)
 {
-	volatile unsigned char stack[STACK_BYTES];
+	struct rlimit stack;
 
-	for (size_t i = 0; i < sizeof(stack); i += 1024)
-		stack[i] = 0;
-	mlock2((const void *)(uintptr_t)stack, sizeof(stack), MLOCK_ONFAULT);
+	if (getrlimit(RLIMIT_STACK, &stack) < 0 || stack.rlim_cur / 2 >= STACK_BYTES)
+		return STACK_BYTES;
+	return stack.rlim_cur / 2;
 }
 
-/* This program (its name is empty here) and libc: what the loop runs on. */
+/* Write to the stack that the loop will use. */
+static __attribute__((noinline)) void touch_stack(size_t bytes)
+{
+	volatile unsigned char *stack = alloca(bytes);
+
+	for (size_t i = 0; i < bytes; i += 1024)
+		stack[i] = 0;
+	mlock2((const void *)(uintptr_t)stack, bytes, MLOCK_ONFAULT);
+}
+
+/* This program: its name is empty here. */
 static int read_in_text(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
 	(void)size;
 	(void)arg;
-	if (info->dlpi_name[0] && !strstr(info->dlpi_name, "/libc.so") && !strstr(info->dlpi_name, "vdso"))
+	if (info->dlpi_name[0])
 		return 0;
 	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
@@ -69,7 +79,7 @@ static bool lock_memory(void *context, size_t size)
 	if (!locked)
 		mlock2(context, size, MLOCK_ONFAULT);
 	dl_iterate_phdr(read_in_text, NULL);
-	touch_stack();
+	touch_stack(stack_to_touch());
 	return locked;
 }
 

@@ -3,7 +3,15 @@
 #ifndef MS_RUN_LIVE_H
 #define MS_RUN_LIVE_H
 
-#include "event/event.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What was achieved of ms_live_secure(). */
+struct ms_live {
+	bool locked; /* all memory */
+	bool fifo;
+	bool oom_protected;
+};
 
 /**
  * ms_live_secure - lock what is used, lift what is allowed; each part as far as it goes

@@ -3,7 +3,7 @@
  * run/run.c - the order of things from fork to exit code.
  *
  * The child is forked first, then this process makes itself ready, then the child executes the
- * command, then the loop runs until it ends. The context is not taken down: the process ends with it.
+ * command, then the loop turns until it ends. Nothing is taken down: the process ends with it.
  * One thread.
  */
 #include "run/run.h"
@@ -15,127 +15,190 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "watch/context.h"
+#include "run/child.h"
 #include "run/live.h"
+#include "run/signals.h"
+#include "watch/hello.h"
+#include "watch/watch.h"
+
+/* What a command leaves behind often ends with it. */
+#define REST_NS MS_NS_PER_S
 
 /*
  * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
- * and locks alive that it closes. stderr stays, for our lines.
+ * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
+ * and 1: unlike /dev/null it is always there.
  */
 static int drop_inherited(const struct ms_child *child)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int stand_in = open("/", O_PATH | O_CLOEXEC);
 
-	if (null < 0)
+	if (stand_in < 0 || dup3(stand_in, STDIN_FILENO, O_CLOEXEC) < 0 ||
+	    dup3(stand_in, STDOUT_FILENO, O_CLOEXEC) < 0)
 		return -errno;
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
 	if (child->start_fd > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (unsigned)child->start_fd - 1, 0);
-	close_range((unsigned)child->start_fd + 1, ~0u, 0);
+	close_range((unsigned)child->start_fd + 1, ~0u, 0); /* and stand_in, above or below */
 	return 0;
 }
 
-/* Untouched pages cost nothing in the child, which is forked with this mapped. */
-static struct ms_super *allocate(const struct ms_super_options *options)
-{
-	struct ms_super *super =
-		mmap(NULL, sizeof(*super), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+/* All of `memshed run`, in one piece of memory that is locked. */
+struct run {
+	const struct ms_run_options *options;
+	struct ms_signals signals;
+	struct ms_child child;
+	struct ms_loop loop;
+	struct ms_loop_timer rest; /* to say that the job goes on without its command */
+	struct ms_report report;
+	char hello_name[MS_HELLO_NAME_BYTES];
+	struct ms_watch watch;
+};
 
-	if (super == MAP_FAILED)
+/* Untouched pages cost nothing in the child, which is forked with this mapped, nor here. */
+static struct run *allocate(const struct ms_run_options *options)
+{
+	struct run *run =
+		mmap(NULL, sizeof(*run), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (run == MAP_FAILED)
 		return NULL;
-	super->options = options;
-	super->hello_fd = -1;
-	super->journal.fd = -1;
-	super->root.dirfd = -1;
-	snprintf(super->comm, sizeof(super->comm), "%s", basename(options->argv[0]));
-	super->config = ms_policy_defaults();
-	super->config.high = options->high;
-	super->config.low = options->low;
-	return super;
+	run->options = options;
+	run->report.journal.fd = -1;
+	return run;
 }
 
 /* Without these nothing goes: an error is told and the command is not started. */
-static int open_own(struct ms_super *super, const char **ret_what)
+static int open_own(struct run *run, const char **ret_what)
 {
 	int error;
 
 	*ret_what = "cannot get ready";
-	error = drop_inherited(&super->child);
+	error = drop_inherited(&run->child);
 	if (error < 0)
 		return error;
 	ms_live_raise_files();
-	ms_out_open_stderr(&super->lines);
-	error = ms_signals_open(&super->signals);
+	ms_out_open_stderr(&run->report.lines);
+	error = ms_signals_open(&run->signals);
 	if (error < 0)
 		return error;
-	*ret_what = super->options->journal;
-	return super->options->journal ? ms_out_open_file(&super->journal, super->options->journal) : 0;
+	*ret_what = run->options->journal;
+	return run->options->journal ? ms_out_open_file(&run->report.journal, run->options->journal) : 0;
 }
 
-/* In a /proc that was mounted for another pid namespace the number of our command is somebody else's. */
-static int check_proc(void)
+static int signal_of(const struct ms_child *child)
 {
-	char self[16] = "";
-
-	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
-		return -errno;
-	return atoi(self) == getpid() ? 0 : -EXDEV;
+	return WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0;
 }
 
-/* Without these the command runs all the same, only nobody watches it: said once. */
-static void open_watch(struct ms_super *super)
+/* The command has ended, and what it left behind goes on, not only for the moment that its end takes. */
+static void say_exit(void *arg, uint64_t now_ns)
 {
-	int error = check_proc();
+	struct run *run = arg;
+	struct ms_event event = {.kind = MS_EVENT_EXIT,
+				 .as.exit = {ms_child_exit_code(&run->child), signal_of(&run->child)}};
 
-	if (error == 0)
-		error = ms_root_init(&super->root, "/");
-	super->hello_fd = ms_hello_open(super->hello_name);
-	if (error == 0)
-		error = ms_loop_prepare(super);
-	super->blind_error = error;
+	(void)now_ns;
+	run->rest.at_ns = MS_LOOP_NEVER;
+	ms_report_command(&run->report, &run->watch.reading, &event);
 }
 
-static int start(struct ms_super *super, struct ms_super_outcome *outcome)
+static void signal_came(void *arg, short revents, uint64_t now_ns)
+{
+	struct run *run = arg;
+	bool running = !run->child.ended;
+
+	(void)revents;
+
+	ms_signals_dispatch(&run->signals, &run->child);
+	ms_watch_notice(&run->watch);
+	if (running && run->child.ended)
+		run->rest.at_ns = now_ns + REST_NS;
+}
+
+/* What of the watch cannot be had is not had: the command runs all the same. */
+static void open_watch(struct run *run)
+{
+	struct ms_watch_options options = {
+		.roots = {run->child.pid},
+		.root_count = 1,
+		.adopter_pid = getpid(),
+		.max_bytes = run->options->max_bytes,
+		.high = run->options->high,
+		.low = run->options->low,
+		.hello_fd = ms_hello_open(run->hello_name),
+		.journal = run->options->journal,
+	};
+	struct ms_live live;
+
+	ms_loop_init(&run->loop, NULL);
+	run->rest = (struct ms_loop_timer){.at_ns = MS_LOOP_NEVER, .fire = say_exit, .arg = run};
+	ms_loop_add_timer(&run->loop, &run->rest);
+	(void)ms_loop_add(&run->loop, run->signals.fd, POLLIN, signal_came,
+			  run); /* the first: there is room */
+	ms_report_init(&run->report, run->child.pid, basename(run->options->argv[0]), run->options->quiet);
+	ms_watch_open(&run->watch, &options, &run->report, &run->loop);
+	if (run->watch.blind_error == 0)
+		ms_signals_keep_rest(&run->signals);
+	ms_live_secure(run, sizeof(*run), &live);
+	ms_watch_start(&run->watch, &(struct ms_watch_live){live.locked, live.fifo, live.oom_protected});
+}
+
+static int start(struct run *run, struct ms_run_outcome *outcome)
 {
 	struct ms_child_setup setup = {
-		.argv = super->options->argv,
-		.socket_name = super->hello_name,
-		.python_dir = super->options->python_dir,
-		.signals = &super->signals,
+		.argv = run->options->argv,
+		.socket_name = run->hello_name,
+		.python_dir = run->options->python_dir,
+		.signals = &run->signals,
 	};
 
-	ms_hello_choose_name(super->hello_name);
-	ms_signals_block(&super->signals);
+	ms_hello_choose_name(run->hello_name);
+	ms_signals_block(&run->signals);
 	outcome->what = "cannot fork";
-	outcome->error = ms_child_fork(&super->child, &setup);
+	outcome->error = ms_child_fork(&run->child, &setup);
 	if (outcome->error < 0)
 		return outcome->error;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	outcome->error = open_own(super, &outcome->what);
+	outcome->error = open_own(run, &outcome->what);
 	if (outcome->error < 0) {
-		ms_child_cancel(&super->child);
+		ms_child_cancel(&run->child);
 		return outcome->error;
 	}
-	open_watch(super);
-	outcome->error = ms_child_start(&super->child);
+	open_watch(run);
+	outcome->error = ms_child_start(&run->child);
 	if (outcome->error < 0)
-		outcome->end = MS_SUPER_CANNOT_EXEC;
+		outcome->end = MS_RUN_CANNOT_EXEC;
 	return outcome->error;
 }
 
-void ms_super_run(const struct ms_super_options *options, struct ms_super_outcome *ret_outcome)
+static void end_watch(struct run *run)
 {
-	struct ms_super *super = allocate(options);
+	const struct ms_child *child = &run->child;
+	const struct ms_watch_end end = {
+		.exit_code = ms_child_exit_code(child),
+		.signal = signal_of(child),
+		.max_rss_bytes = (uint64_t)child->usage.ru_maxrss * 1024,
+	};
 
-	*ret_outcome = (struct ms_super_outcome){
-		.end = MS_SUPER_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
-	if (!super || start(super, ret_outcome) < 0)
+	ms_watch_end(&run->watch, &end);
+}
+
+void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome *ret_outcome)
+{
+	struct run *run = allocate(options);
+
+	*ret_outcome = (struct ms_run_outcome){
+		.end = MS_RUN_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
+	if (!run || start(run, ret_outcome) < 0)
 		return;
-	ms_loop_run(super);
-	ms_loop_finish(super);
-	ret_outcome->end = MS_SUPER_ENDED;
-	ret_outcome->exit_code = ms_child_exit_code(&super->child);
+	while (!run->child.job_ended)
+		ms_loop_turn(&run->loop);
+	end_watch(run);
+	if (signal_of(&run->child))
+		ms_signals_die_of(signal_of(&run->child));
+	ret_outcome->end = MS_RUN_ENDED;
+	ret_outcome->exit_code = ms_child_exit_code(&run->child);
 }

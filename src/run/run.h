@@ -13,29 +13,32 @@
 
 #include "util/units.h"
 
-struct ms_super_options {
-	char *const *argv;    /* the command, NULL-terminated */
-	uint64_t max_bytes;   /* --max; 0 = none */
+struct ms_run_options {
+	char *const *argv;  /* the command, NULL-terminated */
+	uint64_t max_bytes; /* --max; 0 = none */
 	struct ms_mark high, low;
-	const char *journal;  /* path; NULL = lines to stderr */
-	bool quiet;           /* no summary */
+	const char *journal;    /* path; NULL = lines to stderr */
+	bool quiet;             /* no summary */
 	const char *python_dir; /* the Python adapter; NULL = none found */
 };
 
-enum ms_super_end {
-	MS_SUPER_ENDED = 0,   /* the command ran and ended: exit_code is its own */
-	MS_SUPER_NOT_STARTED, /* the supervisor failed first: error, and what it was doing */
-	MS_SUPER_CANNOT_EXEC, /* error is execvp()'s */
+enum ms_run_end {
+	MS_RUN_ENDED = 0,   /* the command ran and ended: exit_code is its own */
+	MS_RUN_NOT_STARTED, /* the supervisor failed first: error, and what it was doing */
+	MS_RUN_CANNOT_EXEC, /* error is execvp()'s */
 };
 
-struct ms_super_outcome {
-	enum ms_super_end end;
+struct ms_run_outcome {
+	enum ms_run_end end;
 	int exit_code;
 	int error;        /* negative errno */
-	const char *what; /* MS_SUPER_NOT_STARTED: which step failed */
+	const char *what; /* MS_RUN_NOT_STARTED: which step failed */
 };
 
-/** ms_super_run - run the command until it ends; *ret_outcome is always filled in */
-void ms_super_run(const struct ms_super_options *options, struct ms_super_outcome *ret_outcome);
+/**
+ * ms_run_command - run the command until it ends; *ret_outcome is always filled in
+ * When a signal ended the command, the same ends this process, unless it is process 1.
+ */
+void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome *ret_outcome);
 
 #endif

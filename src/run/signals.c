@@ -12,16 +12,21 @@
  *
  * Stops: when the command is stopped and job control meant the group (we got a stop signal
  * ourselves, or a shell with us as its foreground job is looking), we stop too, so that the shell
- * sees the job stop. When somebody stops the command alone, away from any terminal, we go on
- * watching: whoever continues it would not know to continue us. SIGCONT is passed on.
+ * sees the job stop. When the command alone is stopped, away from any terminal, we go on watching: what
+ * continues it would not know that we are to be continued too. SIGCONT is passed on.
+ *
+ * A command that ended may have left processes behind (it went to the background). As child subreaper we are
+ * their parent now: the job goes on until the last of them was reaped, and signals go to them.
  *
  * One thread. Nothing here allocates.
  */
 #include "run/signals.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,7 +55,7 @@ void ms_signals_block(struct ms_signals *signals)
 	sigset_t set = forwarded_set();
 	struct sigaction plain = {.sa_handler = SIG_DFL};
 
-	*signals = (struct ms_signals){.fd = -1};
+	*signals = (struct ms_signals){.fd = -1, .children_fd = -1};
 	sigprocmask(SIG_BLOCK, &set, &signals->original_mask);
 	/* An ignored SIGCHLD, which a caller may hand down, would make children unwaitable. */
 	sigaction(SIGCHLD, &plain, &signals->original_chld);
@@ -68,6 +73,12 @@ int ms_signals_open(struct ms_signals *signals)
 
 	signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return signals->fd < 0 ? -errno : 0;
+}
+
+void ms_signals_keep_rest(struct ms_signals *signals)
+{
+	if (getpid() != 1)
+		signals->children_fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 }
 
 static bool is_stop(int number)
@@ -90,16 +101,44 @@ static bool command_has_it(const struct signalfd_siginfo *info)
 }
 
 /* A queued signal keeps its value and its sender; the others can only be sent anew. */
-static void forward(const struct ms_child *child, const struct signalfd_siginfo *info)
+static void forward(pid_t pid, const struct signalfd_siginfo *info)
 {
 	union sigval value = {.sival_ptr = (void *)(uintptr_t)info->ssi_ptr};
 
-	if (child->ended)
-		return;
+	assert(pid > 0); /* 0 and less are groups */
 	if (info->ssi_code == SI_QUEUE)
-		sigqueue(child->pid, (int)info->ssi_signo, value);
+		sigqueue(pid, (int)info->ssi_signo, value);
 	else
-		kill(child->pid, (int)info->ssi_signo);
+		kill(pid, (int)info->ssi_signo);
+}
+
+/* Of what the terminal sends ^C and ^\ alone are for what left its group; a hang-up it has left behind. */
+static bool rest_has_it(const struct signalfd_siginfo *info, pid_t pid)
+{
+	if (info->ssi_code <= 0)
+		return (pid_t)info->ssi_pid == getpid();
+	return (info->ssi_signo != SIGINT && info->ssi_signo != SIGQUIT) || getpgid(pid) == getpgrp();
+}
+
+/* To all our children: the command has ended, and they are what it left behind. Not reaped yet, they keep
+ * their numbers. */
+static void forward_to_rest(const struct ms_signals *signals, const struct signalfd_siginfo *info)
+{
+	char text[512];
+	ssize_t n;
+	pid_t pid = 0;
+
+	for (off_t at = 0; (n = pread(signals->children_fd, text, sizeof(text), at)) > 0; at += n) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+				continue;
+			}
+			if (pid > 0 && !rest_has_it(info, pid))
+				forward(pid, info);
+			pid = 0;
+		}
+	}
 }
 
 /* After our own stop the shell's SIGCONT may have gone to the whole group: once is enough. */
@@ -108,35 +147,6 @@ static bool has_continued(const struct ms_child *child)
 	siginfo_t info = {0};
 
 	return waitid(P_PID, (id_t)child->pid, &info, WCONTINUED | WNOHANG) == 0 && info.si_pid == child->pid;
-}
-
-static void take(struct ms_signals *signals, struct ms_child *child, const struct signalfd_siginfo *info)
-{
-	int number = (int)info->ssi_signo;
-
-	if (number == SIGCHLD)
-		return;
-	if (is_stop(number))
-		signals->stop_seen_ns = ms_clock_ns();
-	if (number == SIGCONT) {
-		signals->stop_seen_ns = 0;
-		signals->continued = true;
-		if (signals->was_stopped && has_continued(child))
-			return;
-	}
-	if (!command_has_it(info))
-		forward(child, info);
-}
-
-static bool is_foreground_job(void)
-{
-	int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		return false;
-	bool foreground = tcgetpgrp(fd) == getpgrp() && getpgrp() == getpid() && getsid(0) != getpid();
-	close(fd);
-	return foreground;
 }
 
 /* Stop with the command's own signal, so that the shell says the right word. */
@@ -158,7 +168,60 @@ static void stop_self(int number)
 	sigaction(number, &old, NULL);
 }
 
-/* A stop signal that the command shrugged off says nothing about a stop much later. */
+/* The command has ended, and the terminal's ^Z stops us: the shell wants to go on. */
+static void take_for_rest(const struct ms_signals *signals, const struct signalfd_siginfo *info)
+{
+	if (is_stop((int)info->ssi_signo) && info->ssi_code > 0)
+		stop_self((int)info->ssi_signo);
+	else
+		forward_to_rest(signals, info);
+}
+
+/* Also when it was not reaped yet: a signal would be lost on it. */
+static bool has_ended(const struct ms_child *child)
+{
+	siginfo_t info = {0};
+
+	if (child->ended)
+		return true;
+	return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == child->pid;
+}
+
+static void take(struct ms_signals *signals, struct ms_child *child, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (number == SIGCHLD)
+		return;
+	if (has_ended(child)) {
+		take_for_rest(signals, info);
+		return;
+	}
+	if (is_stop(number))
+		signals->stop_seen_ns = ms_clock_ns();
+	if (number == SIGCONT) {
+		signals->stop_seen_ns = 0;
+		signals->continued = true;
+		if (signals->was_stopped && has_continued(child))
+			return;
+	}
+	if (!command_has_it(info))
+		forward(child->pid, info);
+}
+
+static bool is_foreground_job(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return false;
+	bool foreground = tcgetpgrp(fd) == getpgrp() && getpgrp() == getpid() && getsid(0) != getpid();
+	close(fd);
+	return foreground;
+}
+
+/* A stop signal that did not stop the command says nothing about a stop much later. */
 static bool meant_for_group(const struct ms_signals *signals)
 {
 	return signals->stop_seen_ns != 0 && ms_clock_ns() - signals->stop_seen_ns < STOP_MEMORY_NS;
@@ -187,10 +250,12 @@ static void reap(struct ms_signals *signals, struct ms_child *child)
 			follow_stop(signals, WSTOPSIG(status));
 			continue;
 		}
+		assert(!child->ended && (WIFEXITED(status) || WIFSIGNALED(status)));
 		child->ended = true;
 		child->status = status;
 		child->usage = usage;
 	}
+	child->job_ended = child->ended && (signals->children_fd < 0 || (pid < 0 && errno == ECHILD));
 }
 
 void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child)
@@ -202,4 +267,19 @@ void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child)
 		take(signals, child, &info);
 	signals->was_stopped = false;
 	reap(signals, child);
+}
+
+void ms_signals_die_of(int number)
+{
+	struct sigaction plain = {.sa_handler = SIG_DFL};
+	sigset_t one;
+
+	if (getpid() == 1)
+		return;
+	prctl(PR_SET_DUMPABLE, 0); /* RLIMIT_CORE does not keep a kernel from piping a core to a program */
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	sigaction(number, &plain, NULL);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
 }

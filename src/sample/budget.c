@@ -299,7 +299,7 @@ int ms_sample_once(const struct ms_root *root, pid_t pid, uint64_t option_bytes,
 {
 	struct ms_budget budget;
 	struct ms_sample sample;
-	MS_CLEANUP_FREE struct ms_tree *tree = malloc(sizeof(*tree));
+	MS_CLEANUP_FREE struct ms_tree *tree = calloc(1, sizeof(*tree));
 
 	if (!tree)
 		return -ENOMEM;

@@ -8,10 +8,10 @@
  * usage stands still, and an old page cache figure would let used stand still too, up to the OOM kill.
  * So used is never less than
  *
- *   [U1] used when memory.stat was read + growth of the target's anonymous memory since: that growth cannot
+ *   (1) used when memory.stat was read + growth of the target's anonymous memory since: that growth cannot
  *        be page cache. A fork adds its shared pages a second time there: wrong by the parent's size until
  *        memory.stat is read again, which so large a change causes within 10 ms.
- *   [U2] anonymous memory of the target's largest process, which counts no page twice: unless memory.stat has
+ *   (2) anonymous memory of the target's largest process, which counts no page twice: unless memory.stat has
  *        clearly less anonymous memory than that process had then, because it was charged elsewhere.
  *
  * and never more than usage: page counters only ever run ahead, by a batch of 64 pages per CPU.
@@ -25,7 +25,9 @@
 #include "util/clock.h"
 
 static const uint64_t LIMITS_EVERY_NS = 2 * MS_NS_PER_S;
+static const uint64_t LIMITS_SELDOM_NS = 10 * MS_NS_PER_S; /* where a change is told */
 static const uint64_t STAT_EVERY_NS = MS_NS_PER_S;
+static const uint64_t STAT_SELDOM_NS = 10 * MS_NS_PER_S; /* where usage itself is far from the limit */
 static const uint64_t STAT_GAP_NS = 10 * MS_NS_PER_MS;
 static const uint64_t STAT_NOISE_BYTES = UINT64_C(1) << 20;
 
@@ -98,11 +100,13 @@ static uint64_t difference(uint64_t a, uint64_t b)
 static bool stat_due(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level, uint64_t anon_bytes,
 		     uint64_t now_ns)
 {
-	if (level->stat_at_ns == 0 || now_ns - level->stat_at_ns >= STAT_EVERY_NS)
+	uint64_t max_bytes = nearest_max(cgroup, level);
+	uint64_t every_ns = level->usage_bytes < max_bytes / 4 * 3 ? STAT_SELDOM_NS : STAT_EVERY_NS;
+
+	if (level->stat_at_ns == 0 || now_ns - level->stat_at_ns >= every_ns)
 		return true;
 	if (now_ns - level->stat_at_ns < STAT_GAP_NS)
 		return false;
-	uint64_t max_bytes = nearest_max(cgroup, level);
 	uint64_t headroom = max_bytes > level->used_bytes ? max_bytes - level->used_bytes : 0;
 	uint64_t drift = difference(level->usage_bytes, level->stat_usage_bytes);
 	uint64_t anon_drift = difference(anon_bytes, level->stat_tree_anon_bytes);
@@ -143,14 +147,14 @@ static uint64_t used_of(const struct ms_cgroup_level *level, uint64_t anon_bytes
 	uint64_t file_bytes = level->stat.file_lru_bytes;
 	uint64_t used_bytes = level->usage_bytes - at_most(level->usage_bytes, file_bytes);
 
-	/* [U1] */
+	/* (1) */
 	if (anon_bytes > level->stat_tree_anon_bytes && level->stat_at_ns != 0) {
 		uint64_t then = level->stat_usage_bytes - at_most(level->stat_usage_bytes, file_bytes);
 		uint64_t least = then + (anon_bytes - level->stat_tree_anon_bytes);
 
 		used_bytes = least > used_bytes ? least : used_bytes;
 	}
-	/* [U2]; an eighth for what the kernel had not summed up yet */
+	/* (2); an eighth for what the kernel had not summed up yet */
 	uint64_t largest_then = level->stat_largest_anon_bytes;
 
 	if (largest_anon_bytes > used_bytes && level->stat.anon_bytes >= largest_then - largest_then / 8)
@@ -182,7 +186,8 @@ static bool is_wanted(const struct ms_cgroup *cgroup, const struct ms_cgroup_lev
 int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_t largest_anon_bytes,
 		     uint64_t now_ns)
 {
-	bool limits_due = cgroup->limits_at_ns == 0 || now_ns - cgroup->limits_at_ns >= LIMITS_EVERY_NS;
+	uint64_t every_ns = cgroup->limits_are_told ? LIMITS_SELDOM_NS : LIMITS_EVERY_NS;
+	bool limits_due = cgroup->limits_at_ns == 0 || now_ns - cgroup->limits_at_ns >= every_ns;
 	int r = 0;
 
 	if (cgroup->level_count == 0)
@@ -203,6 +208,11 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
 		r = first_error(r, e);
 	}
 	return r;
+}
+
+void ms_cgroup_reread(struct ms_cgroup *cgroup)
+{
+	cgroup->limits_at_ns = 0;
 }
 
 /* Append a limit, if it is one, and count it. */

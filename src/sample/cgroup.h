@@ -48,6 +48,7 @@ struct ms_cgroup_stat {
 struct ms_cgroup_level {
 	/* Descriptors; -1 where the file does not exist or must not be read. */
 	int max_fd, high_fd, usage_fd, stat_fd, events_fd, swap_max_fd, swap_usage_fd;
+	int event_control_fd; /* v1, for edge.h; to be written to */
 
 	uint64_t max_bytes;      /* memory.max, memory.limit_in_bytes */
 	uint64_t high_bytes;     /* memory.high; v1 has none */
@@ -74,6 +75,7 @@ struct ms_cgroup {
 	uint64_t membership_hash;
 	uint32_t level_count;
 	uint64_t limits_at_ns;
+	bool limits_are_told; /* ms_cgroup_reread() is called when one changes */
 	struct ms_cgroup_level levels[MS_CGROUP_LEVELS]; /* [0] is the process's own */
 };
 
@@ -129,8 +131,9 @@ void ms_cgroup_close(struct ms_cgroup *cgroup);
  * @largest_anon_bytes: of its largest process: used is never below it while it is charged here
  * @now_ns: CLOCK_MONOTONIC
  *
- * memory.stat is read again when it is a second old, or when so much changed that it could matter, at most
- * every 10 ms. Limits are read again every 2 s; then it is also noticed when the process moved.
+ * memory.stat is read again when it is a second old (ten where usage, which used never exceeds, is below three
+ * quarters of the limit), or when so much changed that it could matter, at most every 10 ms. Limits are read
+ * again every 2 s (10 s where changes are told); then it is also noticed when the process moved.
  *
  * Return: 0, or the first negative errno; the levels keep their last reading then.
  */
@@ -142,6 +145,9 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  * Return: how many there are; the first @capacity are written.
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
+
+/** ms_cgroup_reread - have the next sample read the limits again: somebody wrote to one of them */
+void ms_cgroup_reread(struct ms_cgroup *cgroup);
 
 /**
  * ms_cgroup_oom_kills - read now: how many processes the OOM killer took

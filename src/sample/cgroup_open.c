@@ -174,7 +174,7 @@ static int find_mount(const struct ms_root *root, enum ms_cgroup_version version
 /* Where a level keeps the descriptor of which file. */
 static const struct {
 	size_t offset;
-	const char *v1, *v2;
+	const char *v1, *v2; /* read, but for event_control, which is written to */
 } FILES[] = {
 	{offsetof(struct ms_cgroup_level, max_fd), "memory.limit_in_bytes", "memory.max"},
 	{offsetof(struct ms_cgroup_level, usage_fd), "memory.usage_in_bytes", "memory.current"},
@@ -184,6 +184,7 @@ static const struct {
 	{offsetof(struct ms_cgroup_level, swap_max_fd), "memory.memsw.limit_in_bytes", "memory.swap.max"},
 	{offsetof(struct ms_cgroup_level, swap_usage_fd), "memory.memsw.usage_in_bytes",
 	 "memory.swap.current"},
+	{offsetof(struct ms_cgroup_level, event_control_fd), "cgroup.event_control", NULL},
 };
 
 enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
@@ -219,7 +220,10 @@ static int open_files(struct ms_cgroup *cgroup, struct ms_cgroup_level *level, i
 
 		if (!name)
 			continue;
-		*file_fd(level, i) = ops->openat(ops->ctx, dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		bool writes = file_fd(level, i) == &level->event_control_fd;
+
+		*file_fd(level, i) = ops->openat(ops->ctx, dirfd, name,
+						 (writes ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
 		if (ms_root_is_exhausted(*file_fd(level, i)))
 			return *file_fd(level, i);
 	}
@@ -342,6 +346,7 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 	cgroup->moved = cgroup->partial = false;
 	cgroup->level_count = 0;
 	cgroup->limits_at_ns = 0;
+	cgroup->limits_are_told = false;
 	MS_CLEANUP_FD int dirfd = ms_root_open(root, "proc/%d", (int)pid);
 
 	if (dirfd < 0)

@@ -105,3 +105,16 @@ uint64_t ms_pace_margin(const struct ms_pace *pace, const struct ms_pace_latency
 
 	return as_u64(speed(pace) * ns / (double)MS_NS_PER_S);
 }
+
+uint64_t ms_pace_worst_ns(const struct ms_pace_worst *worst, uint64_t now_ns)
+{
+	double dt = now_ns > worst->at_ns ? (double)(now_ns - worst->at_ns) : 0;
+
+	return as_u64((double)worst->ns * (double)MS_PACE_PEAK_TAU_NS / ((double)MS_PACE_PEAK_TAU_NS + dt));
+}
+
+void ms_pace_worst_note(struct ms_pace_worst *worst, uint64_t took_ns, uint64_t now_ns)
+{
+	if (took_ns >= ms_pace_worst_ns(worst, now_ns))
+		*worst = (struct ms_pace_worst){.ns = took_ns, .at_ns = now_ns};
+}

@@ -60,6 +60,18 @@ struct ms_pace_latency {
 	uint64_t callback_ns; /* from there until memory comes back */
 };
 
+/* The worst of something that takes time, of late: a new worst counts at once, and fades with
+ * MS_PACE_PEAK_TAU_NS, however often it is asked. */
+struct ms_pace_worst {
+	uint64_t ns, at_ns;
+};
+
+/** ms_pace_worst_note - it took @took_ns this time */
+void ms_pace_worst_note(struct ms_pace_worst *worst, uint64_t took_ns, uint64_t now_ns);
+
+/** ms_pace_worst_ns - the worst as it has faded until now */
+uint64_t ms_pace_worst_ns(const struct ms_pace_worst *worst, uint64_t now_ns);
+
 /** ms_pace_init - @floor_bytes_per_s: what the machine could do; 0 = MS_PACE_WRITER_BYTES_PER_S */
 void ms_pace_init(struct ms_pace *pace, uint64_t floor_bytes_per_s);
 

@@ -2,10 +2,14 @@
 /* sample/pids.c - see pids.h. */
 #include "sample/pids.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libproc2/pids.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 
@@ -64,6 +68,63 @@ static struct ms_pid_facts translate(const struct pids_stack *stack)
 	return facts;
 }
 
+/* VmSwap of a status file, in bytes. */
+static uint64_t parse_swap(const char *status)
+{
+	const char *line = strstr(status, "\nVmSwap:");
+	unsigned long long kib = 0;
+
+	return line && sscanf(line, "\nVmSwap: %llu", &kib) == 1 ? (uint64_t)kib * 1024 : 0;
+}
+
+static bool read_text(int dirfd, const char *tid, const char *name, char *text, size_t size)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", tid, name);
+	MS_CLEANUP_FD int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return n > 0;
+}
+
+/* Return: whether this thread has not ended; then it says what the process has. */
+static bool take_thread(int dirfd, const char *tid, struct ms_pid_facts *facts)
+{
+	char text[4096];
+	unsigned long long pages;
+
+	if (!read_text(dirfd, tid, "stat", text, sizeof(text)))
+		return false;
+	const char *end = strrchr(text, ')');
+	if (!end || end[1] != ' ' || end[2] == 'Z' || end[2] == 'X')
+		return false;
+	facts->state = end[2];
+	if (read_text(dirfd, tid, "statm", text, sizeof(text)) && sscanf(text, "%*u %llu", &pages) == 1)
+		facts->rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (read_text(dirfd, tid, "status", text, sizeof(text)))
+		facts->swap_bytes = parse_swap(text);
+	return true;
+}
+
+/* The first thread of a process may end before the others: it is a zombie then and shows no memory. */
+static void look_at_threads(struct ms_pid_facts *facts)
+{
+	char path[32];
+	struct dirent *entry;
+	bool found = false;
+
+	if (facts->state != 'Z' || facts->threads < 2)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)facts->pid);
+	DIR *tasks = opendir(path);
+	while (tasks && !found && (entry = readdir(tasks)))
+		found = entry->d_name[0] != '.' && take_thread(dirfd(tasks), entry->d_name, facts);
+	if (tasks)
+		closedir(tasks);
+}
+
 static int by_pid(const void *a, const void *b)
 {
 	const struct ms_pid_facts *left = a, *right = b;
@@ -88,8 +149,10 @@ int ms_pids_list(struct ms_pid_facts **ret_facts, size_t *ret_count)
 
 	if (!facts)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		facts[i] = translate(fetch->stacks[i]);
+		look_at_threads(&facts[i]);
+	}
 	qsort(facts, count, sizeof(*facts), by_pid);
 	*ret_facts = facts;
 	*ret_count = count;
@@ -115,27 +178,13 @@ int ms_pids_facts(pid_t pid, struct ms_pid_facts *ret_facts)
 	if (fetch->counts->total < 1)
 		return -ESRCH;
 	*ret_facts = translate(fetch->stacks[0]);
+	look_at_threads(ret_facts);
 	return 0;
 }
 
-int ms_pids_by_name(const char *name, struct ms_pid_facts **ret_facts, size_t *ret_count)
+bool ms_pid_has_name(const struct ms_pid_facts *facts, const char *name)
 {
-	MS_CLEANUP_FREE struct ms_pid_facts *facts = NULL;
-	size_t count, kept = 0;
-	int r = ms_pids_list(&facts, &count);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(facts[i].comm, name, TASK_COMM_LEN - 1) == 0)
-			facts[kept++] = facts[i];
-	*ret_count = kept;
-	*ret_facts = NULL;
-	if (kept > 0) {
-		*ret_facts = facts;
-		facts = NULL;
-	}
-	return 0;
+	return strncmp(facts->comm, name, TASK_COMM_LEN - 1) == 0;
 }
 
 const char *ms_pid_state_name(char state)

@@ -9,6 +9,7 @@
 #ifndef MS_SAMPLE_PIDS_H
 #define MS_SAMPLE_PIDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,7 +19,7 @@
 struct ms_pid_facts {
 	pid_t pid, ppid;
 	uid_t uid; /* effective */
-	char state; /* R S D T t Z X I; T: stopped by a signal, t: by a debugger */
+	char state; /* R S D T t Z X I; T: stopped by a signal, t: by a debugger; Z: all threads have ended */
 	uint32_t threads;
 	uint64_t start_ticks;
 	uint64_t rss_bytes, swap_bytes;
@@ -35,15 +36,10 @@ int ms_pids_list(struct ms_pid_facts **ret_facts, size_t *ret_count);
 /** ms_pids_facts - of one; Return: 0; -ESRCH; -ENOMEM; another negative errno */
 int ms_pids_facts(pid_t pid, struct ms_pid_facts *ret_facts);
 
-/**
- * ms_pids_by_name - the processes whose comm is @name, by pid; a name longer than the kernel's 15 bytes
- * matches by its first 15
- * @ret_facts: free() it; NULL when there is none
- * Return: 0, also for none; -ENOMEM; another negative errno.
- */
-int ms_pids_by_name(const char *name, struct ms_pid_facts **ret_facts, size_t *ret_count);
+/** ms_pid_has_name - is this its comm? Of a name longer than the kernel's 15 bytes these count */
+bool ms_pid_has_name(const struct ms_pid_facts *facts, const char *name);
 
-/** ms_pid_state_name - "running", "stopped", ... for the letter in struct ms_pid_facts; "unknown" for others */
+/** ms_pid_state_name - "running", "stopped", ... for the letter in struct ms_pid_facts, or "unknown" */
 const char *ms_pid_state_name(char state);
 
 #endif

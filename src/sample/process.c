@@ -141,12 +141,12 @@ static int as_gone(int r)
 	return r == -ENOENT ? -ESRCH : r;
 }
 
-static int read_stat_at(const struct ms_root *root, int dirfd, uint64_t start_ticks,
+static int read_stat_at(const struct ms_root *root, int dirfd, const char *path, uint64_t start_ticks,
 			struct ms_process_stat *ret_stat)
 {
 	char text[MS_TEXT_BYTES];
 	struct ms_process_stat stat;
-	ssize_t n = ms_text_read_at(root, dirfd, "stat", text, sizeof(text));
+	ssize_t n = ms_text_read_at(root, dirfd, path, text, sizeof(text));
 
 	if (n < 0)
 		return as_gone((int)n);
@@ -170,7 +170,7 @@ int ms_process_open(struct ms_process *process, const struct ms_root *root, pid_
 
 	if (dirfd < 0)
 		return as_gone(dirfd);
-	int r = read_stat_at(root, dirfd, start_ticks, &stat);
+	int r = read_stat_at(root, dirfd, "stat", start_ticks, &stat);
 
 	if (r < 0)
 		return r;
@@ -242,7 +242,7 @@ int ms_process_adopt_thread(struct ms_process *process, const struct ms_root *ro
 
 	if (dirfd < 0)
 		return as_gone(dirfd);
-	int r = read_stat_at(root, dirfd, process->start_ticks, &stat);
+	int r = read_stat_at(root, dirfd, "stat", process->start_ticks, &stat);
 
 	if (r < 0)
 		return r;
@@ -266,9 +266,10 @@ int ms_process_adopt_thread(struct ms_process *process, const struct ms_root *ro
 int ms_process_read_stat(const struct ms_root *root, pid_t pid, uint64_t start_ticks,
 			 struct ms_process_stat *ret_stat)
 {
-	MS_CLEANUP_FD int dirfd = ms_root_open(root, "proc/%d", (int)pid);
+	char path[32];
 
-	return dirfd < 0 ? as_gone(dirfd) : read_stat_at(root, dirfd, start_ticks, ret_stat);
+	snprintf(path, sizeof(path), "proc/%d/stat", (int)pid);
+	return read_stat_at(root, root->dirfd, path, start_ticks, ret_stat);
 }
 
 int ms_process_read_limits(const struct ms_root *root, pid_t pid, struct ms_process_limits *ret_limits)

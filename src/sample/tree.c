@@ -14,6 +14,7 @@
 #include "sample/tree.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 enum {
 	OUTSIDER_SCANS = 16,
 	LIMIT_SCANS = 8,
+	SEEK_TRIES = 3,
 };
 
 static bool is_member(const struct ms_tree_member *member)
@@ -115,23 +117,33 @@ static int read_newcomer(const struct ms_tree *tree, pid_t pid, uint64_t start_t
 	return ms_process_is_zombie(&stat) ? MS_PROCESS_EMPTY : 0;
 }
 
-int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
-		 pid_t adopter_pid)
+int ms_tree_add_root(struct ms_tree *tree, pid_t pid, uint64_t start_ticks)
 {
-	struct ms_tree_newcomer first;
+	struct ms_tree_newcomer newcomer;
 
-	memset(tree, 0, sizeof(*tree));
-	tree->root = root;
-	tree->adopter_pid = adopter_pid;
-	tree->proc_fd = -1;
-	int r = read_newcomer(tree, root_pid, start_ticks, &first);
+	if (ms_tree_find(tree, pid) >= 0)
+		return 0;
+	int r = read_newcomer(tree, pid, start_ticks, &newcomer);
 
 	if (r != 0)
 		return r < 0 ? r : -ESRCH;
+	return admit(tree, &newcomer);
+}
+
+int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
+		 pid_t adopter_pid)
+{
+	uint32_t scans = tree->scans + 2; /* no outsider of an earlier use is believed */
+
+	memset(tree, 0, offsetof(struct ms_tree, slots)); /* the rest is not touched: most of it stays unused */
+	tree->scans = scans;
+	tree->root = root;
+	tree->adopter_pid = adopter_pid;
 	tree->proc_fd = ms_root_open(root, "proc");
 	if (tree->proc_fd < 0)
 		return tree->proc_fd;
-	r = admit(tree, &first);
+	int r = ms_tree_add_root(tree, root_pid, start_ticks);
+
 	if (r < 0)
 		ms_tree_fini(tree);
 	return r;
@@ -205,16 +217,30 @@ static void settle_members(struct ms_tree *tree)
 	}
 }
 
+/* Remember those whose parent is an outsider, again until no more are. */
+static void settle_outsiders(struct ms_tree *tree)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (uint32_t i = 0; i < tree->newcomer_count; i++) {
+			struct ms_tree_newcomer *newcomer = &tree->newcomers[i];
+
+			if (newcomer->pid == 0 || (newcomer->ppid != 0 && !is_outsider(tree, newcomer->ppid)))
+				continue;
+			*cache_entry(tree, newcomer->pid) =
+				(struct ms_tree_outsider){.pid = newcomer->pid, .scan = tree->scans};
+			newcomer->pid = 0;
+			again = true;
+		}
+	}
+}
+
 static void settle(struct ms_tree *tree)
 {
 	settle_members(tree);
-	for (uint32_t i = 0; i < tree->newcomer_count; i++) {
-		const struct ms_tree_newcomer *newcomer = &tree->newcomers[i];
-
-		if (newcomer->pid != 0 && (newcomer->ppid == 0 || is_outsider(tree, newcomer->ppid)))
-			*cache_entry(tree, newcomer->pid) =
-				(struct ms_tree_outsider){.pid = newcomer->pid, .scan = tree->scans};
-	}
+	settle_outsiders(tree);
 	tree->newcomer_count = 0;
 }
 
@@ -230,6 +256,36 @@ static void meet(struct ms_tree *tree, pid_t pid)
 		tree->newcomer_count++;
 	else if (ms_root_is_exhausted(r))
 		tree->incomplete = true;
+}
+
+/* From a process up to one that is known, or to the last. -ESRCH: one of them has ended meanwhile. */
+static int meet_ancestors(struct ms_tree *tree, pid_t pid)
+{
+	tree->newcomer_count = 0;
+	while (pid > 0 && pid != tree->adopter_pid && ms_tree_find(tree, pid) < 0 &&
+	       tree->newcomer_count < MS_TREE_NEWCOMERS) {
+		struct ms_tree_newcomer *newcomer = &tree->newcomers[tree->newcomer_count];
+		int r = read_newcomer(tree, pid, 0, newcomer);
+
+		if (r != 0)
+			return r < 0 ? r : -ESRCH;
+		pid = newcomer->ppid;
+		tree->newcomer_count++;
+	}
+	return 0;
+}
+
+int ms_tree_seek(struct ms_tree *tree, pid_t pid)
+{
+	int r = -ESRCH;
+
+	/* When a parent ended between two readings, another process is the parent now. */
+	for (unsigned tries = 0; r == -ESRCH && tries < SEEK_TRIES; tries++)
+		r = meet_ancestors(tree, pid);
+	if (r == 0)
+		settle_members(tree);
+	tree->newcomer_count = 0;
+	return r < 0 ? r : ms_tree_find(tree, pid);
 }
 
 /* A member that reads as zeros has ended, or its main thread has; one without a descriptor gets one. */

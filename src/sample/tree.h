@@ -15,8 +15,8 @@
  * arrays of their own beside it. A slot is used again only after ms_tree_next_change() told that its
  * process left.
  *
- * The struct is big (about 260 KiB): allocate it once. After ms_tree_init() nothing allocates; a scan opens
- * files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
+ * The struct is big (about 260 KiB), and little of it is touched where processes are few: allocate it once,
+ * zeroed. After ms_tree_init() nothing allocates; a scan opens files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
  * descriptor was left belongs but counts nothing; each scan tries again, and says `incomplete`.
  */
 #ifndef MS_SAMPLE_TREE_H
@@ -44,8 +44,8 @@ enum ms_tree_slot_state {
 
 struct ms_tree_member {
 	enum ms_tree_slot_state state;
-	pid_t ppid;    /* when it was found */
-	bool empty;    /* its last reading was all zero */
+	pid_t ppid; /* when it was found */
+	bool empty; /* its last reading was all zero */
 	struct ms_process process;
 	struct ms_process_memory memory; /* last reading */
 	struct ms_process_limits limits; /* last reading; UINT64_MAX when it could not be read */
@@ -55,9 +55,9 @@ struct ms_tree_member {
 /* The sums of the last ms_tree_sample(). */
 struct ms_tree_memory {
 	uint32_t processes;
-	uint64_t rss_bytes;           /* pages they share count in each */
-	uint64_t anon_bytes;          /* the same without file and shmem pages */
-	uint64_t largest_anon_bytes;  /* of one process: counts no page twice */
+	uint64_t rss_bytes;          /* pages they share count in each */
+	uint64_t anon_bytes;         /* the same without file and shmem pages */
+	uint64_t largest_anon_bytes; /* of one process: counts no page twice */
 };
 
 struct ms_tree_outsider {
@@ -75,9 +75,9 @@ struct ms_tree {
 	const struct ms_root *root;
 	pid_t adopter_pid; /* 0 = none */
 	int proc_fd;
-	uint32_t high;      /* slots from here on were never used */
-	uint32_t members;   /* CAME and IN */
-	uint32_t untold;    /* CAME and LEFT: at most this many changes to tell */
+	uint32_t high;    /* slots from here on were never used */
+	uint32_t members; /* CAME and IN */
+	uint32_t untold;  /* CAME and LEFT: at most this many changes to tell */
 	uint32_t scans;
 	uint32_t newcomer_count;
 	bool incomplete; /* the last scan left somebody out: no slot, no descriptor, no memory to open one */
@@ -97,6 +97,7 @@ struct ms_tree_change {
 
 /**
  * ms_tree_init - start a tree of one; the caller runs the first scan
+ * @tree: zeroed memory, or one that was finished
  * @start_ticks: of the root process, or 0
  * @adopter_pid: whose children all belong, or 0; never a member itself
  *
@@ -105,6 +106,9 @@ struct ms_tree_change {
 int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
 		 pid_t adopter_pid);
 void ms_tree_fini(struct ms_tree *tree);
+
+/** ms_tree_add_root - watch another process and what descends from it; Return: as ms_tree_init() */
+int ms_tree_add_root(struct ms_tree *tree, pid_t pid, uint64_t start_ticks);
 
 /**
  * ms_tree_scan - find who came and who left; of every eighth member, in turn, read the resource limits again
@@ -133,5 +137,12 @@ const struct ms_tree_member *ms_tree_member(const struct ms_tree *tree, uint32_t
 
 /** ms_tree_find - the slot of a pid that is a member; -ESRCH */
 int ms_tree_find(const struct ms_tree *tree, pid_t pid);
+
+/**
+ * ms_tree_seek - the same, also of a process that came after the last scan: its ancestors are read up to a
+ * member Those between the two become members with it; ms_tree_next_change() tells of all. Return: a slot;
+ * -ESRCH it does not belong, or has ended; another negative errno.
+ */
+int ms_tree_seek(struct ms_tree *tree, pid_t pid);
 
 #endif

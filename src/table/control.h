@@ -79,8 +79,11 @@ int ms_control_poll(struct ms_control_client *client, const struct ms_order_hand
 int ms_control_wait(struct ms_control_client *client, const struct ms_order_handle *handle,
 		    uint64_t timeout_us, struct ms_answer *ret_answer, bool *ret_running);
 
-/** ms_control_abandon - stop waiting: takes a posted order back, leaves a running one to the agent */
-void ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle);
+/**
+ * ms_control_abandon - stop waiting: takes a posted order back, leaves a running one to the agent
+ * Return: whether the agent works on it still.
+ */
+bool ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle);
 
 /* ---- server: the agent's thread only ---- */
 

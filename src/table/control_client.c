@@ -8,11 +8,13 @@
  * in a memory cgroup that is full. The page is hostile: everything is copied once and checked, no
  * loop's length is the page's to say.
  *
- *   [C1] body before POSTED (release); pairs with [S1] in control_server.c
- *   [C2] POSTED before the doorbell (release); pairs with [S2]
- *   [C3] DONE (acquire) before the answer is copied; pairs with [S3]
- *   [C4] the answer's copy before FREE (release); pairs with [C5] of the next client
- *   [C5] FREE (acquire) before the body is written; pairs with [C4] and [S4]
+ *   [control_client.C1] body before POSTED (release); pairs with [control_server.S1]
+ *   [control_client.C2] POSTED before the doorbell (release); pairs with [control_server.S2]
+ *   [control_client.C3] DONE (acquire) before the answer is copied; pairs with [control_server.S3]
+ *   [control_client.C4] the answer's copy before FREE (release), as the next client finds it;
+ *                       pairs with [control_client.C5]
+ *   [control_client.C5] FREE (acquire) before the body is written;
+ *                       pairs with [control_client.C4], [control_server.S4]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +63,7 @@ static void wake_agent(struct ms_control_abi *page)
 {
 	_Atomic uint32_t *doorbell = &page->header.doorbell;
 
-	atomic_fetch_add_explicit(doorbell, 1, memory_order_acq_rel); /* [C2] */
+	atomic_fetch_add_explicit(doorbell, 1, memory_order_acq_rel); /* [control_client.C2] */
 	MS_KILL_POINT("post:doorbell");
 	ms_futex_wake_all(doorbell);
 }
@@ -103,7 +105,7 @@ void ms_control_close(struct ms_control_client *client)
 /* FREE -> CLAIMED, with the next ticket. */
 static bool claim(struct ms_slot_abi *slot, uint32_t *ret_ticket, bool *ret_sane)
 {
-	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire); /* [C5] */
+	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire); /* [control_client.C5] */
 
 	*ret_sane = ms_slot_state(word) <= MS_SLOT_ABANDONED;
 	if (ms_slot_state(word) != MS_SLOT_FREE)
@@ -112,7 +114,7 @@ static bool claim(struct ms_slot_abi *slot, uint32_t *ret_ticket, bool *ret_sane
 
 	*ret_ticket = ticket;
 	return atomic_compare_exchange_strong_explicit(&slot->word, &word, ms_slot_word(ticket, MS_SLOT_CLAIMED),
-						       memory_order_acq_rel, memory_order_relaxed); /* [C5] */
+						       memory_order_acq_rel, memory_order_relaxed); /* [control_client.C5] */
 }
 
 static bool fill_and_post(struct ms_slot_abi *slot, uint32_t ticket, const struct ms_order *order)
@@ -127,7 +129,7 @@ static bool fill_and_post(struct ms_slot_abi *slot, uint32_t ticket, const struc
 	ms_copy_put((unsigned char *)slot + offsetof(struct ms_slot_abi, check), &check, sizeof(check));
 	MS_KILL_POINT("post:filled");
 	return atomic_compare_exchange_strong_explicit(&slot->word, &word, ms_slot_word(ticket, MS_SLOT_POSTED),
-						       memory_order_acq_rel, memory_order_relaxed); /* [C1] */
+						       memory_order_acq_rel, memory_order_relaxed); /* [control_client.C1] */
 }
 
 static void ring(struct ms_control_client *client)
@@ -194,7 +196,7 @@ static int poll_slot(struct ms_control_client *client, const struct ms_order_han
 		     struct ms_answer *ret_answer, bool *ret_running, uint32_t *ret_word)
 {
 	struct ms_slot_abi *slot = &client->page->slots[handle->slot % MS_SLOT_COUNT];
-	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire); /* [C3] */
+	uint32_t word = atomic_load_explicit(&slot->word, memory_order_acquire); /* [control_client.C3] */
 	struct ms_answer answer;
 
 	*ret_word = word;
@@ -211,7 +213,7 @@ static int poll_slot(struct ms_control_client *client, const struct ms_order_han
 		MS_KILL_POINT("answer:copied");
 		if (!atomic_compare_exchange_strong_explicit(
 			    &slot->word, &word, ms_slot_word(handle->word_ticket, MS_SLOT_FREE),
-			    memory_order_acq_rel, memory_order_relaxed)) /* [C4] */
+			    memory_order_acq_rel, memory_order_relaxed)) /* [control_client.C4] */
 			return -ESTALE;
 		*ret_answer = answer;
 		return 1;
@@ -247,7 +249,7 @@ int ms_control_wait(struct ms_control_client *client, const struct ms_order_hand
 	}
 }
 
-void ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle)
+bool ms_control_abandon(struct ms_control_client *client, const struct ms_order_handle *handle)
 {
 	struct ms_slot_abi *slot = &client->page->slots[handle->slot % MS_SLOT_COUNT];
 	uint32_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
@@ -257,11 +259,12 @@ void ms_control_abandon(struct ms_control_client *client, const struct ms_order_
 		uint32_t next = state == MS_SLOT_RUNNING ? MS_SLOT_ABANDONED : MS_SLOT_FREE;
 
 		if (state != MS_SLOT_POSTED && state != MS_SLOT_RUNNING && state != MS_SLOT_DONE)
-			return;
+			return false;
 		MS_KILL_POINT("abandon:before");
 		if (atomic_compare_exchange_strong_explicit(&slot->word, &word,
 							    ms_slot_word(handle->word_ticket, next),
-							    memory_order_acq_rel, memory_order_relaxed)) /* [C4] */
-			return;
+							    memory_order_acq_rel, memory_order_relaxed)) /* [control_client.C4] */
+			return state == MS_SLOT_RUNNING;
 	}
+	return false;
 }

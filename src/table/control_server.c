@@ -8,14 +8,17 @@
  * is the agent; ms_control_wake() from any. No malloc, no locks; the only system call is futex.
  *
  * Every client can write every byte, so nothing in the page is believed: the header is never read back
- * but written again and again, an order is copied once and checked, and what a slot's state may mean is decided by @taken, not by
- * the page. A client that died, stalled or wrote nonsense costs one slot for PATIENCE_NS.
+ * but written again and again, an order is copied once and checked, and what a slot's state may mean is
+ * decided by @taken, not by the page. A client that died, stalled or wrote nonsense costs one slot for
+ * PATIENCE_NS.
  *
- *   [S1] RUNNING (acquire) before the body is copied; pairs with [C1] in control_client.c
- *   [S2] the doorbell is read (acquire) before the slots are searched, and handed to the sleep: an
- *        order posted after the search has changed it; pairs with [C2]
- *   [S3] answer before DONE (release); pairs with [C3]
- *   [S4] FREE by the agent (release); pairs with [C5]
+ *   [control_server.S1] RUNNING (acquire) before the body is copied; pairs with [control_client.C1]
+ *   [control_server.S2] the doorbell is read (acquire) before the slots are searched, and handed to the
+ *                       sleep: an order posted after the search has changed it. So has ms_control_wake(),
+ *                       and the sleeper sees what its caller set before;
+ *                       pairs with [control_client.C2], [control_server.S2]
+ *   [control_server.S3] answer before DONE (release); pairs with [control_client.C3]
+ *   [control_server.S4] FREE by the agent (release); pairs with [control_client.C5]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +43,8 @@ enum { MAX_REASON = 2, TRIES = 8 };
 
 /* ---- making the page ---- */
 
-/* Also when clients have the page: a word that stands there already is not seen to change, and what one of them
- * has overwritten is right again for the next. The doorbell is the one word that is left alone. */
+/* Also when clients have the page: a word that stands there already is not seen to change, and what one of
+ * them has overwritten is right again for the next. The doorbell is the one word that is left alone. */
 static void write_header(const struct ms_control_server *server)
 {
 	struct ms_control_header header = {
@@ -120,19 +123,19 @@ void ms_control_destroy(struct ms_control_server *server)
 
 uint32_t ms_control_doorbell(const struct ms_control_server *server)
 {
-	return atomic_load_explicit(&server->page->header.doorbell, memory_order_acquire); /* [S2] */
+	return atomic_load_explicit(&server->page->header.doorbell, memory_order_acquire); /* [control_server.S2] */
 }
 
 int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us)
 {
 	write_header(server);
-	return ms_futex_wait(&server->page->header.doorbell, seen, ms_clock_deadline(timeout_us)); /* [S2] */
+	/* [control_server.S2] */
+	return ms_futex_wait(&server->page->header.doorbell, seen, ms_clock_deadline(timeout_us));
 }
 
 void ms_control_wake(struct ms_control_server *server)
 {
-	/* What the caller set before is seen by the sleeper; pairs with [S2]. */
-	atomic_fetch_add_explicit(&server->page->header.doorbell, 1, memory_order_acq_rel);
+	atomic_fetch_add_explicit(&server->page->header.doorbell, 1, memory_order_acq_rel); /* [control_server.S2] */
 	ms_futex_wake_all(&server->page->header.doorbell);
 }
 
@@ -140,7 +143,7 @@ void ms_control_wake(struct ms_control_server *server)
 
 static bool move(struct ms_slot_abi *slot, uint32_t word, enum ms_slot_state state)
 {
-	/* Acquire for [S1], release for [S3] and [S4]. */
+	/* Acquire for [control_server.S1], release for [control_server.S3] and [control_server.S4]. */
 	return atomic_compare_exchange_strong_explicit(&slot->word, &word,
 						       ms_slot_word(ms_slot_ticket(word), state),
 						       memory_order_acq_rel, memory_order_relaxed);
@@ -215,7 +218,7 @@ static bool take(struct ms_control_server *server, uint32_t index, uint32_t word
 	struct ms_order order;
 
 	MS_KILL_POINT("take:before-running");
-	if (!move(slot, word, MS_SLOT_RUNNING)) /* [S1] */
+	if (!move(slot, word, MS_SLOT_RUNNING)) /* [control_server.S1] */
 		return false;
 	MS_KILL_POINT("take:running");
 	server->taken |= 1u << index;
@@ -265,7 +268,8 @@ static void finish(struct ms_slot_abi *slot, const struct ms_order_handle *handl
 		if (state != MS_SLOT_RUNNING && state != MS_SLOT_ABANDONED)
 			return;
 		MS_KILL_POINT("answer:before-done");
-		if (move(slot, word, state == MS_SLOT_RUNNING ? MS_SLOT_DONE : MS_SLOT_FREE)) /* [S3] [S4] */
+		/* [control_server.S3] [control_server.S4] */
+		if (move(slot, word, state == MS_SLOT_RUNNING ? MS_SLOT_DONE : MS_SLOT_FREE))
 			return;
 	}
 }

@@ -132,8 +132,8 @@ struct ms_row_result {
 /* What count() said last. writer: agent, under result_seq. */
 struct ms_row_pulled {
 	uint32_t fields; /* enum memshed_usage_fields; 0 = nothing was pulled yet */
-	uint32_t reserved;
-	uint64_t at_ns; /* CLOCK_MONOTONIC */
+	uint32_t cost_us; /* per entry, as measured: in place of the row's; UINT32_MAX also for more */
+	uint64_t at_ns;   /* CLOCK_MONOTONIC */
 	uint64_t bytes, entries, hits, misses, evictions, inserts;
 };
 
@@ -285,7 +285,8 @@ _Static_assert(sizeof(struct ms_slot_abi) == MS_SLOT_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_control_abi) <= MS_CONTROL_BYTES, "ABI");
 
 /* The hello: one SOCK_DGRAM packet to the abstract or path address in $MEMSHED_SOCKET ("@name" is
- * abstract), with the table's and the control page's descriptors, in this order, as SCM_RIGHTS. */
+ * abstract; behind the last colon a token in hexadecimal digits), with the table's and the control page's
+ * descriptors, in this order, as SCM_RIGHTS. */
 #define MS_HELLO_ENV "MEMSHED_SOCKET"
 #define MS_HELLO_MAGIC 0x4f4c4c4544534d00ULL
 struct ms_hello {
@@ -295,6 +296,7 @@ struct ms_hello {
 	uint32_t reserved;
 	uint64_t start_ticks;
 	uint64_t identity;
+	uint64_t token; /* from the environment; 0 when there is none: shows that the sender is of the job */
 };
 
 #endif

@@ -13,7 +13,7 @@ static const char *look_up(const char *const *names, size_t count, uint32_t valu
 }
 #define LOOK_UP(names, value) look_up(names, sizeof(names) / sizeof((names)[0]), value)
 
-const char *ms_kind_name(uint32_t kind)
+const char *ms_name_of_kind(uint32_t kind)
 {
 	static const char *const names[] = {
 		[MEMSHED_KIND_OTHER] = "other",
@@ -28,7 +28,7 @@ const char *ms_kind_name(uint32_t kind)
 	return LOOK_UP(names, kind);
 }
 
-const char *ms_agent_mode_name(uint32_t mode)
+const char *ms_name_of_agent_mode(uint32_t mode)
 {
 	static const char *const names[] = {
 		[MEMSHED_AGENT_THREAD] = "thread",
@@ -39,7 +39,7 @@ const char *ms_agent_mode_name(uint32_t mode)
 	return LOOK_UP(names, mode);
 }
 
-const char *ms_agent_state_name(uint32_t state)
+const char *ms_name_of_agent_state(uint32_t state)
 {
 	static const char *const names[] = {
 		[MS_AGENT_NONE] = "none",
@@ -53,7 +53,7 @@ const char *ms_agent_state_name(uint32_t state)
 	return LOOK_UP(names, state);
 }
 
-const char *ms_order_level_name(uint32_t level)
+const char *ms_name_of_level(uint32_t level)
 {
 	static const char *const names[] = {
 		[MS_LEVEL_COUNT] = "count",
@@ -65,7 +65,7 @@ const char *ms_order_level_name(uint32_t level)
 	return LOOK_UP(names, level);
 }
 
-const char *ms_answer_status_name(uint32_t status)
+const char *ms_name_of_status(uint32_t status)
 {
 	static const char *const names[] = {
 		[MS_ANSWER_NONE] = "none",
@@ -83,7 +83,7 @@ const char *ms_answer_status_name(uint32_t status)
 	return LOOK_UP(names, status);
 }
 
-bool ms_agent_takes_orders(uint32_t state)
+bool ms_name_takes_orders(uint32_t state)
 {
 	return state != MS_AGENT_NONE && state != MS_AGENT_STOPPED && state != MS_AGENT_LAZY;
 }

@@ -6,18 +6,20 @@
  * target goes on writing. Per batch of rows:
  *
  *   heads     seq, state, generation, result_seq of each row
- *   [R1]      acquire: the heads before the bodies; pairs with [W2], [W3] and [W5] in writer.c
+ *   [reader.R1] acquire: the heads before the bodies, and before what else the header speaks of;
+ *             pairs with [writer.W2], [writer.W3], [writer.W5], [writer.W6], [writer_show.F1], [shards.N2]
  *   bodies    the whole rows
- *   [R2]      acquire: the bodies before the shards
- *   shards     which are in use; first pass: what was removed
- *   [R3]      acquire: removed before added, so that every removal that is counted finds what was
- *             added before it, also in a shard that nobody used until then; pairs with [L1] in shard.h
- *   shards     which are in use by now; second pass: what was added
- *   [R4]      acquire: all copies before the second look; pairs with [W1], [W4] and [W5] in writer.c and
- *             [L2] in shard.h
+ *   [reader.R2] acquire: the bodies before the shards; pairs with [writer.W1]
+ *   shards    which are in use; first pass: what was removed
+ *   [reader.R3] acquire: removed before added, so that every removal that is counted finds what was
+ *             added before it, also in a shard that was not in use until then; pairs with [shard.L1]
+ *   shards    which are in use by now; second pass: what was added
+ *   [reader.R4] acquire: all copies before the second look;
+ *             pairs with [writer.W1], [writer.W4], [writer.W5], [shard.L2]
  *   heads     again: a row counts if it was LIVE both times with an even, unchanged seq and the same
  *             generation. Then the body is one registration's [G1] and the shards are that one's [G2]:
- *             whoever saw a word of a later use, in the row or in a shard, sees its odd seq at [R4].
+ *             a reader that saw a word of a later use, in the row or in a shard, sees its odd seq at
+ *             [reader.R4].
  *
  * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
  * the end taken as it stands: words old and new, because a target that was stopped half-way through
@@ -32,7 +34,8 @@
 
 #include "memshed.h"
 #include "table/fence.h"
-#include "table/reader_internal.h"
+#include "table/link.h"
+#include "table/reader.h"
 #include "table/sum.h"
 #include "util/saturate.h"
 
@@ -58,7 +61,7 @@ struct batch {
 
 static int copy_rows(const struct ms_table_reader *reader, const struct batch *batch, struct ms_row_abi *to)
 {
-	return ms_reader_copy(reader->fd, reader->rows_offset + (uint64_t)batch->first * MS_ROW_BYTES, to,
+	return ms_link_copy(reader->fd, reader->rows_offset + (uint64_t)batch->first * MS_ROW_BYTES, to,
 			      (size_t)batch->count * MS_ROW_BYTES);
 }
 
@@ -90,14 +93,14 @@ static int sum_shards(const struct ms_table_reader *reader, struct batch *batch,
 		     void (*add_one)(struct ms_shard_row *, const struct ms_shard_row *))
 {
 	struct shards_mark mark;
-	int error = ms_reader_copy(reader->fd, offsetof(struct ms_table_header, shard_high), &mark, sizeof(mark));
+	int error = ms_link_copy(reader->fd, offsetof(struct ms_table_header, shard_high), &mark, sizeof(mark));
 
 	for (uint32_t shard = 0; !error && shard < reader->shard_count; shard++) {
 		if (!shard_used(reader, &mark, shard))
 			continue;
 		uint64_t index = (uint64_t)shard * reader->row_count + batch->first;
 
-		error = ms_reader_copy(reader->fd, reader->shards_offset + index * MS_SHARD_ROW_BYTES,
+		error = ms_link_copy(reader->fd, reader->shards_offset + index * MS_SHARD_ROW_BYTES,
 				       batch->shard, (size_t)batch->count * MS_SHARD_ROW_BYTES);
 		for (uint32_t i = 0; !error && i < batch->count; i++)
 			add_one(&batch->sums[i], &batch->shard[i]);
@@ -136,20 +139,20 @@ static int copy_batch(const struct ms_table_reader *reader, struct batch *batch)
 		batch->heads[i] = head_of(&batch->again[i]);
 	if (!any_live(batch))
 		return 0;
-	ms_fence_acquire(); /* [R1] */
+	ms_fence_acquire(); /* [reader.R1] */
 	error = copy_rows(reader, batch, batch->bodies);
 	if (error)
 		return error;
-	ms_fence_acquire(); /* [R2] */
+	ms_fence_acquire(); /* [reader.R2] */
 	memset(batch->sums, 0, batch->count * sizeof(*batch->sums));
 	error = sum_shards(reader, batch, ms_sum_removed);
 	if (error)
 		return error;
-	ms_fence_acquire(); /* [R3] */
+	ms_fence_acquire(); /* [reader.R3] */
 	error = sum_shards(reader, batch, ms_sum_added);
 	if (error)
 		return error;
-	ms_fence_acquire(); /* [R4] */
+	ms_fence_acquire(); /* [reader.R4] */
 	error = copy_rows(reader, batch, batch->again);
 	if (!error)
 		judge(batch);
@@ -186,6 +189,8 @@ static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_
 	ret_row->misses = fields & MEMSHED_USAGE_MISSES ? pulled->misses : sum->misses;
 	ret_row->evictions = fields & MEMSHED_USAGE_EVICTIONS ? pulled->evictions : sum->evictions;
 	ret_row->inserts = fields & MEMSHED_USAGE_INSERTS ? pulled->inserts : sum->added_entries;
+	if (fields & MEMSHED_USAGE_COST)
+		ret_row->cost_us = pulled->cost_us;
 	ret_row->pulled_at_ns = fields ? pulled->at_ns : 0;
 }
 

@@ -1,105 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/reader_open.c - find a table, make sure that it is one, take over its descriptor.
+ * table/reader_open.c - find a table (link.h), make sure that it is one, take over its descriptor.
  *
- * What another process offers is hostile until checked, and even opening or stat()ing the wrong file can
- * block for ever (a FIFO, a device, a file of somebody's own FUSE). So, in this order: the name of the
- * link, which the kernel makes; O_PATH, which opens nothing; a stat that asks no file system; the device
- * number, which must be that of the kernel's own memfds; only then a real open, of the same inode; then
- * the seals, without which no byte is read.
- *
- * Allocates nothing, but opens, and takes time in proportion to the process's descriptors: not for the
- * alarm path.
+ * Allocates nothing, but opens: not for the alarm path.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "table/memfd.h"
+#include "table/link.h"
+#include "table/reader.h"
 #include "table/slot.h"
-#include "table/proc.h"
-#include "table/reader_internal.h"
 #include "util/cleanup.h"
-
-#define LINK_NAME(name) "/memfd:" name " (deleted)"
-
-/* A process may offer any number of look-alikes: how many are looked at. */
-enum { CANDIDATES = 32 };
-
-int ms_reader_copy(int fd, uint64_t offset, void *to, size_t bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes) {
-		ssize_t n = pread(fd, (char *)to + done, bytes - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EBADMSG;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
-/* ---- is it a memfd of ours? ---- */
-
-static int stat_quietly(int fd, struct statx *ret_status)
-{
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_INO,
-		  ret_status) < 0)
-		return -errno;
-	return 0;
-}
-
-static int on_memfd_device(const struct statx *status)
-{
-	MS_CLEANUP_FD int fd = ms_memfd_make("memshed-probe", 0);
-	struct statx own;
-	int error = fd < 0 ? fd : stat_quietly(fd, &own);
-
-	if (error)
-		return error;
-	return own.stx_dev_major == status->stx_dev_major && own.stx_dev_minor == status->stx_dev_minor
-		       ? 0 : -EBADMSG;
-}
-
-static int check_memfd(int fd, uint64_t *ret_bytes)
-{
-	struct statx status;
-	int error = stat_quietly(fd, &status);
-
-	if (error)
-		return error;
-	if (!S_ISREG(status.stx_mode))
-		return -EBADMSG;
-	error = on_memfd_device(&status);
-	if (error)
-		return error;
-	if (ret_bytes)
-		*ret_bytes = status.stx_size;
-	return 0;
-}
-
-static int check_seals(int fd)
-{
-	int need = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-	int seals = fcntl(fd, F_GET_SEALS);
-
-	if (seals < 0)
-		return -EBADMSG;
-	/* F_SEAL_WRITE says more than F_SEAL_FUTURE_WRITE. */
-	return (seals & need) == need && seals & (F_SEAL_FUTURE_WRITE | F_SEAL_WRITE) ? 0 : -EPERM;
-}
-
-/* ---- header ---- */
 
 /* @count things of @bytes each from @offset on, inside @total? Nothing here can overflow: count and
  * bytes were bounded before. */
@@ -165,7 +78,7 @@ static void decode_header(const struct ms_table_header *header, struct ms_table_
 int ms_table_refresh(struct ms_table_reader *reader)
 {
 	struct ms_table_header header;
-	int error = ms_reader_copy(reader->fd, 0, &header, sizeof(header));
+	int error = ms_link_copy(reader->fd, 0, &header, sizeof(header));
 
 	if (error)
 		return error;
@@ -182,12 +95,12 @@ int ms_table_open(struct ms_table_reader *reader, struct ms_table_scratch *scrat
 {
 	struct ms_table_header header;
 	uint64_t bytes;
-	int error = check_memfd(fd, &bytes);
+	int error = ms_link_check(fd, &bytes);
 
 	if (!error)
-		error = check_seals(fd);
+		error = ms_link_check_seals(fd);
 	if (!error)
-		error = ms_reader_copy(fd, 0, &header, sizeof(header));
+		error = ms_link_copy(fd, 0, &header, sizeof(header));
 	if (error)
 		return error == -EBADF ? -EBADMSG : error;
 	if (!header_fits(&header, bytes))
@@ -215,117 +128,10 @@ void ms_table_close(struct ms_table_reader *reader)
 	*reader = (struct ms_table_reader){.fd = -1};
 }
 
-/* ---- a process's descriptors ---- */
-
-static bool link_is(int dirfd, const char *entry, const char *name)
-{
-	char target[64];
-	ssize_t n = readlinkat(dirfd, entry, target, sizeof(target));
-
-	return n >= 0 && (size_t)n == strlen(name) && memcmp(target, name, (size_t)n) == 0;
-}
-
-/* Open what the link leads to, but only if it is a memfd of that name. */
-static int reopen(int dirfd, const char *entry, const char *name, int flags)
-{
-	char own_link[sizeof("/proc/self/fd/") + 16];
-	MS_CLEANUP_FD int path_fd = openat(dirfd, entry, O_PATH | O_CLOEXEC);
-
-	if (path_fd < 0)
-		return -errno;
-	snprintf(own_link, sizeof(own_link), "/proc/self/fd/%d", path_fd);
-	if (!link_is(AT_FDCWD, own_link, name)) /* the number may stand for another file by now */
-		return -ENOENT;
-	int error = check_memfd(path_fd, NULL);
-
-	if (error)
-		return error;
-	int fd = open(own_link, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* What the kernel says of the process, to tell its own table from one it inherited. */
-struct process_facts {
-	uint32_t pid; /* in its own pid namespace */
-	uint64_t start_ticks;
-};
-
-static int read_facts(int proc_fd, pid_t pid, struct process_facts *ret_facts)
-{
-	char text[4096];
-	ssize_t n = ms_proc_read(proc_fd, "stat", text, sizeof(text));
-
-	if (n < 0)
-		return (int)n;
-	*ret_facts = (struct process_facts){.pid = (uint32_t)pid, .start_ticks = ms_proc_start_ticks(text)};
-	n = ms_proc_read(proc_fd, "status", text, sizeof(text));
-	char *at = n > 0 ? strstr(text, "\nNSpid:") : NULL;
-
-	if (at) { /* one number per namespace, the innermost last */
-		char *end = strchr(at + 1, '\n');
-
-		if (end)
-			*end = '\0';
-		at = strrchr(at, '\t');
-		if (at)
-			ret_facts->pid = (uint32_t)strtoul(at + 1, NULL, 10);
-	}
-	return 0;
-}
-
-/* Clocks of a time namespace may shift the start time, so the pid alone will do when nothing fits better. */
-static int rate(const struct ms_table_info *info, const struct process_facts *facts)
-{
-	if (info->pid != facts->pid)
-		return 0;
-	return info->start_ticks == facts->start_ticks ? 2 : 1;
-}
-
-/* ---- walking the directory, without opendir()'s malloc ---- */
-
-struct walk {
-	int dirfd;
-	char *buffer;
-	size_t size, at, end;
-	unsigned seen;    /* candidates so far */
-	const char *name; /* of the link wanted */
-};
-
-static struct walk start_walk(int dirfd, struct ms_table_scratch *scratch, const char *name)
-{
-	lseek(dirfd, 0, SEEK_SET);
-	return (struct walk){
-		.dirfd = dirfd, .buffer = scratch->entries, .size = sizeof(scratch->entries), .name = name};
-}
-
-/* The next descriptor whose link has that name, or NULL. */
-static const char *next_candidate(struct walk *walk)
-{
-	while (walk->seen < CANDIDATES) {
-		if (walk->at >= walk->end) {
-			ssize_t n = getdents64(walk->dirfd, walk->buffer, walk->size);
-
-			if (n <= 0)
-				return NULL;
-			walk->at = 0;
-			walk->end = (size_t)n;
-		}
-		const struct dirent64 *entry = (const void *)(walk->buffer + walk->at);
-
-		walk->at += entry->d_reclen;
-		if (!link_is(walk->dirfd, entry->d_name, walk->name))
-			continue;
-		walk->seen++;
-		return entry->d_name;
-	}
-	return NULL;
-}
-
 static int consider_table(int dirfd, const char *entry, struct ms_table_scratch *scratch,
 			  struct ms_table_reader *ret_reader)
 {
-	MS_CLEANUP_FD int fd = reopen(dirfd, entry, LINK_NAME(MS_TABLE_MEMFD_NAME), O_RDONLY);
+	MS_CLEANUP_FD int fd = ms_link_open(dirfd, entry, MS_LINK_NAME(MS_TABLE_MEMFD_NAME), O_RDONLY);
 	int error = fd < 0 ? fd : ms_table_open(ret_reader, scratch, fd);
 
 	if (!error)
@@ -334,14 +140,15 @@ static int consider_table(int dirfd, const char *entry, struct ms_table_scratch 
 }
 
 /* Return: 0 and the table that fits the process best; -ENOENT or what was wrong with the last candidate. */
-static int find_table(int dirfd, struct ms_table_scratch *scratch, const struct process_facts *facts,
+static int find_table(int dirfd, struct ms_table_scratch *scratch, const struct ms_link_facts *facts,
 		      struct ms_table_reader *ret_best)
 {
-	struct walk walk = start_walk(dirfd, scratch, LINK_NAME(MS_TABLE_MEMFD_NAME));
+	struct ms_link_walk walk = ms_link_start(dirfd, MS_LINK_NAME(MS_TABLE_MEMFD_NAME), scratch->entries,
+						 sizeof(scratch->entries));
 	int error = -ENOENT, best_rate = 0;
 	const char *entry;
 
-	while (best_rate < 2 && (entry = next_candidate(&walk))) {
+	while (best_rate < 2 && (entry = ms_link_next(&walk))) {
 		struct ms_table_reader reader;
 		int failed = consider_table(dirfd, entry, scratch, &reader);
 
@@ -349,7 +156,7 @@ static int find_table(int dirfd, struct ms_table_scratch *scratch, const struct 
 			error = failed;
 			continue;
 		}
-		int rated = rate(&reader.info, facts);
+		int rated = ms_link_rate(facts, reader.info.pid, reader.info.start_ticks);
 
 		if (rated <= best_rate) {
 			ms_table_close(&reader);
@@ -367,17 +174,18 @@ static bool control_belongs(int fd, uint64_t identity)
 {
 	struct ms_control_header header;
 
-	return fcntl(fd, F_GET_SEALS) >= 0 && ms_reader_copy(fd, 0, &header, sizeof(header)) == 0 &&
+	return fcntl(fd, F_GET_SEALS) >= 0 && ms_link_copy(fd, 0, &header, sizeof(header)) == 0 &&
 	       header.magic == MS_CONTROL_MAGIC && header.identity == identity;
 }
 
 static int find_control(int dirfd, struct ms_table_scratch *scratch, uint64_t identity)
 {
-	struct walk walk = start_walk(dirfd, scratch, LINK_NAME(MS_CONTROL_MEMFD_NAME));
+	struct ms_link_walk walk = ms_link_start(dirfd, MS_LINK_NAME(MS_CONTROL_MEMFD_NAME), scratch->entries,
+						 sizeof(scratch->entries));
 	const char *entry;
 
-	while ((entry = next_candidate(&walk))) {
-		MS_CLEANUP_FD int fd = reopen(dirfd, entry, LINK_NAME(MS_CONTROL_MEMFD_NAME), O_RDWR);
+	while ((entry = ms_link_next(&walk))) {
+		MS_CLEANUP_FD int fd = ms_link_open(dirfd, entry, MS_LINK_NAME(MS_CONTROL_MEMFD_NAME), O_RDWR);
 
 		if (fd >= 0 && control_belongs(fd, identity))
 			return ms_steal_fd(&fd);
@@ -385,32 +193,11 @@ static int find_control(int dirfd, struct ms_table_scratch *scratch, uint64_t id
 	return -1;
 }
 
-static int open_fd_dir(pid_t pid, struct process_facts *ret_facts)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	/* Held open, so that a new process of the same number cannot take its place. */
-	MS_CLEANUP_FD int proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (proc_fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	int error = read_facts(proc_fd, pid, ret_facts);
-
-	if (error)
-		return error;
-	int fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	return fd;
-}
-
 int ms_table_open_pid(struct ms_table_reader *reader, struct ms_table_scratch *scratch, pid_t pid,
 		      int *ret_control_fd)
 {
-	struct process_facts facts;
-	MS_CLEANUP_FD int dirfd = open_fd_dir(pid, &facts);
+	struct ms_link_facts facts;
+	MS_CLEANUP_FD int dirfd = ms_link_open_dir(pid, &facts);
 
 	if (dirfd < 0)
 		return dirfd;

@@ -7,9 +7,10 @@
  * got none, with atomic adds.
  *
  * Each store is a release, which is a plain store on x86. Two guarantees of the reader hang on it:
- *   [L1] who sees bytes removed also sees that they were added, even by another thread before;
- *        pairs with [R3] in reader.c
- *   [L2] who sees a count of a row's new use also sees that the row's seq has moved; pairs with [R4]
+ *   [shard.L1] who sees bytes removed also sees that they were added, even by another thread before;
+ *              pairs with [reader.R3], [writer_sum.A1]
+ *   [shard.L2] who sees a count of a row's new use also sees that the row's seq has moved;
+ *              pairs with [reader.R4]
  */
 #ifndef MS_TABLE_SHARD_H
 #define MS_TABLE_SHARD_H
@@ -32,13 +33,13 @@ static inline void ms_shard_add(_Atomic uint64_t *counter, uint64_t n)
 {
 	uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
 
-	atomic_store_explicit(counter, value + n, memory_order_release); /* [L1] [L2] */
+	atomic_store_explicit(counter, value + n, memory_order_release); /* [shard.L1] [shard.L2] */
 }
 
 /* In the shared shard, by any thread. */
 static inline void ms_shard_add_shared(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_fetch_add_explicit(counter, n, memory_order_release); /* [L1] [L2] */
+	atomic_fetch_add_explicit(counter, n, memory_order_release); /* [shard.L1] [shard.L2] */
 }
 
 #endif

@@ -3,19 +3,22 @@
  * table/writer.c - the target's side of its own table: make it, move rows between their states, keep
  * results and pulled values. (writer_fork.c: the child of a fork; shard.h: the counters.)
  *
- * Owns every byte of the table but the shards in use. Each row is written twice: in private memory, which a
- * forked child inherits as it was at the fork, and in the table. Threads: whoever holds the caller's registry lock
- * for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
- * own, no system call but for zeroing a used row's shards and for sums.
+ * Owns every byte of the table but the shards in use. Each row is written twice: in private memory, which
+ * a forked child inherits as it was at the fork, and in the table. Threads: the holder of the caller's
+ * registry lock for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks
+ * of its own, no system call but for zeroing a used row's shards and for sums.
  *
  * Order of stores, and what readers rely on (layout.h has the guarantees):
- *   [W1] seq odd before the identity, the generation and zeroed shards: each of these is a release
- *        store; pairs with [R4] in reader.c, which looks at seq again after all copies.
- *   [W2] identity, generation and zeroed shards before seq even (release); pairs with [R1].
- *   [W3] seq even before state LIVE (release); pairs with [R1].
- *   [W4] state RETIRED (release) before the generation goes up and before [W1] of the next use; pairs
- *        with [R4].
- *   [W5] result_seq odd, pulled or last (release), result_seq even (release); pairs with [R1] and [R4].
+ *   [writer.W1] seq odd before the identity, the generation and zeroed shards: each of these is a release
+ *               store; then seq is looked at again; pairs with [reader.R2], [reader.R4]
+ *   [writer.W2] identity, generation and zeroed shards before seq even (release); pairs with [reader.R1]
+ *   [writer.W3] seq even before state LIVE, that before row_high (release), which the target's own threads
+ *               read, too; pairs with [reader.R1], [writer.W3]
+ *   [writer.W4] state RETIRED (release) before the generation goes up and before the next use;
+ *               pairs with [reader.R4]
+ *   [writer.W5] result_seq odd, pulled or last (release), result_seq even (release);
+ *               pairs with [reader.R1], [reader.R4]
+ *   [writer.W6] the rest of the header before the magic (release); pairs with [reader.R1]
  */
 #include "table/writer.h"
 
@@ -100,8 +103,7 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 void ms_table_publish(struct ms_table *table)
 {
 	MS_KILL_POINT("table:before-magic");
-	/* The rest of the header before the magic; pairs with [R1] in reader.c. */
-	__atomic_store_n(&table->header->magic, MS_TABLE_MAGIC, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->header->magic, MS_TABLE_MAGIC, __ATOMIC_RELEASE); /* [writer.W6] */
 	MS_KILL_POINT("table:after-magic");
 }
 
@@ -175,13 +177,13 @@ static void zero_shards(struct ms_table *table, uint32_t row)
 	struct ms_shards_source source = ms_table_shards_source(table);
 	struct ms_shard_row words;
 
-	ms_shards_mark(&source);
+	ms_table_shards_mark(&source);
 	for (uint32_t shard = 0; shard < table->shard_count; shard++) {
-		if (!ms_shards_used(&source, shard))
+		if (!ms_table_shards_used(&source, shard))
 			continue;
-		ms_shards_copy(&source, shard, row, 1, &words); /* a hole stays a hole */
+		ms_table_shards_copy(&source, shard, row, 1, &words); /* a hole stays a hole */
 		if (memcmp(&words, &zero, sizeof(zero)) != 0)
-			ms_copy_zero(ms_shard_row_at(ms_shard_at(table->shards, shard), row), sizeof(zero)); /* [W1] */
+			ms_copy_zero(ms_shard_row_at(ms_shard_at(table->shards, shard), row), sizeof(zero)); /* [writer.W1] */
 	}
 }
 
@@ -236,18 +238,18 @@ static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_
 	MS_KILL_POINT("row:before-seq-odd");
 	atomic_store_explicit(&to->seq, seq | 1, memory_order_relaxed);
 	MS_KILL_POINT("row:after-seq-odd");
-	ms_copy_put((unsigned char *)to + IDENTITY_AT, (unsigned char *)own + IDENTITY_AT, IDENTITY_BYTES); /* [W1] */
+	ms_copy_put((char *)to + IDENTITY_AT, (char *)own + IDENTITY_AT, IDENTITY_BYTES); /* [writer.W1] */
 	if (used_before) {
 		ms_table_row_pulled(table, row, &(struct ms_row_pulled){0});
 		ms_table_row_result(table, row, &(struct ms_row_result){0});
 		zero_shards(table, row);
 	}
-	atomic_store_explicit(&to->flags, identity->flags, memory_order_release);     /* [W1] */
-	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [W1] */
+	atomic_store_explicit(&to->flags, identity->flags, memory_order_release);     /* [writer.W1] */
+	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [writer.W1] */
 	MS_KILL_POINT("row:before-seq-even");
-	atomic_store_explicit(&to->seq, (seq | 1) + 1, memory_order_release);         /* [W2] */
+	atomic_store_explicit(&to->seq, (seq | 1) + 1, memory_order_release);         /* [writer.W2] */
 	MS_KILL_POINT("row:before-live");
-	atomic_store_explicit(&to->state, MS_ROW_LIVE, memory_order_release);         /* [W3] */
+	atomic_store_explicit(&to->state, MS_ROW_LIVE, memory_order_release);         /* [writer.W3] */
 	MS_KILL_POINT("row:after-live");
 	table->private->live[row] = true;
 }
@@ -300,7 +302,7 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 	make_live(table, row, identity, now_ns, reused);
 	if (!reused) {
 		table->row_high = high + 1;
-		atomic_store_explicit(&header->row_high, high + 1, memory_order_release); /* [W3] */
+		atomic_store_explicit(&header->row_high, high + 1, memory_order_release); /* [writer.W3] */
 	}
 	count_registered(table, 1);
 	*ret_row = row;
@@ -332,9 +334,9 @@ void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns)
 	if (row >= atomic_load_explicit(&table->shown, memory_order_relaxed))
 		return;
 	MS_KILL_POINT("retire:before-state");
-	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);      /* [W4] */
+	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);      /* [writer.W4] */
 	MS_KILL_POINT("retire:before-generation");
-	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [W4] */
+	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [writer.W4] */
 	count_registered(table, -1);
 }
 
@@ -354,7 +356,7 @@ void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t fla
 	atomic_fetch_and_explicit(&table->rows[row].flags, ~flags, memory_order_relaxed);
 }
 
-/* [W5]: words under result_seq. */
+/* [writer.W5]: words under result_seq. */
 static void put_result(struct ms_row_abi *row, void *shared, const void *from, size_t bytes)
 {
 	uint32_t seq = atomic_load_explicit(&row->result_seq, memory_order_relaxed);
@@ -362,7 +364,7 @@ static void put_result(struct ms_row_abi *row, void *shared, const void *from, s
 	atomic_store_explicit(&row->result_seq, seq | 1, memory_order_relaxed);
 	MS_KILL_POINT("result:seq-odd");
 	ms_copy_put(shared, from, bytes);
-	atomic_store_explicit(&row->result_seq, (seq | 1) + 1, memory_order_release); /* [W5] */
+	atomic_store_explicit(&row->result_seq, (seq | 1) + 1, memory_order_release); /* [writer.W5] */
 	MS_KILL_POINT("result:seq-even");
 }
 

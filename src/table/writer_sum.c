@@ -4,7 +4,10 @@
  *
  * Asks the file where it has holes: looking at one through the mapping would make a page of it. Only where
  * the host has closed the descriptor, the holes are filled. Any thread; no locks, no malloc.
+ *
+ *   [writer_sum.A1] acquire: removed before added, as [reader.R3]; pairs with [shard.L1]
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,18 +28,18 @@ struct ms_shards_source ms_table_shards_source(const struct ms_table *table)
 	};
 }
 
-void ms_shards_mark(struct ms_shards_source *source)
+void ms_table_shards_mark(struct ms_shards_source *source)
 {
 	source->shard_high = atomic_load_explicit(&source->header->shard_high, memory_order_relaxed);
 	source->shared_used = atomic_load_explicit(&source->header->shared_shard_used, memory_order_relaxed);
 }
 
-bool ms_shards_used(const struct ms_shards_source *source, uint32_t shard)
+bool ms_table_shards_used(const struct ms_shards_source *source, uint32_t shard)
 {
 	return shard == source->shard_count - 1 ? source->shared_used : shard < source->shard_high;
 }
 
-/* How far the data reach. Where there were data there still are; a hole may have been filled since the last look. */
+/* How far the data reach. Where there were data there still are; a hole may have been filled since. */
 static uint64_t find_end(int fd, off_t data)
 {
 	off_t hole = lseek(fd, data, SEEK_HOLE);
@@ -52,14 +55,16 @@ static bool is_hole(struct ms_shards_source *source, uint32_t shard, uint64_t fr
 		return false;
 	off_t data = lseek(source->fd, (off_t)from, SEEK_DATA);
 
-	if (data < 0 || (uint64_t)data >= until)
+	if (data < 0)
+		return errno == ENXIO; /* no data from there on; refused by a filter: look through the mapping */
+	if ((uint64_t)data >= until)
 		return true;
 	if (known_end)
 		*known_end = find_end(source->fd, data);
 	return false;
 }
 
-void ms_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
+void ms_table_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
 		   struct ms_shard_row *to)
 {
 	size_t bytes = (size_t)count * MS_SHARD_ROW_BYTES;
@@ -74,22 +79,22 @@ void ms_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t fi
 static void add_all(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
 		    struct ms_shard_row *sums, void (*add_one)(struct ms_shard_row *, const struct ms_shard_row *))
 {
-	ms_shards_mark(source);
+	ms_table_shards_mark(source);
 	for (uint32_t shard = 0; shard < source->shard_count; shard++) {
-		if (!ms_shards_used(source, shard))
+		if (!ms_table_shards_used(source, shard))
 			continue;
-		ms_shards_copy(source, shard, first, count, batch);
+		ms_table_shards_copy(source, shard, first, count, batch);
 		for (uint32_t i = 0; i < count; i++)
 			add_one(&sums[i], &batch[i]);
 	}
 }
 
-void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
+void ms_table_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
 		   struct ms_shard_row *ret_sums)
 {
 	memset(ret_sums, 0, count * sizeof(*ret_sums));
 	add_all(source, first, count, batch, ret_sums, ms_sum_removed);
-	ms_fence_acquire(); /* removed before added, as [R3] in reader.c; pairs with [L1] in shard.h */
+	ms_fence_acquire(); /* [writer_sum.A1] */
 	add_all(source, first, count, batch, ret_sums, ms_sum_added);
 }
 
@@ -101,7 +106,7 @@ void ms_table_rows_sum(const struct ms_table *table, uint32_t first, uint32_t co
 	if (table->base && first < MS_ROW_COUNT && count <= MS_TABLE_SUMS && count <= MS_ROW_COUNT - first) {
 		struct ms_shards_source source = ms_table_shards_source(table);
 
-		ms_shards_sum(&source, first, count, batch, rows);
+		ms_table_shards_sum(&source, first, count, batch, rows);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		ret_sums[i] = (struct ms_shard_sum){

@@ -11,10 +11,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/** ms_fd_raise - give @fd a high number, as far as RLIMIT_NOFILE allows; Return: the descriptor, perhaps as it was */
+/** ms_fd_raise - give @fd a high number, as far as RLIMIT_NOFILE allows; Return: the descriptor, perhaps as it was; -1 for -1 */
 static inline int ms_fd_raise(int fd)
 {
-	for (int floor = 500; floor > fd; floor /= 2) {
+	for (int floor = 500; fd >= 0 && floor > fd; floor /= 2) {
 		int high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
 
 		if (high < 0)

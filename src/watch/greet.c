@@ -1,86 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * watch/greet.c - take over the tables of processes that say hello.
- *
- * Only processes of the tree are taken. A worker may say hello before any scan has seen it: its hello
- * then brings the next scan forward and waits for it. Who is still unknown after a scan that began
- * later is a stranger. Opens nothing but what came with the packet; nothing allocates.
- */
-#include <unistd.h>
+/* watch/greet.c - see greet.h. */
+#include "watch/greet.h"
 
-#include "watch/context.h"
+#include <errno.h>
+
+#include "watch/hello.h"
+#include "watch/watch.h"
 
 enum { HELLOS_AT_ONCE = 16 };
 
-static void turn_away(const struct ms_hello_packet *packet)
+void ms_greet_report(struct ms_watch *watch, uint32_t slot)
 {
-	close(packet->table_fd);
-	if (packet->control_fd >= 0)
-		close(packet->control_fd);
-}
+	struct ms_member *member = &watch->members.at[slot];
+	struct ms_event event = {.kind = MS_EVENT_TARGET};
 
-void ms_greet_report(struct ms_super *super, uint32_t slot)
-{
-	struct ms_member *target = &super->members.at[slot];
-
-	if (target->has_table && ms_table_refresh(&target->reader) == 0)
-		ms_report_process(super, MS_EVENT_TARGET, slot);
-}
-
-static void adopt(struct ms_super *super, uint32_t slot, const struct ms_hello_packet *packet, uint64_t now_ns)
-{
-	ms_orders_forget(super, slot, now_ns);
-	if (ms_members_adopt(&super->members, slot, packet->table_fd, packet->control_fd) == 0)
-		ms_greet_report(super, slot);
-}
-
-static void let_wait(struct ms_super *super, const struct ms_hello_packet *packet, uint64_t now_ns)
-{
-	uint64_t soon = super->scanned_ns + MS_SCAN_LEAST_NS;
-
-	if (super->waiting_count == MS_HELLOS_WAITING) { /* it will be found by its descriptors */
-		turn_away(packet);
+	if (!member->has_table || ms_table_refresh(&member->reader) < 0)
 		return;
-	}
-	super->waiting[super->waiting_count++] = (struct ms_waiting_hello){.packet = *packet, .since_ns = now_ns};
-	if (soon < super->next_scan_ns)
-		super->next_scan_ns = soon;
+	event.as.target.caches = member->reader.info.live_rows;
+	ms_report_member(watch->report, &watch->reading, member, &event);
 }
 
-void ms_greet_receive(struct ms_super *super, uint64_t now_ns)
+/* Return: a slot; -EAGAIN not now; another negative errno: it does not belong. */
+static int look_up(struct ms_watch *watch, pid_t pid, uint64_t now_ns)
+{
+	int slot = ms_tree_find(&watch->reading.tree, pid);
+
+	if (slot >= 0 || pid <= 0)
+		return slot;
+	if (ms_reading_is_short(&watch->reading))
+		return -EAGAIN;
+	slot = ms_tree_seek(&watch->reading.tree, pid);
+	if (slot >= 0)
+		ms_orders_follow(watch, now_ns);
+	return ms_root_is_exhausted(slot) ? -EAGAIN : slot;
+}
+
+static void adopt(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
 	struct ms_hello_packet packet;
 
-	for (unsigned i = 0; i < HELLOS_AT_ONCE; i++) {
-		int n = ms_hello_receive(super->hello_fd, &packet);
-
-		if (n < 0)
-			return;
-		if (n == 0)
-			continue;
-		int slot = ms_tree_find(&super->tree, packet.pid);
-
-		if (slot >= 0)
-			adopt(super, (uint32_t)slot, &packet, now_ns);
-		else
-			let_wait(super, &packet, now_ns);
-	}
+	if (ms_hello_take(watch->options.hello_fd, &packet) < 0)
+		return;
+	ms_orders_forget(watch, slot, now_ns);
+	if (ms_members_adopt(&watch->members, slot, packet.table_fd, packet.control_fd) == 0)
+		ms_greet_report(watch, slot);
 }
 
-void ms_greet_waiting(struct ms_super *super, uint64_t now_ns)
+void ms_greet_receive(struct ms_watch *watch, uint64_t now_ns)
 {
-	uint32_t kept = 0;
+	pid_t stranger = 0; /* looked up once, not for each of its packets */
 
-	for (uint32_t i = 0; i < super->waiting_count; i++) {
-		struct ms_waiting_hello hello = super->waiting[i];
-		int slot = ms_tree_find(&super->tree, hello.packet.pid);
+	for (unsigned i = 0; i < HELLOS_AT_ONCE; i++) {
+		pid_t pid = ms_hello_peek(watch->options.hello_fd);
 
-		if (slot >= 0)
-			adopt(super, (uint32_t)slot, &hello.packet, now_ns);
-		else if (hello.since_ns < super->scanned_ns)
-			turn_away(&hello.packet);
-		else
-			super->waiting[kept++] = hello;
+		if (pid < 0)
+			return;
+		int slot = pid == stranger ? -ESRCH : look_up(watch, pid, now_ns);
+
+		if (slot == -EAGAIN)
+			return;
+		if (slot >= 0) {
+			adopt(watch, (uint32_t)slot, now_ns);
+			continue;
+		}
+		stranger = pid;
+		ms_hello_drop(watch->options.hello_fd);
 	}
-	super->waiting_count = kept;
 }

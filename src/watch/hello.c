@@ -2,9 +2,12 @@
 /* watch/hello.c - see hello.h. */
 #include "watch/hello.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -15,97 +18,116 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-enum { DESCRIPTORS = 2, DESCRIPTORS_MAX = 253 /* the kernel's SCM_MAX_FD */ };
+enum { DESCRIPTORS = 2 };
 
 void ms_hello_choose_name(char ret_name[MS_HELLO_NAME_BYTES])
 {
-	uint64_t random;
+	uint64_t random[2];
 
-	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		random = ms_clock_ns() ^ (uint64_t)getpid() << 32;
-	snprintf(ret_name, MS_HELLO_NAME_BYTES, "@memshed-%016llx", (unsigned long long)random);
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		random[0] = random[1] = ms_clock_ns() ^ (uint64_t)getpid() << 32;
+	snprintf(ret_name, MS_HELLO_NAME_BYTES, "@memshed-%016llx:%016llx", (unsigned long long)random[0],
+		 (unsigned long long)random[1]);
+}
+
+/* What comes without the token never reaches the queue. A filter loads words as if they came from a network.
+ */
+static int filter_by_token(int fd, uint64_t token)
+{
+	const size_t at = offsetof(struct ms_hello, token);
+	uint32_t words[2];
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at + sizeof(words[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	memcpy(words, &token, sizeof(words));
+	code[1].k = ntohl(words[0]);
+	code[3].k = ntohl(words[1]);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
 }
 
 int ms_hello_open(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t length = strnlen(name, MS_HELLO_NAME_BYTES);
+	size_t length = strcspn(name, ":");
 	const int on = 1;
 	MS_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return -errno;
+	int error = filter_by_token(fd, strtoull(name + length + 1, NULL, 16));
+	if (error < 0)
+		return error;
 	memcpy(address.sun_path, name, length);
 	address.sun_path[0] = '\0'; /* abstract: the first byte is none, the rest counts */
-	if (bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
+	if (bind(fd, (struct sockaddr *)&address,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
 		return -errno;
 	return ms_steal_fd(&fd);
 }
 
-/* Keep the first two descriptors, in order; whatever else came is closed. */
-static void take_descriptors(const struct cmsghdr *part, struct ms_hello_packet *packet)
+/* The room behind the credentials says how many descriptors are received: the kernel keeps the others. */
+pid_t ms_hello_peek(int fd)
 {
-	size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	int fds[DESCRIPTORS_MAX];
-
-	memcpy(fds, CMSG_DATA(part), (count < DESCRIPTORS_MAX ? count : DESCRIPTORS_MAX) * sizeof(int));
-	for (size_t i = 0; i < count && i < DESCRIPTORS_MAX; i++) {
-		/* Closing anybody's socket must not wait for its data to be sent; what is no socket refuses. */
-		(void)setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &(struct linger){0}, sizeof(struct linger));
-		if (packet->table_fd < 0)
-			packet->table_fd = fds[i];
-		else if (packet->control_fd < 0)
-			packet->control_fd = fds[i];
-		else
-			close(fds[i]);
-	}
-}
-
-static void take_parts(struct msghdr *message, struct ms_hello_packet *packet)
-{
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-		struct ucred sender;
-
-		if (part->cmsg_level != SOL_SOCKET)
-			continue;
-		if (part->cmsg_type == SCM_RIGHTS)
-			take_descriptors(part, packet);
-		if (part->cmsg_type == SCM_CREDENTIALS && part->cmsg_len == CMSG_LEN(sizeof(sender))) {
-			memcpy(&sender, CMSG_DATA(part), sizeof(sender));
-			packet->pid = sender.pid;
-		}
-	}
-}
-
-static void drop(struct ms_hello_packet *packet)
-{
-	if (packet->table_fd >= 0)
-		close(packet->table_fd);
-	if (packet->control_fd >= 0)
-		close(packet->control_fd);
-}
-
-int ms_hello_receive(int fd, struct ms_hello_packet *ret_packet)
-{
-	struct ms_hello_packet packet = {.pid = 0, .table_fd = -1, .control_fd = -1};
 	struct ms_hello hello = {0};
+	struct ucred sender = {0};
 	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(sender))];
 	} control;
 	struct iovec part = {.iov_base = &hello, .iov_len = sizeof(hello)};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
 
 	if (n < 0)
 		return -EAGAIN;
-	take_parts(&message, &packet);
-	if (n < (ssize_t)sizeof(hello) || hello.magic != MS_HELLO_MAGIC || hello.major != MS_TABLE_MAJOR ||
-	    packet.pid <= 0 || packet.table_fd < 0) {
-		drop(&packet);
+	if (n < (ssize_t)sizeof(hello) || hello.magic != MS_HELLO_MAGIC || hello.major != MS_TABLE_MAJOR)
 		return 0;
-	}
+	const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&sender, CMSG_DATA(head), sizeof(sender));
+	return sender.pid;
+}
+
+static void take_descriptors(const struct cmsghdr *head, struct ms_hello_packet *packet)
+{
+	int fds[DESCRIPTORS] = {-1, -1};
+
+	if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+		return;
+	memcpy(fds, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
+	*packet = (struct ms_hello_packet){.table_fd = fds[0], .control_fd = fds[1]};
+}
+
+int ms_hello_take(int fd, struct ms_hello_packet *ret_packet)
+{
+	struct ms_hello_packet packet = {.table_fd = -1, .control_fd = -1};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(DESCRIPTORS * sizeof(int))];
+	} control;
+	struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof(control)};
+
+	if (recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return -errno;
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head))
+		take_descriptors(head, &packet);
+	if (packet.table_fd < 0)
+		return -EBADMSG;
 	*ret_packet = packet;
-	return 1;
+	return 0;
+}
+
+void ms_hello_drop(int fd)
+{
+	(void)!recv(fd, NULL, 0, MSG_DONTWAIT);
 }

@@ -2,12 +2,14 @@
 /* watch/members.c - see members.h. */
 #include "watch/members.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "memshed.h"
+#include "rank/facts.h"
 #include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -20,21 +22,36 @@
 /* An agent that has been in one callback for so long takes no further order. */
 #define AGENT_STUCK_NS (10 * MS_NS_PER_S)
 
-void ms_members_init(struct ms_members *members, const struct ms_root *root)
+void ms_members_init(struct ms_members *members, const struct ms_root *root, struct ms_state_writer *state)
 {
 	members->root = root;
-	members->tables = 0;
-	members->next_look_ns = 0;
-	for (uint32_t i = 0; i < MS_TREE_CAPACITY; i++)
-		members->at[i].pid = 0;
+	members->state = state;
 }
 
+static void publish(const struct ms_members *members, const struct ms_member *member)
+{
+	uint32_t index = (uint32_t)(member - members->at);
+	const struct ms_state_member public = {
+		.pid = (uint32_t)member->pid,
+		.table_fd = member->reader.fd,
+		.control_fd = member->can_post ? member->client.fd : -1,
+		.start_ticks = member->start_ticks,
+		.identity = member->reader.info.identity,
+	};
+
+	if (members->state)
+		ms_state_put_member(members->state, index, member->has_table ? &public : NULL);
+}
+
+/* What was asked of it ends with its control page; orders.c finds it ended. */
 static void drop_control(struct ms_member *target)
 {
-	if (target->can_post)
+	if (target->can_post) {
+		ms_post_take_back(&target->order, &target->client);
+		ms_post_take_back(&target->count, &target->client);
 		ms_control_close(&target->client);
+	}
 	target->can_post = false;
-	target->refreshing = false;
 	if (target->pidfd >= 0)
 		close(target->pidfd);
 	target->pidfd = -1;
@@ -45,16 +62,11 @@ static void drop_table(struct ms_members *members, struct ms_member *target)
 	drop_control(target);
 	if (!target->has_table)
 		return;
-	ms_table_close(&target->reader);
+	assert(members->tables > 0 && !ms_post_is_open(&target->order));
 	target->has_table = false;
+	publish(members, target); /* before the number stands for another file */
+	ms_table_close(&target->reader);
 	members->tables--;
-}
-
-void ms_members_fini(struct ms_members *members)
-{
-	for (uint32_t i = 0; i < MS_TREE_CAPACITY; i++)
-		if (members->at[i].pid)
-			ms_members_remove(members, i);
 }
 
 static void plan_look(struct ms_members *members, struct ms_member *target, uint64_t now_ns)
@@ -70,6 +82,7 @@ void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64
 {
 	struct ms_member *target = &members->at[slot];
 
+	assert(target->pid == 0 && target->order.state == MS_POST_IDLE);
 	*target = (struct ms_member){.pid = pid, .start_ticks = start_ticks, .pidfd = -1};
 	plan_look(members, target, now_ns);
 }
@@ -126,6 +139,7 @@ static void take_over(struct ms_members *members, struct ms_member *target, cons
 	check_alive(members, target); /* for its name: it may have executed another program */
 	if (control_fd >= 0)
 		open_control(members, target, control_fd);
+	publish(members, target);
 }
 
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd)
@@ -203,42 +217,87 @@ void ms_members_look_soon(struct ms_members *members, uint32_t slots, uint64_t n
 	members->next_look_ns = now_ns;
 }
 
-static bool answers(const struct ms_member *target, uint64_t now_ns)
+bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 {
-	const struct ms_table_info *info = &target->reader.info;
+	const struct ms_table_info *info = &member->reader.info;
 
-	if (!target->can_post || target->stopped || target->in_flight > 0)
+	if (!member->can_post || member->stopped)
 		return false;
 	if (info->agent_state != MS_AGENT_RUNNING || info->current_since_ns == 0)
-		return ms_agent_takes_orders(info->agent_state);
+		return ms_name_takes_orders(info->agent_state);
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 
-static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now_ns, struct ms_policy_row *rows,
-			 uint32_t capacity)
+static uint32_t read_rows(struct ms_members *members, struct ms_member *target, uint32_t capacity)
 {
-	struct ms_member *target = &members->at[slot];
 	uint32_t room = capacity < MS_MEMBERS_ROWS_OF_ONE ? capacity : MS_MEMBERS_ROWS_OF_ONE;
 	int count = ms_table_read_rows(&target->reader, members->buffer, room);
 
-	for (int i = 0; i < count; i++)
-		rows[i] = (struct ms_policy_row){
-			.process = slot, .answers = answers(target, now_ns), .row = members->buffer[i]};
 	return count < 0 ? 0 : (uint32_t)count;
 }
 
-uint32_t ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
-			 struct ms_policy_row *rows, uint32_t capacity)
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
+		     char *stuck)
 {
-	uint32_t count = 0, left = members->tables;
+	struct ms_member *target = &members->at[slot];
+	uint32_t count = target->has_table ? read_rows(members, target, MS_MEMBERS_ROWS_OF_ONE) : 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ms_row *row = &members->buffer[i];
+		struct ms_event_cache cache = {.pid = target->pid,
+					       .bytes = order_seq ? row->last.claimed_bytes : row->bytes,
+					       .estimated = row->flags & MEMSHED_CACHE_ESTIMATED};
+
+		if (order_seq && row->last.order_seq != order_seq)
+			continue;
+		if (stuck && row->last.status == MS_ANSWER_STUCK)
+			memcpy(stuck, row->name, MS_NAME_BYTES);
+		if (row->row == MS_ALLOCATOR_ROW || cache.bytes == 0)
+			continue;
+		memcpy(cache.comm, target->comm, sizeof(cache.comm));
+		memcpy(cache.cache, row->name, sizeof(cache.cache));
+		ms_event_caches_add(list, &cache);
+	}
+}
+
+/* Return: how many keys. */
+static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now_ns,
+			 struct ms_policy_process *process, struct ms_rank_key *keys, uint32_t capacity)
+{
+	struct ms_member *target = &members->at[slot];
+	uint32_t count = read_rows(members, target, capacity), key_count = 0;
+
+	*process = (struct ms_policy_process){
+		.process = slot, .answers = ms_members_answers(target, now_ns), .caches = target->reader.info.live_rows};
+	for (uint32_t i = 0; i < count; i++) {
+		struct ms_rank_facts facts = ms_rank_facts_of(&members->buffer[i]);
+
+		if (facts.row == MS_ALLOCATOR_ROW) {
+			process->free_bytes = ms_rank_bytes(&facts);
+			process->caches -= process->caches > 0;
+			continue;
+		}
+		ms_rank_key(&facts, now_ns, &keys[key_count]);
+		keys[key_count++].process = slot;
+	}
+	return key_count;
+}
+
+struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns)
+{
+	struct ms_members_stock *stock = &members->stock;
+	struct ms_policy_input input = {.processes = stock->processes, .keys = stock->keys};
+	uint32_t left = members->tables;
 
 	for (uint32_t i = 0; i < slots && left > 0; i++) {
 		if (!members->at[i].has_table)
 			continue;
 		/* Each may have its share of what the ones before it left. */
-		count += read_one(members, i, now_ns, rows + count, (capacity - count) / left--);
+		input.key_count += read_one(members, i, now_ns, &stock->processes[input.process_count++],
+					    stock->keys + input.key_count,
+					    (MS_MEMBERS_ROWS - input.key_count) / left--);
 	}
-	return count;
+	return input;
 }
 
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot)

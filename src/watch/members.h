@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/members.h - the processes of the tree that registered caches: their tables and control pages.
+ * watch/members.h - the processes of a job that registered caches: their tables and control pages.
  *
- * A target stands beside its tree slot and has the same number. A table comes by a hello (pushed) or is
+ * A member stands beside its tree slot and has the same number. A table comes by a hello (pushed) or is
  * looked for below /proc/PID/fd (pulled): soon after the process was found, then more and more
  * seldom. Nothing allocates; opening fails when there is no memory or descriptor left, and is tried
- * again later.
+ * again later. The orders of a member stand here, and belong to orders.c.
  */
 #ifndef MS_WATCH_MEMBERS_H
 #define MS_WATCH_MEMBERS_H
@@ -14,14 +14,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "event/event.h"
 #include "policy/policy.h"
 #include "sample/tree.h"
 #include "table/control.h"
+#include "table/post.h"
 #include "table/reader.h"
+#include "table/state.h"
 #include "util/root.h"
 
 enum {
-	MS_MEMBERS_ROWS = 512,        /* caches that the policy sees at a time, of all processes */
+	MS_MEMBERS_ROWS = 4096,       /* caches that the policy sees at a time, of all processes */
 	MS_MEMBERS_ROWS_OF_ONE = 256, /* of one process: the ones with the most bytes */
 };
 
@@ -30,30 +33,38 @@ struct ms_member {
 	uint64_t start_ticks;
 	char comm[MS_COMM_BYTES]; /* when its table was found; escape before printing */
 	bool has_table, can_post;
-	bool stopped;       /* by a signal or a debugger: its agent sleeps with it */
+	bool stopped; /* by a signal or a debugger: its agent sleeps with it */
 	bool said_silent;
-	uint32_t in_flight; /* orders */
-	bool refreshing;    /* asked to count its caches */
-	struct ms_order_handle refresh;
-	uint64_t refresh_ns;
-	uint32_t looks;     /* for a table, in vain */
+	struct ms_post order; /* IDLE: none is out */
+	struct ms_post count; /* likewise: it was asked to count its caches */
+	uint32_t looks;       /* for a table, in vain */
 	uint64_t look_at_ns;
-	int pidfd; /* -1, or for a target in signal mode */
+	int pidfd; /* -1, or for a process in signal mode */
 	struct ms_table_reader reader;
 	struct ms_control_client client;
 };
 
+/* Where the policy's input is put. */
+struct ms_members_stock {
+	struct ms_policy_process processes[MS_TREE_CAPACITY];
+	struct ms_rank_key keys[MS_MEMBERS_ROWS];
+};
+_Static_assert((int)MS_POLICY_PROCESSES == (int)MS_TREE_CAPACITY, "a process is its slot in the tree");
+_Static_assert((int)MS_STATE_MEMBERS == (int)MS_TREE_CAPACITY, "likewise");
+
 struct ms_members {
 	const struct ms_root *root;
-	uint32_t tables; /* how many have one */
+	struct ms_state_writer *state; /* where others learn of them; NULL = nowhere */
+	uint32_t tables;               /* how many have one */
 	uint64_t next_look_ns;
 	struct ms_table_scratch scratch;
 	struct ms_row buffer[MS_MEMBERS_ROWS_OF_ONE];
+	struct ms_members_stock stock;
 	struct ms_member at[MS_TREE_CAPACITY];
 };
 
-void ms_members_init(struct ms_members *members, const struct ms_root *root);
-void ms_members_fini(struct ms_members *members);
+/** ms_members_init - @members: zeroed memory, of which no more is touched than is needed */
+void ms_members_init(struct ms_members *members, const struct ms_root *root, struct ms_state_writer *state);
 
 /** ms_members_add, ms_members_remove - a process came to this slot, or left */
 void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns);
@@ -83,11 +94,21 @@ int ms_members_look(struct ms_members *members, uint32_t slot, uint64_t now_ns);
 void ms_members_look_soon(struct ms_members *members, uint32_t slots, uint64_t now_ns);
 
 /**
- * ms_members_read - the caches of all processes, for the policy
- * Return: how many were put into @rows, at most @capacity.
+ * ms_members_read - the processes that have a table, and the keys of their caches, for the policy
+ * The result stands in @members until the next call.
  */
-uint32_t ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns,
-			 struct ms_policy_row *rows, uint32_t capacity);
+struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slots, uint64_t now_ns);
+
+/**
+ * ms_members_name - add the caches of a process that hold most
+ * @order_seq: not 0: those that claim to have freed most for this order
+ * @stuck: NULL, or MS_NAME_BYTES for one of which the callback got stuck with it
+ */
+void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
+		     char *stuck);
+
+/** ms_members_answers - can it be asked: there is an agent, and it is neither stopped nor stuck */
+bool ms_members_answers(const struct ms_member *member, uint64_t now_ns);
 
 /** ms_members_is_stopped - what the kernel says now; false too when it cannot be read */
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot);

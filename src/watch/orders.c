@@ -1,391 +1,461 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * watch/orders.c - post a plan's orders, collect the answers, measure what came back.
- *
- * All orders of a plan are posted before a word is said about them. They are then polled at every look
- * of the loop, which goes on sampling meanwhile. Every action is learnt of exactly once: when it is
- * answered, could not be posted, was given up, or its process went away.
- *
- * Patience. An order that an agent has taken may run for half the time that is left until max at the
- * present growth, within ORDER_LEAST_NS and ORDER_TIMEOUT_NS; the agent is told the same, and goes on to the
- * other caches when a callback takes longer.
- * One that is not taken for SILENT_NS is looked into: a stopped process gets its orders taken back
- * at once, one that executes another program is found out, and any other is reported and waited for.
- */
-#include <errno.h>
+/* watch/orders.c - see orders.h. */
+#include "watch/orders.h"
+
+#include <assert.h>
 #include <string.h>
 
 #include "memshed.h"
-#include "watch/context.h"
 #include "util/clock.h"
+#include "watch/watch.h"
 
-#define ORDER_TIMEOUT_NS (10 * MS_NS_PER_S)
-#define ORDER_LEAST_NS (500 * MS_NS_PER_MS)
-/* What the agent needs to say "stuck" by itself after the same time. */
-#define ORDER_GRACE_NS (500 * MS_NS_PER_MS)
 #define SILENT_NS (500 * MS_NS_PER_MS)
-#define STATE_CHECK_NS (100 * MS_NS_PER_MS)
+#define TAKE_NS (10 * MS_NS_PER_S)
+/* What the agent needs to say "stuck" by itself after the order's own time. */
+#define GRACE_NS (500 * MS_NS_PER_MS)
+#define CHECK_NS (100 * MS_NS_PER_MS)
+/* Longer than this an order was not late, but its process stopped. */
+#define LATENESS_MOST_NS MS_NS_PER_S
 
-static const struct ms_policy_row *find_row(const struct ms_super *super, const struct ms_action *action)
+#define COUNT_NS (500 * MS_NS_PER_MS)
+#define COUNT_LEAST_NS (50 * MS_NS_PER_MS)
+#define COUNT_TIMEOUT_NS (10 * MS_NS_PER_S)
+
+/* Orders are turned after a sixteenth of their age. */
+#define TURN_LEAST_NS MS_NS_PER_MS
+#define TURN_MOST_NS (20 * MS_NS_PER_MS)
+
+static const struct ms_post_patience patience = {
+	.silent_us = SILENT_NS / MS_NS_PER_US,
+	.take_us = TAKE_NS / MS_NS_PER_US,
+	.grace_us = GRACE_NS / MS_NS_PER_US,
+	.busy_us = 0, /* the agent has tried again for a while, and the policy asks others first */
+};
+
+static struct ms_member *member_at(struct ms_watch *watch, uint32_t slot)
 {
-	for (uint32_t i = 0; i < super->row_count; i++)
-		if (super->rows[i].process == action->process && super->rows[i].row.row == action->row)
-			return &super->rows[i];
-	return NULL;
+	assert(slot < MS_TREE_CAPACITY);
+	return &watch->members.at[slot];
 }
 
-static struct ms_flight *free_flight(struct ms_super *super)
+/* ---- posting ---- */
+
+static bool post_one(struct ms_watch *watch, const struct ms_policy_order *planned, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < MS_FLIGHTS; i++)
-		if (!super->flights[i].used)
-			return &super->flights[i];
-	return NULL;
-}
-
-static struct ms_event about(const struct ms_super *super, enum ms_event_kind kind, const struct ms_flight *flight)
-{
-	uint32_t slot = flight->action.process;
-
-	return (struct ms_event){
-		.kind = kind,
-		.pid = super->members.at[slot].pid,
-		.comm = super->members.at[slot].comm,
-		.row = flight->action.row,
-		.cache = flight->name,
-		.why = super->plan.why,
-		.level = flight->action.level,
-		.target_bytes = flight->action.target_bytes,
-		.cache_bytes = flight->cache_bytes,
-		.estimated = flight->estimated,
-	};
-}
-
-static uint64_t order_timeout_ns(const struct ms_super *super)
-{
-	const struct ms_sample *sample = &super->sample;
-	double growth = (double)sample->growth_bytes_per_s;
-	double room = sample->limit.max_bytes > sample->limit.used_bytes
-			      ? (double)(sample->limit.max_bytes - sample->limit.used_bytes)
-			      : 0;
-
-	if (growth * (double)ORDER_TIMEOUT_NS <= room / 2 * (double)MS_NS_PER_S)
-		return ORDER_TIMEOUT_NS;
-	uint64_t half = (uint64_t)(room / 2 * (double)MS_NS_PER_S / growth);
-
-	return half < ORDER_LEAST_NS ? ORDER_LEAST_NS : half;
-}
-
-static int post_one(struct ms_super *super, const struct ms_action *action, uint64_t now_ns)
-{
-	struct ms_member *target = &super->members.at[action->process];
-	struct ms_flight *flight = free_flight(super);
-	const struct ms_policy_row *row = find_row(super, action);
-	uint64_t timeout_ns = order_timeout_ns(super);
+	struct ms_member *member = member_at(watch, planned->process);
 	const struct ms_order order = {
-		.seq = ++super->next_seq,
-		.scope = MS_SCOPE_ROW,
-		.row = action->row,
-		.generation = action->generation,
-		.level = action->level,
+		.seq = ++watch->orders.next_seq,
+		.scope = MS_SCOPE_PROCESS,
+		.level = planned->level,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.target_bytes = action->target_bytes,
-		.timeout_us = timeout_ns / MS_NS_PER_US,
+		.target_bytes = planned->target_bytes,
+		.timeout_us = planned->timeout_ns / MS_NS_PER_US,
 	};
 
-	if (!flight || !target->can_post)
-		return -EAGAIN;
-	int error = ms_control_post(&target->client, &order, &flight->handle);
-	if (error < 0)
-		return error;
-	flight->used = true;
-	flight->running = false;
-	flight->action = *action;
-	flight->posted_ns = now_ns;
-	flight->timeout_ns = timeout_ns;
-	flight->cache_bytes = row ? row->row.bytes : 0;
-	flight->estimated = row && (row->row.flags & MEMSHED_CACHE_ESTIMATED);
-	memcpy(flight->name, row ? row->row.name : "", row ? sizeof(flight->name) : 1);
-	target->in_flight++;
-	super->flight_count++;
-	return 0;
+	if (!member->can_post || member->order.state != MS_POST_IDLE)
+		return false;
+	ms_post_begin(&member->order, &order, &patience, now_ns);
+	ms_post_turn(&member->order, &member->client, now_ns);
+	watch->orders.open++;
+	return true;
 }
 
-static void begin_round(struct ms_super *super, uint64_t now_ns)
+static void learn(struct ms_watch *watch, uint32_t slot, uint32_t status, uint64_t claimed_bytes,
+		  uint64_t returned_bytes, uint64_t now_ns)
 {
-	ms_orders_settle(super, now_ns, true);
-	super->summary.rounds++;
-	super->round = (struct ms_round){
-		.open = true,
-		.began_ns = now_ns,
-		.processes = super->sample.processes,
-		.rss_before = super->sample.rss_bytes,
-		.rss_least = super->sample.rss_bytes,
-	};
+	const struct ms_policy_answer answer = {
+		.status = status, .claimed_bytes = claimed_bytes, .returned_bytes = returned_bytes};
+
+	ms_policy_learn(&watch->config, &watch->policy, slot, &answer, now_ns);
 }
 
-uint32_t ms_orders_post(struct ms_super *super, uint64_t now_ns)
+uint32_t ms_orders_post(struct ms_watch *watch, uint64_t now_ns)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < super->plan.count; i++) {
-		const struct ms_action *action = &super->plan.actions[i];
+	watch->orders.begun_ns = now_ns;
+	for (uint32_t i = 0; i < watch->plan.count; i++) {
+		const struct ms_policy_order *planned = &watch->plan.orders[i];
 
-		if (post_one(super, action, now_ns) == 0)
+		if (post_one(watch, planned, now_ns))
 			count++;
 		else
-			ms_policy_learn(&super->policy, action, MS_ANSWER_NONE, 0, 0, 0, now_ns);
+			learn(watch, planned->process, MS_ANSWER_NONE, 0, 0, now_ns);
 	}
-	super->summary.orders += count;
+	watch->summary.orders += count;
 	return count;
 }
 
-static bool is_posted_at(const struct ms_flight *flight, uint64_t now_ns)
+static void begin_round(struct ms_watch *watch, uint64_t now_ns)
 {
-	return flight->used && flight->posted_ns == now_ns;
+	struct ms_orders *orders = &watch->orders;
+
+	ms_orders_settle(watch, now_ns, true);
+	assert(!orders->measuring);
+	watch->summary.rounds++;
+	orders->measuring = true;
+	orders->answered_ns = 0;
+	orders->processes = watch->reading.sample.processes;
+	orders->rss_before_bytes = orders->rss_least_bytes = watch->reading.sample.rss_bytes;
+	orders->round = (struct ms_state_round){.began_ns = now_ns};
 }
 
-void ms_orders_announce(struct ms_super *super, uint64_t now_ns)
+void ms_orders_announce(struct ms_watch *watch, uint64_t now_ns)
 {
-	uint32_t left = 0;
+	begin_round(watch, now_ns);
+	for (uint32_t i = 0; i < watch->plan.count; i++) {
+		const struct ms_policy_order *planned = &watch->plan.orders[i];
+		const struct ms_member *member = member_at(watch, planned->process);
+		struct ms_event event = {.kind = MS_EVENT_ORDER,
+					 .as.order = {.reason = watch->plan.why,
+						      .level = planned->level,
+						      .target_bytes = planned->target_bytes}};
 
-	begin_round(super, now_ns);
-	for (uint32_t i = 0; i < MS_FLIGHTS; i++)
-		left += is_posted_at(&super->flights[i], now_ns);
-	for (uint32_t i = 0; i < MS_FLIGHTS; i++) {
-		struct ms_event event = about(super, MS_EVENT_ORDER, &super->flights[i]);
-
-		if (!is_posted_at(&super->flights[i], now_ns))
+		if (member->order.state == MS_POST_IDLE || member->order.begun_ns != now_ns)
 			continue;
-		event.orders_left = --left;
-		ms_report(super, &event);
+		watch->orders.round.orders++;
+		watch->orders.round.asked_bytes += planned->target_bytes;
+		ms_report_member(watch->report, &watch->reading, member, &event);
 	}
 }
 
-/* Counting may wait for the host's lock: nothing else waits for it here, and no answer is no harm. */
-void ms_orders_refresh(struct ms_super *super, uint64_t now_ns)
+/* ---- ending ---- */
+
+static void say_answer(struct ms_watch *watch, uint32_t slot, const struct ms_answer *answer)
 {
-	const struct ms_order order = {
-		.seq = ++super->next_seq,
-		.scope = MS_SCOPE_PROCESS,
-		.level = MS_LEVEL_COUNT,
-		.reason = MEMSHED_REASON_PRESSURE,
-		.timeout_us = ORDER_TIMEOUT_NS / MS_NS_PER_US,
-	};
+	const struct ms_member *member = member_at(watch, slot);
+	struct ms_event event = {.kind = MS_EVENT_ANSWER,
+				 .as.answer = {.status = answer->status,
+					       .error = answer->error,
+					       .claimed_bytes = answer->claimed_bytes,
+					       .claimed_entries = answer->claimed_entries,
+					       .returned_bytes = answer->returned_bytes,
+					       .caches = answer->caches,
+					       .duration_us = answer->duration_us}};
+	struct ms_event_answer *said = &event.as.answer;
 
-	for (uint32_t i = 0; i < super->tree.high; i++) {
-		struct ms_member *target = &super->members.at[i];
-
-		if (!target->pid || !target->can_post || target->stopped || target->refreshing)
-			continue;
-		target->refreshing = ms_control_post(&target->client, &order, &target->refresh) == 0;
-		target->refresh_ns = now_ns;
-	}
+	ms_members_name(&watch->members, slot, member->order.order.seq, &said->gave, said->stuck);
+	for (uint32_t i = 0; i < said->gave.count; i++)
+		said->estimated |= said->gave.at[i].estimated;
+	watch->summary.estimated |= said->estimated;
+	ms_report_member(watch->report, &watch->reading, member, &event);
 }
 
-static void collect_refreshed(struct ms_super *super, uint64_t now_ns)
+/* What the post that has ended amounts to. */
+static struct ms_answer answer_of(const struct ms_post *post, uint64_t now_ns)
 {
-	struct ms_answer answer;
+	struct ms_answer answer = {.status = MS_ANSWER_NONE};
 
-	for (uint32_t i = 0; i < super->tree.high; i++) {
-		struct ms_member *target = &super->members.at[i];
-
-		if (!target->pid || !target->refreshing)
-			continue;
-		if (ms_control_poll(&target->client, &target->refresh, &answer, NULL) != 0) {
-			target->refreshing = false;
-		} else if (now_ns - target->refresh_ns > ORDER_TIMEOUT_NS) {
-			ms_control_abandon(&target->client, &target->refresh);
-			target->refreshing = false;
-		}
+	switch (post->end) {
+	case MS_POST_ANSWERED:
+		return post->answer;
+	case MS_POST_STUCK:
+	case MS_POST_LOST:
+	case MS_POST_LEFT:
+		answer.status = MS_ANSWER_STUCK;
+		break;
+	default:
+		break;
 	}
-}
-
-static uint64_t bytes_now(struct ms_super *super, const struct ms_action *action)
-{
-	struct ms_member *target = &super->members.at[action->process];
-	struct ms_row row;
-
-	if (!target->has_table || ms_table_read_row(&target->reader, action->row, action->generation, &row) < 0)
-		return 0;
-	return row.bytes;
+	answer.duration_us = post->posted_ns ? (now_ns - post->posted_ns) / MS_NS_PER_US : 0;
+	return answer;
 }
 
 /* The end of every order, however it came about. */
-static void finish(struct ms_super *super, struct ms_flight *flight, const struct ms_answer *answer,
-		   uint64_t now_ns)
+static void finish(struct ms_watch *watch, uint32_t slot, const struct ms_answer *answer, uint64_t now_ns)
 {
-	struct ms_event event = about(super, MS_EVENT_ANSWER, flight);
+	struct ms_member *member = member_at(watch, slot);
+	struct ms_orders *orders = &watch->orders;
 
-	ms_policy_learn(&super->policy, &flight->action, answer->status, answer->claimed_bytes,
-			answer->duration_us, bytes_now(super, &flight->action), now_ns);
-	super->members.at[flight->action.process].in_flight--;
-	super->flight_count--;
-	flight->used = false;
-	super->round.claimed_bytes += answer->claimed_bytes;
-	super->summary.claimed_bytes += answer->claimed_bytes;
-	super->summary.claimed_estimated |= flight->estimated && answer->claimed_bytes;
-	if (super->flight_count == 0 && super->round.open) {
-		super->round.answered_ns = now_ns;
-		super->summary.shrink_ns += now_ns - super->round.began_ns;
+	assert(member->order.state == MS_POST_ENDED && orders->open > 0);
+	learn(watch, slot, answer->status, answer->claimed_bytes, answer->returned_bytes, now_ns);
+	orders->open--;
+	orders->round.claimed_bytes += answer->claimed_bytes;
+	watch->summary.claimed_bytes += answer->claimed_bytes;
+	if (orders->open == 0 && orders->measuring) {
+		orders->answered_ns = now_ns;
+		orders->round.duration_ns = now_ns - orders->round.began_ns;
+		watch->summary.shrink_us += orders->round.duration_ns / MS_NS_PER_US;
 	}
-	if (answer->status == MS_ANSWER_NONE)
-		return; /* taken back: what was wrong with its process has been said */
-	event.status = answer->status;
-	event.error = answer->error;
-	event.claimed_bytes = answer->claimed_bytes;
-	event.claimed_entries = answer->claimed_entries;
-	event.duration_ns = answer->duration_us * MS_NS_PER_US;
-	ms_report(super, &event);
+	if (answer->status != MS_ANSWER_NONE) /* else what was wrong with its process has been said */
+		say_answer(watch, slot, answer);
+	ms_post_reset(&member->order);
 }
 
-static void give_up(struct ms_super *super, struct ms_flight *flight, uint32_t status, uint64_t now_ns)
+static void give_up(struct ms_watch *watch, uint32_t slot, uint32_t status, uint64_t now_ns)
 {
-	struct ms_member *target = &super->members.at[flight->action.process];
-	const struct ms_answer answer = {
-		.status = status, .duration_us = (now_ns - flight->posted_ns) / MS_NS_PER_US};
+	struct ms_member *member = member_at(watch, slot);
 
-	if (target->can_post)
-		ms_control_abandon(&target->client, &flight->handle);
-	finish(super, flight, &answer, now_ns);
-}
-
-static void give_up_all(struct ms_super *super, uint32_t slot, uint32_t status, uint64_t now_ns)
-{
-	for (uint32_t i = 0; i < MS_FLIGHTS; i++) {
-		struct ms_flight *flight = &super->flights[i];
-
-		if (flight->used && flight->action.process == slot)
-			give_up(super, flight, status, now_ns);
-	}
-}
-
-void ms_orders_forget(struct ms_super *super, uint32_t slot, uint64_t now_ns)
-{
-	give_up_all(super, slot, MS_ANSWER_GONE, now_ns);
-	ms_policy_forget(&super->policy, slot);
-}
-
-/* How long it took until something began: for the margin. Fades as new orders do better. */
-static void note_latency(struct ms_super *super, const struct ms_flight *flight, uint64_t now_ns)
-{
-	uint64_t took = now_ns - flight->posted_ns, faded = super->order_latency_ns / 8 * 7;
-
-	super->order_latency_ns = took > faded ? took : faded;
-}
-
-/* Is another order of the same process being worked on? Then this one waits its turn. */
-static bool is_queued(const struct ms_super *super, const struct ms_flight *flight)
-{
-	for (uint32_t i = 0; i < MS_FLIGHTS; i++)
-		if (super->flights[i].used && super->flights[i].running &&
-		    super->flights[i].action.process == flight->action.process)
-			return true;
-	return false;
-}
-
-/* Nobody takes the order of a process that is not stopped. */
-static void look_into(struct ms_super *super, uint32_t slot, uint64_t now_ns)
-{
-	struct ms_member *target = &super->members.at[slot];
-
-	if (target->said_silent)
+	if (member->order.state == MS_POST_IDLE)
 		return;
-	target->said_silent = true;
-	if (ms_members_look(&super->members, slot, now_ns) == 1) {
-		ms_orders_forget(super, slot, now_ns);
+	ms_post_take_back(&member->order, &member->client);
+	struct ms_answer answer = answer_of(&member->order, now_ns);
+
+	if (member->order.end != MS_POST_ANSWERED)
+		answer.status = status;
+	finish(watch, slot, &answer, now_ns);
+}
+
+void ms_orders_forget(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
+{
+	struct ms_member *member = member_at(watch, slot);
+
+	give_up(watch, slot, MS_ANSWER_GONE, now_ns);
+	if (member->count.state != MS_POST_IDLE) {
+		ms_post_take_back(&member->count, &member->client);
+		ms_post_reset(&member->count);
+		watch->orders.counting--;
+	}
+	ms_policy_forget(&watch->policy, slot);
+}
+
+void ms_orders_take_back(struct ms_watch *watch, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < watch->reading.tree.high && watch->orders.open > 0; i++) {
+		enum ms_post_state state = watch->members.at[i].order.state;
+
+		if (state == MS_POST_WAITING || state == MS_POST_POSTED)
+			give_up(watch, i, MS_ANSWER_NONE, now_ns);
+	}
+}
+
+/* ---- turning ---- */
+
+static void say_plainly(struct ms_watch *watch, uint32_t slot, enum ms_event_kind kind)
+{
+	struct ms_event event = {.kind = kind};
+
+	if (kind == MS_EVENT_SILENT)
+		event.as.silent.agent_state = member_at(watch, slot)->reader.info.agent_state;
+	ms_report_member(watch->report, &watch->reading, member_at(watch, slot), &event);
+}
+
+/* It takes no order, and is not stopped. */
+static void look_into(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
+{
+	struct ms_member *member = member_at(watch, slot);
+
+	if (member->said_silent)
+		return;
+	member->said_silent = true;
+	if (!ms_reading_is_short(&watch->reading) && ms_members_look(&watch->members, slot, now_ns) == 1) {
+		ms_orders_forget(watch, slot, now_ns);
 		return;
 	}
-	ms_table_refresh(&target->reader);
-	ms_report_process(super, MS_EVENT_SILENT, slot);
+	ms_table_refresh(&member->reader);
+	say_plainly(watch, slot, MS_EVENT_SILENT);
 }
 
-static void take_back(struct ms_super *super, uint32_t slot, uint64_t now_ns)
+/* Not answered yet: is that all right? */
+static void check(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
-	super->members.at[slot].stopped = true;
-	ms_report_process(super, MS_EVENT_STOPPED, slot);
-	give_up_all(super, slot, MS_ANSWER_NONE, now_ns);
-}
+	struct ms_member *member = member_at(watch, slot);
 
-/* Not answered yet: is that all right? May end the flight, and others of the same process. */
-static void check_patience(struct ms_super *super, struct ms_flight *flight, uint64_t now_ns)
-{
-	uint32_t slot = flight->action.process;
-	uint64_t waited = now_ns - flight->posted_ns;
-
-	if (waited < SILENT_NS || now_ns < super->next_state_check_ns)
+	if (now_ns < watch->orders.next_check_ns || now_ns - member->order.since_ns < SILENT_NS)
 		return;
-	if (ms_members_is_stopped(&super->members, slot))
-		take_back(super, slot, now_ns);
-	else if (flight->running && waited > flight->timeout_ns + ORDER_GRACE_NS)
-		give_up(super, flight, MS_ANSWER_STUCK, now_ns);
-	else if (flight->running || is_queued(super, flight))
+	if (ms_members_is_stopped(&watch->members, slot)) {
+		member->stopped = true;
+		say_plainly(watch, slot, MS_EVENT_STOPPED);
+		give_up(watch, slot, MS_ANSWER_NONE, now_ns);
+	} else if (ms_post_is_silent(&member->order, now_ns)) {
+		look_into(watch, slot, now_ns);
+	}
+}
+
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+	return value < most ? value : most;
+}
+
+/* How long until it was taken, and how long until something came back: for the margin. */
+static void note_latency(struct ms_watch *watch, const struct ms_post *post, uint64_t now_ns)
+{
+	struct ms_reading_worst *worst = &watch->reading.worst;
+	uint64_t took_ns = now_ns - post->posted_ns;
+
+	if (post->state == MS_POST_ENDED) {
+		uint64_t worked_ns = at_most(post->answer.duration_us, LATENESS_MOST_NS / MS_NS_PER_US) * MS_NS_PER_US;
+
+		took_ns -= at_most(worked_ns, took_ns);
+	}
+	ms_pace_worst_note(&worst->order, at_most(took_ns, LATENESS_MOST_NS), now_ns);
+}
+
+static void note_work(struct ms_watch *watch, const struct ms_answer *answer, uint64_t now_ns)
+{
+	uint64_t us = answer->duration_us / (answer->caches ? answer->caches : 1);
+
+	ms_pace_worst_note(&watch->reading.worst.callback,
+			   at_most(us, LATENESS_MOST_NS / MS_NS_PER_US) * MS_NS_PER_US, now_ns);
+}
+
+static void turn(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
+{
+	struct ms_member *member = member_at(watch, slot);
+	struct ms_post *post = &member->order;
+	bool untaken = post->state == MS_POST_POSTED;
+
+	if (ms_post_is_open(post))
+		ms_post_turn(post, &member->client, now_ns);
+	bool answered = post->state == MS_POST_ENDED && post->end == MS_POST_ANSWERED;
+
+	if (untaken && (post->state == MS_POST_RUNNING || answered)) {
+		note_latency(watch, post, now_ns);
+		ms_policy_taken(&watch->policy, slot);
+		member->said_silent = false;
+	}
+	if (answered)
+		note_work(watch, &post->answer, now_ns);
+	if (post->state == MS_POST_ENDED) {
+		const struct ms_answer answer = answer_of(post, now_ns);
+
+		finish(watch, slot, &answer, now_ns);
+	} else {
+		check(watch, slot, now_ns);
+	}
+}
+
+static void turn_count(struct ms_watch *watch, struct ms_member *member, uint64_t now_ns)
+{
+	if (ms_post_is_open(&member->count) && !ms_post_turn(&member->count, &member->client, now_ns))
 		return;
-	else if (waited > ORDER_TIMEOUT_NS)
-		give_up(super, flight, MS_ANSWER_BUSY, now_ns);
-	else
-		look_into(super, slot, now_ns);
+	ms_post_reset(&member->count);
+	watch->orders.counting--;
 }
 
-/* Return: whether the flight came to its end. */
-static bool collect_one(struct ms_super *super, struct ms_flight *flight, uint64_t now_ns)
+/* Those that were continued can be asked again. */
+static void check_stopped(struct ms_watch *watch, uint32_t slot)
 {
-	struct ms_member *target = &super->members.at[flight->action.process];
-	struct ms_answer answer;
-	bool running = false;
-	int n = ms_control_poll(&target->client, &flight->handle, &answer, &running);
+	struct ms_member *member = member_at(watch, slot);
 
-	if ((running || n > 0) && !flight->running) {
-		note_latency(super, flight, now_ns);
-		flight->running = true;
-		flight->posted_ns = now_ns; /* its own time begins */
-		target->said_silent = false;
-	}
-	if (n == 1) {
-		finish(super, flight, &answer, now_ns);
-		return true;
-	}
-	if (n < 0) {
-		give_up(super, flight, MS_ANSWER_STUCK, now_ns);
-		return true;
-	}
-	check_patience(super, flight, now_ns);
-	return !flight->used;
+	if (!member->stopped || ms_members_is_stopped(&watch->members, slot))
+		return;
+	member->stopped = false;
+	say_plainly(watch, slot, MS_EVENT_RESUMED);
 }
 
-bool ms_orders_collect(struct ms_super *super, uint64_t now_ns)
+void ms_orders_collect(struct ms_watch *watch, uint64_t now_ns)
 {
-	bool learnt = false;
+	struct ms_orders *orders = &watch->orders;
+	bool due = now_ns >= orders->next_check_ns;
 
-	for (uint32_t i = 0; i < MS_FLIGHTS && super->flight_count > 0; i++)
-		if (super->flights[i].used && collect_one(super, &super->flights[i], now_ns))
-			learnt = true;
-	collect_refreshed(super, now_ns);
-	if (now_ns >= super->next_state_check_ns)
-		super->next_state_check_ns = now_ns + STATE_CHECK_NS;
-	return learnt;
+	if (orders->open == 0 && orders->counting == 0 && !due)
+		return;
+	for (uint32_t i = 0; i < watch->reading.tree.high; i++) {
+		struct ms_member *member = member_at(watch, i);
+
+		if (member->order.state != MS_POST_IDLE)
+			turn(watch, i, now_ns);
+		if (member->count.state != MS_POST_IDLE)
+			turn_count(watch, member, now_ns);
+		if (member->pid && due)
+			check_stopped(watch, i);
+	}
+	if (due)
+		orders->next_check_ns = now_ns + CHECK_NS;
 }
 
-void ms_orders_settle(struct ms_super *super, uint64_t now_ns, bool at_once)
+void ms_orders_check_soon(struct ms_watch *watch)
 {
-	struct ms_round *round = &super->round;
+	watch->orders.next_check_ns = 0;
+}
 
-	if (!round->open)
+/* ---- measuring ---- */
+
+void ms_orders_settle(struct ms_watch *watch, uint64_t now_ns, bool at_once)
+{
+	struct ms_orders *orders = &watch->orders;
+	const struct ms_sample *sample = &watch->reading.sample;
+
+	if (!orders->measuring)
 		return;
 	/* What an ended process leaves behind was not given back. One that is ending shows no memory. */
-	if (super->sample.rss_bytes > 0 && super->sample.processes >= round->processes &&
-	    super->sample.rss_bytes < round->rss_least)
-		round->rss_least = super->sample.rss_bytes;
-	if (super->flight_count > 0 && !at_once)
-		return;
-	if (!at_once && now_ns < round->answered_ns + super->config.hold_off_ns)
+	if (sample->rss_bytes > 0 && sample->processes >= orders->processes &&
+	    sample->rss_bytes < orders->rss_least_bytes)
+		orders->rss_least_bytes = sample->rss_bytes;
+	orders->round.returned_bytes = orders->rss_before_bytes - orders->rss_least_bytes;
+	if (!at_once && (orders->open > 0 || now_ns < orders->answered_ns + watch->config.hold_off_ns))
 		return;
 	struct ms_event event = {
 		.kind = MS_EVENT_RETURNED,
-		.claimed_bytes = round->claimed_bytes,
-		.returned_bytes = round->rss_before - round->rss_least,
-		.duration_ns = now_ns - round->began_ns,
+		.as.returned = {.claimed_bytes = orders->round.claimed_bytes,
+				.returned_bytes = orders->round.returned_bytes,
+				.answered_us = orders->round.duration_ns / MS_NS_PER_US,
+				.duration_us = (now_ns - orders->round.began_ns) / MS_NS_PER_US},
 	};
-	round->open = false;
-	super->summary.returned_bytes += event.returned_bytes;
-	ms_report(super, &event);
+	orders->measuring = false;
+	watch->summary.returned_bytes += orders->round.returned_bytes;
+	ms_report_say(watch->report, &watch->reading, &event);
+}
+
+/* ---- counting ---- */
+
+/* Counting may wait for the host's lock: nothing else waits for it here, and no answer is no harm. */
+static void count_all(struct ms_watch *watch, uint64_t now_ns)
+{
+	const struct ms_order order = {
+		.seq = ++watch->orders.next_seq,
+		.scope = MS_SCOPE_PROCESS,
+		.level = MS_LEVEL_COUNT,
+		.reason = MEMSHED_REASON_PRESSURE,
+		.timeout_us = COUNT_TIMEOUT_NS / MS_NS_PER_US,
+	};
+
+	watch->orders.counted_ns = now_ns;
+	for (uint32_t i = 0; i < watch->reading.tree.high; i++) {
+		struct ms_member *member = member_at(watch, i);
+
+		if (!member->pid || !ms_members_answers(member, now_ns) || member->count.state != MS_POST_IDLE)
+			continue;
+		ms_post_begin(&member->count, &order, &patience, now_ns);
+		ms_post_turn(&member->count, &member->client, now_ns);
+		watch->orders.counting++;
+	}
+}
+
+/* How much is used says little of the sizes: a cache may fill again what another one freed, in memory that the
+ * allocator kept. */
+void ms_orders_count_ahead(struct ms_watch *watch, uint64_t now_ns)
+{
+	const struct ms_limit *limit = &watch->reading.sample.limit;
+	uint64_t growth = watch->reading.sample.growth_bytes_per_s, pause_ns = COUNT_NS;
+
+	if (limit->used_bytes < watch->reading.marks.low_bytes || watch->orders.open > 0)
+		return;
+	if (growth > 0 && limit->max_bytes > limit->used_bytes)
+		pause_ns = at_most(pause_ns, (uint64_t)((double)(limit->max_bytes - limit->used_bytes) /
+							(double)growth * (double)MS_NS_PER_S / 4));
+	if (pause_ns < COUNT_LEAST_NS)
+		pause_ns = COUNT_LEAST_NS;
+	if (watch->orders.counted_ns && now_ns - watch->orders.counted_ns < pause_ns)
+		return;
+	count_all(watch, now_ns);
+}
+
+/* ---- who is there ---- */
+
+void ms_orders_follow(struct ms_watch *watch, uint64_t now_ns)
+{
+	struct ms_tree_change change;
+
+	while (ms_tree_next_change(&watch->reading.tree, &change)) {
+		if (change.came) {
+			ms_members_add(&watch->members, change.slot, change.pid, change.start_ticks, now_ns);
+			continue;
+		}
+		ms_members_name(&watch->members, change.slot, 0, &watch->summary.largest, NULL);
+		ms_orders_forget(watch, change.slot, now_ns);
+		ms_members_remove(&watch->members, change.slot);
+	}
+}
+
+uint64_t ms_orders_next_ns(const struct ms_watch *watch, uint64_t now_ns)
+{
+	uint64_t age_ns = now_ns - watch->orders.begun_ns, pause_ns = age_ns / 16;
+
+	if (watch->orders.open == 0)
+		return UINT64_MAX;
+	if (pause_ns < TURN_LEAST_NS)
+		pause_ns = TURN_LEAST_NS;
+	return now_ns + at_most(pause_ns, TURN_MOST_NS);
 }

@@ -11,7 +11,7 @@ esac
 reference "$alloc_job" -k $keys -p 2 -f empty
 run_supervised $limit "$alloc_job" -k $keys -p 2 -f empty
 expect_alive
-hollow=$(orders_to hollow) blocks=$(orders_to blocks)
+hollow=$(answers_of hollow) blocks=$(answers_of blocks)
 echo "asked: hollow $hollow times, blocks $blocks times"
 expect "the hollow cache was tried" "$hollow" -ge 1
 expect "and not over and over" "$hollow" -le 8

@@ -171,9 +171,9 @@ has_event() {
 	[ "$(count_events "$1")" -gt 0 ]
 }
 
-# orders_to CACHE: how often it was asked.
-orders_to() {
-	grep '"event":"order"' "$work/journal" | grep -c "\"cache\":\"$1\"" || :
+# answers_of CACHE: how often it was one of those that claimed most.
+answers_of() {
+	grep '"event":"answer"' "$work/journal" | grep -c "\"cache\":\"$1\"" || :
 }
 
 expect_alive() {

@@ -11,8 +11,6 @@ esac
 reference "$alloc_job" -k $keys -p 1 -f sleep
 run_supervised $limit "$alloc_job" -k $keys -p 1 -r $rate -f sleep
 expect_alive
-expect "the stuck cache was asked once" "$(orders_to stuck)" -eq 1
-expect "the other one was shrunk" "$(orders_to blocks)" -ge 1
-grep '"event":"answer"' "$work/journal" | grep '"cache":"stuck"' | grep -q '"status":"stuck"' ||
-	fail "nothing says that the cache is stuck"
+expect "the other one was shrunk" "$(answers_of blocks)" -ge 1
+expect "the stuck one is named once" "$(grep -c '"event":"answer".*"stuck":"stuck"' "$work/journal")" -eq 1
 done_testing

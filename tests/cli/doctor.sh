@@ -7,13 +7,13 @@ check() {
 	expect 0 "$@" "$memshed" doctor
 	err_empty
 	out_has '^CHECK +STATE +WHAT IS HERE, AND WHAT FOLLOWS$'
-	for name in kernel memory swap overcommit 'huge pages' cgroup limits 'child cgroup' pressure 'page faults' memfd \
-		pidfd others 'ptrace scope' hidepid 'real time' 'locked memory' 'oom score' python; do
+	for name in kernel memory swap overcommit 'huge pages' cgroup limits 'child cgroup' memfd \
+		pidfd others hidepid 'real time' 'locked memory' 'oom score' python; do
 		out_has "^$name +(ok|limited|missing) +[^ ].*: ."
 	done
-	[ "$(wc -l <"$work/out")" = 20 ] || fail "not one line each"
+	[ "$(wc -l <"$work/out")" = 17 ] || fail "not one line each"
 	expect 0 "$@" "$memshed" doctor --json
-	json_is '.checks[]' 19
+	json_is '.checks[]' 16
 	json_is '.checks[0].name' kernel
 	for key in state found follows; do
 		[ -n "$(json ".checks[0].$key")" ] || fail "no $key"

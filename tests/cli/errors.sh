@@ -64,14 +64,14 @@ err_has "^memshed: unknown option '--vresion'"
 start_target --comm "fo1.$$" x=4096
 two=$pid
 expect 9 "$memshed" show "fo1.$$"
-err_has "^memshed show: fo1.$$: 2 processes have that name and a table: say which pid: ($one $two|$two $one)$"
+err_has "^memshed show: fo1.$$: ambiguous: 2 processes with a table have that name; give a pid: ($one $two|$two $one)$"
 start_target --no-table --comm "fo2.$$"
 start_target --comm "fo2.$$" y=4096
 expect 0 "$memshed" show "fo2.$$" # the one with a table is meant
 out_has "^fo2.$$ \(pid $pid\)"
 start_target --no-table --comm "bare.$$"
 expect 4 "$memshed" show "bare.$$"
-err_has "^memshed show: bare.$$: 2 processes have that name, and none a table"
+err_has "^memshed show: bare.$$: 2 processes have that name, and none has a table"
 
 # A zombie.
 spawn sh -c 'sleep 0.01 & exec sleep 1000'
@@ -91,14 +91,14 @@ fi
 
 can_be_nobody || { say "not root, or setpriv is missing: permissions are not tested"; exit 0; }
 expect 5 as_nobody "$memshed" show "$one"
-err_has "^memshed show: fo1.$$ \(pid $one\): may not be read: it belongs to uid 0; try as that user, or as root$"
+err_has "^memshed show: fo1.$$ \(pid $one, uid 0\): cannot be read: permission denied; run as that user or as root$"
 expect 5 as_nobody "$memshed" clear "$one"
 expect 5 as_nobody "$memshed" show "fo1.$$"
-err_has '2 of 2 processes of that name may not be read'
+err_has '2 of 2 processes of that name cannot be read: permission denied; run as their user or as root'
 expect 0 as_nobody "$memshed" list
 out_lacks "^ *$one "
 if grep -q '^No process here has caches' "$work/out"; then
-	err_has '^[0-9]+ processes may not be read'
+	err_has '^[0-9]+ processes cannot be read'
 fi
 
 # The other way round: root sees and clears what belongs to others.
@@ -109,4 +109,5 @@ out_has ', uid 65534$'
 expect 0 as_nobody "$memshed" clear "nobd.$$" z
 out_has ' done +z$'
 expect 0 "$memshed" clear "nobd.$$"
-out_has ' empty +z$'
+out_has "^nobd.$$ \(pid $pid, uid 65534\)$"
+out_has '^1 was not asked: it is empty.$'

@@ -8,6 +8,8 @@
  *   --stop         the first time it is asked, it stops itself with SIGSTOP
  *   --hold         when all went through, waits to be killed
  *   --no-table     no libmemshed: everything is kept
+ *   --fork         in a child, which its parent waits for
+ *   --close        first it closes all descriptors but the standard ones, as daemons do
  *
  * Says "through" then, and ends with 0. The cache drops its oldest entries when it is asked.
  */
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +32,7 @@ struct arguments {
 	struct memshed_agent_options agent;
 	unsigned long mib, rate;
 	const char *name;
-	bool exec, stop, hold, no_table;
+	bool exec, stop, hold, no_table, fork, close;
 };
 
 /* Entries are put in at @end and dropped at @begin; guarded by @lock. */
@@ -41,7 +44,8 @@ static struct {
 	bool stop;
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	if (cache.stop) {
@@ -105,7 +109,7 @@ static void grow(const struct arguments *arguments)
 
 static enum memshed_agent_mode parse_mode(const char *name)
 {
-	return strcmp(name, "fd") == 0	     ? MEMSHED_AGENT_FD
+	return strcmp(name, "fd") == 0       ? MEMSHED_AGENT_FD
 	       : strcmp(name, "signal") == 0 ? MEMSHED_AGENT_SIGNAL
 					     : MEMSHED_AGENT_THREAD;
 }
@@ -113,10 +117,16 @@ static enum memshed_agent_mode parse_mode(const char *name)
 static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 {
 	static const struct option options[] = {
-		{"mib", required_argument, NULL, 'm'},	{"rate", required_argument, NULL, 'r'},
-		{"name", required_argument, NULL, 'n'}, {"mode", required_argument, NULL, 'a'},
-		{"exec", no_argument, NULL, 'e'},	{"stop", no_argument, NULL, 's'},
-		{"no-table", no_argument, NULL, 't'},	{"hold", no_argument, NULL, 'h'},
+		{"mib", required_argument, NULL, 'm'},
+		{"rate", required_argument, NULL, 'r'},
+		{"name", required_argument, NULL, 'n'},
+		{"mode", required_argument, NULL, 'a'},
+		{"exec", no_argument, NULL, 'e'},
+		{"stop", no_argument, NULL, 's'},
+		{"no-table", no_argument, NULL, 't'},
+		{"hold", no_argument, NULL, 'h'},
+		{"fork", no_argument, NULL, 'f'},
+		{"close", no_argument, NULL, 'c'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
@@ -136,12 +146,29 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 			ret_arguments->stop = true;
 		else if (option == 'h')
 			ret_arguments->hold = true;
+		else if (option == 'f')
+			ret_arguments->fork = true;
+		else if (option == 'c')
+			ret_arguments->close = true;
 		else if (option == 't')
 			ret_arguments->no_table = true;
 		else
 			return false;
 	}
 	return true;
+}
+
+/* Return: in the parent not at all. */
+static void go_on_in_child(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		return;
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		_exit(5);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 6);
 }
 
 int main(int argc, char **argv)
@@ -161,6 +188,10 @@ int main(int argc, char **argv)
 		execl("/proc/self/exe", argv[0], "--mib", mib, "--rate", rate, (char *)NULL);
 		return 4;
 	}
+	if (arguments.fork)
+		go_on_in_child();
+	if (arguments.close)
+		close_range(STDERR_FILENO + 1, ~0u, 0);
 	grow(&arguments);
 	puts("through");
 	fflush(stdout);

@@ -27,7 +27,7 @@ out_has ' gr\\u00f6\\u00dfe '
 # As it is, and as it is shown.
 expect 0 "$memshed" clear "$pid" 'a\x1b[31mred' "b"$'\n'"PID 1" 'd\xff\xfe' 'größe' --json
 json_is '.orders[]' 4
-json_is '.orders[0].cache' 'a\x1b[31mred'
+json_is '.caches[0].cache' 'a\x1b[31mred'
 expect 0 "$memshed" clear "$pid" 'gr\u00f6\u00dfe'
 expect 6 "$memshed" clear "$pid" 'd\xff'
 err_has 'did you mean: d\\xff\\xfe'

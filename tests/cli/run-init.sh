@@ -53,11 +53,18 @@ expect 137 unshare --pid --fork --mount-proc "$memshed" run --quiet -- sh -c 'ki
 
 # The /proc of another pid namespace: its process 2 is not the command, and must not be watched for it.
 expect 4 unshare --pid --fork "$memshed" run -- sh -c 'exit 4'
-err_has '^memshed: sh runs, but cannot be watched: /proc is that of another pid namespace; mount one here$'
+err_has '^memshed: .* sh \(pid [0-9]+\) runs, but cannot be watched: /proc is of another pid namespace; mount a new one here$'
 [ "$(wc -l <"$work/err")" = 1 ] || fail "something was watched"
 
 # No /proc at all: the command runs, and it is said that nobody watches it.
 # shellcheck disable=SC2016
 grep -qa __asan_ "$memshed" && exit 0 # the leak check itself needs /proc, and so do its options
 expect 6 unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' "$memshed"
-err_has '^memshed: sh runs, but cannot be watched: .*; is /proc there\?$'
+err_has '^memshed: .* sh \(pid [0-9]+\) runs, but cannot be watched: cannot read /proc: is it mounted\?$'
+
+# Nor /dev: nothing of it is needed.
+expect 6 unshare --mount sh -c 'mount -t tmpfs none /dev && exec "$0" run -- sh -c "exit 6"' "$memshed"
+err_has '^memshed: .* ended after '
+expect 6 unshare --mount sh -c 'mount -t tmpfs none /dev && mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' \
+	"$memshed"
+err_has '^memshed: .* sh \(pid [0-9]+\) runs, but cannot be watched: '

@@ -23,7 +23,7 @@ done
 # A queued signal keeps its value.
 env kill --queue 4711 -s USR1 "$pid"
 wait_for "the value" grep -q '^USR1 4711$' "$log"
-# Stop signals that the command shrugs off stop nobody. The command blocks them, so it goes on.
+# Stop signals that the command does not follow stop nothing. It blocks them, so it goes on.
 for name in TSTP TTIN TTOU; do
 	kill -s "$name" "$pid"
 	wait_for "SIG$name" heard "$name" 1
@@ -47,7 +47,7 @@ kill -s TERM "$pid"
 wait "$pid"
 [ $? = 143 ] || fail "a command ended by a forwarded SIGTERM"
 
-# Stopped by somebody, away from a terminal: memshed goes on watching, and the command can go on. In a
+# Stopped alone, away from a terminal: memshed goes on watching, and the command can go on. In a
 # process group with a parent outside it (set -m), because an orphaned one is not stopped by SIGTSTP.
 set -m
 spawn "$memshed" run --quiet -- sh -c 'echo ready $$; while :; do sleep 0.05; done'
@@ -57,7 +57,7 @@ child=$(sed -n 's/^ready //p' "$work/spawned.2")
 kill -s STOP "$child"
 wait_for "the command to stop" has_state "$child" T
 sleep 0.3
-has_state "$pid" S || fail "memshed stopped with a command that somebody else stopped"
+has_state "$pid" S || fail "memshed stopped with a command that was stopped alone"
 kill -s CONT "$child"
 wait_for "the command to go on" has_state "$child" S
 # Sent to memshed alone, SIGTSTP stops both, and SIGCONT continues both.

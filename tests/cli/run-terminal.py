@@ -126,6 +126,30 @@ def status_of_interrupt(term):
     term.expect(r"status 130\r")
 
 
+def interrupt_ends_a_loop(term):
+    """A shell that runs one job after the other: ^C ends the lot, as it does without memshed."""
+    term.command(f"bash -c 'for i in 1 2 3; do {MEMSHED} run --quiet -- sh -c \"echo job $i.; exec sleep 1000\"; done;"
+                 " echo went on'")
+    term.expect(r"job 1\.\r")
+    loop = children_of(term.pid)[0][0]
+    supervisor = children_of(loop)[0][0]
+    wait_state(children_of(supervisor)[0][0], "S")
+    term.type("\x03")
+    match = term.expect(r"(job 2|went on|prompt> )")
+    if match.group(1) != "prompt> ":
+        raise SystemExit("FAIL: ^C ended one job of a loop only")
+
+
+def parents_see_the_signal():
+    for number, name in ((15, "TERM"), (9, "KILL"), (11, "SEGV"), (3, "QUIT")):
+        pid = os.fork()
+        if pid == 0:
+            os.execv(MEMSHED, ["memshed", "run", "--quiet", "--", "sh", "-c", f"ulimit -c 0; kill -{name} $$"])
+        status = os.waitpid(pid, 0)[1]
+        if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != number or os.WCOREDUMP(status):
+            raise SystemExit(f"FAIL: a command that died of SIG{name} is status {status:#x}")
+
+
 def stop_and_continue(term):
     term.command(f"{MEMSHED} run --quiet -- sh -c 'echo begun; read line; echo got $line'")
     term.expect(r"begun\r")
@@ -156,6 +180,29 @@ def background_read(term):
     term.expect("prompt> ")
 
 
+def daemon_left_behind(term):
+    """The command has gone to the background: ^Z stops memshed, ^C reaches the daemon outside its group."""
+    term.command(f"{MEMSHED} run --quiet -- {sys.executable} -c 'import os, signal; "
+                 "os.fork() or (os.setsid(), signal.signal(2, signal.SIG_DFL), print(\"up\", os.getpid()), "
+                 "signal.pause())'")
+    daemon = int(term.expect(r"up (\d+)\r").group(1))
+    supervisor = children_of(term.pid)[0][0]
+    while children_of(supervisor) != [(daemon, "S")]:
+        time.sleep(0.02)
+    term.type("\x1a")
+    term.expect(r"Stopped")
+    term.expect("prompt> ")
+    wait_state(daemon, "S")
+    term.command("fg")
+    wait_state(supervisor, "S")
+    term.type("\x03")
+    term.expect("prompt> ")
+    term.command("echo status $?")
+    term.expect(r"status 0\r")
+    if os.path.exists(f"/proc/{daemon}"):
+        raise SystemExit("FAIL: the daemon is still there")
+
+
 def shell_inside(term):
     """An interactive shell takes the terminal for its own jobs; its ^Z does not reach memshed."""
     term.command(f"PS1='inner> ' {MEMSHED} run --quiet -- bash --norc --noprofile --noediting -i")
@@ -180,6 +227,7 @@ def shell_inside(term):
 
 
 def main():
+    parents_see_the_signal()
     try:
         term = Terminal()
     except OSError as error:
@@ -187,7 +235,8 @@ def main():
         sys.exit(77)
     try:
         term.expect("prompt> ")
-        for test in (interrupts, status_of_interrupt, stop_and_continue, background_read, shell_inside):
+        for test in (interrupts, status_of_interrupt, interrupt_ends_a_loop, stop_and_continue, background_read,
+                     daemon_left_behind, shell_inside):
             test(term)
         # The person hangs up: everything that is still there is told.
         term.command(f"{MEMSHED} run --quiet -- sleep 1000")

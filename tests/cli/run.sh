@@ -18,7 +18,7 @@ expect 126 "$memshed" run -- "$work"
 
 # Its own failures.
 expect 125 "$memshed" run
-err_has '^memshed run: say which command'
+err_has '^memshed run: no command given: '
 for wrong in '--max 1x' '--max 0' '--max 99999999999999999999' '--high banana' '--high 101%' '--low -1' \
 	'--high 0' '--max 1G --high 2G' '--high 50% --low 60%' '--max 1G --high 500M --low 600M' \
 	'--low 95%' '--no-such-option' '--max'; do
@@ -59,6 +59,22 @@ diff "$work/bare" "$work/wrapped" >&2 || fail "the command does not find everyth
 	"$work/eof" | { cat >"$work/out"; touch "$work/eof"; }
 [ "$(cat "$work/out")" = "done" ] || fail "the command's output was lost"
 
+# Descriptors 0 to 2 that the caller closed: the command runs and finds them closed, and what memshed opens does
+# not take their place.
+# shellcheck disable=SC2016 # for the shell inside
+report='exec 9>"$1"; for n in 0 1 2; do [ ! -e "/proc/$$/fd/$n" ] || echo "$n" >&9; done; echo ran >&9; exit 3'
+for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+	rm -f "$work/report" "$work/journal"
+	eval "sh -c '$report' sh '$work/bare' $closed"
+	eval "'$memshed' run --journal '$work/journal' -- sh -c '$report' sh '$work/report' $closed" 2>"$work/err"
+	[ $? = 3 ] || fail "the status with $closed"
+	diff "$work/bare" "$work/report" >&2 || fail "the descriptors with $closed"
+	! grep -v '^{.*}$' "$work/journal" || fail "the journal with $closed"
+done
+"$memshed" list >&- 2>"$work/err"
+[ $? = 1 ] || fail "the status of a list that cannot be written"
+err_has '^memshed: standard output: Bad file descriptor$'
+
 # A reader of stderr that does not read does not hold the command up, nor memshed.
 mkfifo "$work/pipe"
 exec 8<>"$work/pipe"
@@ -67,9 +83,19 @@ dd if=/dev/zero bs=64k count=1 of="$work/pipe" oflag=nonblock 2>/dev/null
 [ $? = 9 ] || fail "a full pipe at stderr changed the outcome"
 exec 8>&-
 
+# A journal that may not grow any more: its last line is cut, and that is all.
+printf '{"before":"%0600d"}\n' 0 >"$work/journal"
+(ulimit -f 1; exec "$memshed" run --max 1G --journal "$work/journal" -- sh -c 'exit 8') 2>"$work/err"
+[ $? = 8 ] || fail "a full journal changed the outcome"
+[ "$(wc -c <"$work/journal")" = 1024 ] || fail "the journal was not filled"
+
+# A small stack is enough.
+expect 4 bash -c 'ulimit -s 128; exec "$0" run --max 1G -- sh -c "exit 4"' "$memshed"
+expect 0 bash -c 'ulimit -s 128; exec "$0" list' "$memshed"
+
 # What the environment has more, and that an empty PYTHONPATH stays out of it.
 expect 0 env -u PYTHONPATH "$memshed" run --quiet -- env
-out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}$'
+out_has '^MEMSHED_SOCKET=@memshed-[0-9a-f]{16}:[0-9a-f]{16}$'
 out_lacks '^PYTHONPATH=.*:$'
 expect 0 env PYTHONPATH=/one:/two "$memshed" run --quiet -- env
 out_has '^PYTHONPATH=(.*:)?/one:/two$'

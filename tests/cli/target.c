@@ -7,15 +7,19 @@
  *   --many N                  N caches more, named cache-1 to cache-N, of 1 to N bytes
  *   --enter-block             the host's lock (round_begin) is never to be had
  *   --no-table                use libmemshed not at all
+ *   --lose-main               the main thread ends, another one lives on
+ *   --script PATH             what a shell would call its script; not read
+ *   --close                   close all descriptors but the first three, as daemons do
  *
  * CACHE is NAME=BYTES[,WORD...]; NAME may hold \n, \xHH; BYTES are really allocated and freed. WORD is a
  * behaviour (busy, empty, unsupported, stuck, die, clear: only the simple callback), a kind (memo, file, ...)
- * or prio:N, cost:N, estimated.
+ * or prio:N, cost:N, estimated, manual.
  *
  * Prints "ready" once everything is registered, then lives until it is killed.
  */
 #include <getopt.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -127,6 +131,8 @@ static void apply_word(const char *word, struct cache *cache, struct memshed_cac
 		options->shrink = NULL;
 	if (strcmp(word, "estimated") == 0)
 		options->flags |= MEMSHED_CACHE_ESTIMATED;
+	if (strcmp(word, "manual") == 0)
+		options->flags |= MEMSHED_CACHE_MANUAL;
 	if (strncmp(word, "prio:", 5) == 0)
 		options->priority = atoi(word + 5);
 	if (strncmp(word, "cost:", 5) == 0)
@@ -206,7 +212,7 @@ static enum memshed_agent_mode parse_mode(const char *name)
 struct arguments {
 	struct memshed_agent_options agent;
 	unsigned many;
-	bool no_table;
+	bool no_table, lose_main, close;
 };
 
 static bool parse(int argc, char **argv, struct arguments *ret_arguments)
@@ -214,7 +220,9 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 	static const struct option options[] = {
 		{"mode", required_argument, NULL, 'm'}, {"comm", required_argument, NULL, 'c'},
 		{"many", required_argument, NULL, 'n'}, {"enter-block", no_argument, NULL, 'e'},
-		{"no-table", no_argument, NULL, 't'},   {NULL, 0, NULL, 0},
+		{"no-table", no_argument, NULL, 't'},   {"lose-main", no_argument, NULL, 'l'},
+		{"close", no_argument, NULL, 'x'},      {"script", required_argument, NULL, 's'},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -229,11 +237,32 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 			ret_arguments->agent.round_begin = never_begin;
 		else if (option == 't')
 			ret_arguments->no_table = true;
+		else if (option == 'l')
+			ret_arguments->lose_main = true;
+		else if (option == 'x')
+			ret_arguments->close = true;
+		else if (option == 's')
+			continue;
 		else
 			return false;
 	}
 	ret_arguments->agent.round_end = ret_arguments->agent.round_begin ? end : NULL;
 	return true;
+}
+
+static void *live_on(void *arg)
+{
+	while (true)
+		pause();
+	return arg;
+}
+
+static void lose_main(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, live_on, NULL) == 0)
+		pthread_exit(NULL);
 }
 
 int main(int argc, char **argv)
@@ -249,8 +278,12 @@ int main(int argc, char **argv)
 			return 4;
 	if (!add_many(arguments.many))
 		return 5;
+	if (arguments.close)
+		close_range(STDERR_FILENO + 1, ~0u, 0);
 	puts("ready");
 	fflush(stdout);
+	if (arguments.lose_main)
+		lose_main();
 	if (arguments.no_table)
 		while (true)
 			pause();

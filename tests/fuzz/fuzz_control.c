@@ -107,7 +107,7 @@ static void check_answer(int result, const struct ms_answer *answer)
 {
 	if (result != 1)
 		return;
-	require(strcmp(ms_answer_status_name(answer->status), "unknown") != 0);
+	require(strcmp(ms_name_of_status(answer->status), "unknown") != 0);
 	require(answer->status != MS_ANSWER_NONE);
 	require(answer->error <= 0 && answer->error >= -4095);
 }

@@ -13,8 +13,9 @@ rank    rank table util
 policy  policy rank sample table util
 event   event policy sample table util
 watch   watch event policy rank sample table util
-run     run watch event sample policy table util
-cmd     cmd run watch event sample policy rank table util
+cli     cli util
+run     run watch event cli sample policy table util
+cmd     cmd cli watch event sample policy rank table util
 "
 # Within a folder that may be included, headers that may not: the plain structs are what policy gets,
 # the target's side of the table is what lib gets, and the other side what the tool gets.

@@ -413,9 +413,9 @@ static void everybody_gets_their_own_answer(void **state)
 static void statuses_have_names(void **state)
 {
 	(void)state;
-	assert_string_equal(ms_answer_status_name(MS_ANSWER_PARTIAL), "partial");
-	assert_string_equal(ms_answer_status_name(MS_ANSWER_STUCK), "stuck");
-	assert_string_equal(ms_answer_status_name(99), "unknown");
+	assert_string_equal(ms_name_of_status(MS_ANSWER_PARTIAL), "partial");
+	assert_string_equal(ms_name_of_status(MS_ANSWER_STUCK), "stuck");
+	assert_string_equal(ms_name_of_status(99), "unknown");
 }
 
 int main(void)

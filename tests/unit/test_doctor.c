@@ -83,17 +83,6 @@ static void test_overcommit(void **state)
 	expect(ms_check_overcommit, "nowhere", "", MS_CHECK_LIMITED);
 }
 
-static void test_pressure(void **state)
-{
-	const char *path = "proc/pressure/memory";
-
-	(void)state;
-	expect(ms_check_psi, path, "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", MS_CHECK_OK);
-	assert_int_equal(run(ms_check_psi, path, "", -EOPNOTSUPP).state, MS_CHECK_MISSING);
-	assert_non_null(strstr(run(ms_check_psi, path, "", -EOPNOTSUPP).follows, "psi=1"));
-	expect(ms_check_psi, "nowhere", "", MS_CHECK_MISSING);
-}
-
 static void test_swap_and_memory(void **state)
 {
 	const char *path = "proc/meminfo";
@@ -151,7 +140,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_overcommit),
-		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_swap_and_memory),
 		cmocka_unit_test(test_hidepid),
 		cmocka_unit_test(test_what_is_tried_leaves_this_process_as_it_was),

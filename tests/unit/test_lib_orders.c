@@ -118,6 +118,24 @@ static void test_cheapest_first_until_enough(void **state)
 	memshed_unregister(empty.handle);
 }
 
+static void test_a_measured_cost_counts(void **state)
+{
+	struct fake measured = {.freed_bytes = 100, .usage = {.fields = MEMSHED_USAGE_COST, .cost_us = 1000000}};
+	struct fake other = {.freed_bytes = 100};
+
+	(void)state;
+	add(&measured, MEMSHED_CACHE_OPTIONS(.name = "measured", .count = count));
+	add(&other, MEMSHED_CACHE_OPTIONS(.name = "other"));
+	memshed_charge(measured.handle, 2000, 10); /* the larger one, which would be first */
+	memshed_charge(other.handle, 1000, 10);
+	assert_int_equal(bed_do(&bed, "measured", MS_LEVEL_COUNT, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_do(&bed, NULL, MS_LEVEL_TRIM, 50).caches, 1);
+	assert_int_equal(measured.calls, 0);
+	assert_int_equal(other.calls, 1);
+	memshed_unregister(measured.handle);
+	memshed_unregister(other.handle);
+}
+
 static void test_excluded_caches_are_not_asked(void **state)
 {
 	struct fake manual = {.freed_bytes = 1}, io = {.freed_bytes = 1};
@@ -147,7 +165,8 @@ static void test_excluded_caches_are_not_asked(void **state)
 
 static void test_count_replaces_what_was_charged(void **state)
 {
-	struct fake fake = {.usage = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_HITS, .bytes = 777, .hits = 3}};
+	struct fake fake = {.usage = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_COST,
+				      .bytes = 777, .hits = 3, .cost_us = UINT64_MAX}};
 
 	(void)state;
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "pulled", .count = count));
@@ -155,6 +174,7 @@ static void test_count_replaces_what_was_charged(void **state)
 	BED_WAIT_UNTIL(bed_row(&bed, "pulled").bytes == 777); /* by itself, within the interval */
 	assert_int_equal(bed_row(&bed, "pulled").entries, 9);
 	assert_int_equal(bed_row(&bed, "pulled").hits, 3);
+	assert_int_equal(bed_row(&bed, "pulled").cost_us, UINT32_MAX);
 	assert_true(bed_row(&bed, "pulled").pulled_at_ns > 0);
 
 	say_usage(&fake, MEMSHED_USAGE_BYTES, 888);
@@ -592,6 +612,7 @@ int main(void)
 		cmocka_unit_test(test_clear_alone_is_judged_by_its_counters),
 		cmocka_unit_test(test_orders_for_what_is_not_there),
 		cmocka_unit_test(test_cheapest_first_until_enough),
+		cmocka_unit_test(test_a_measured_cost_counts),
 		cmocka_unit_test(test_excluded_caches_are_not_asked),
 		cmocka_unit_test(test_count_replaces_what_was_charged),
 		cmocka_unit_test(test_callbacks_register_and_unregister),

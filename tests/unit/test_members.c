@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables that are said hello with and tables that are found; packets and descriptors that are neither. */
+/* Tables that are found and tables that are handed over; descriptors that are neither. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,21 +11,16 @@
 #include <string.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "memshed.h"
-#include "watch/hello.h"
 #include "watch/members.h"
 #include "util/clock.h"
 
 static struct ms_root root;
 static struct ms_members members;
-static struct ms_policy_row rows[MS_MEMBERS_ROWS];
+static struct ms_state_writer writer;
 static uint64_t start_ticks;
-static char socket_name[MS_HELLO_NAME_BYTES];
-static int hello_fd;
 
 static void do_clear(void *ctx)
 {
@@ -39,38 +34,46 @@ static int set_up_group(void **state)
 	struct ms_process_stat stat;
 
 	(void)state;
-	unsetenv(MS_HELLO_ENV);
 	assert_int_equal(memshed_register(&options, &cache), 0);
 	memshed_charge(cache, 4096, 1);
 	assert_int_equal(ms_root_init(&root, "/"), 0);
 	assert_int_equal(ms_process_read_stat(&root, getpid(), 0, &stat), 0);
 	start_ticks = stat.start_ticks;
-	ms_hello_choose_name(socket_name);
-	hello_fd = ms_hello_open(socket_name);
-	assert_true(hello_fd >= 0);
 	return 0;
 }
 
 static int set_up(void **state)
 {
 	(void)state;
-	ms_members_init(&members, &root);
-	return 0;
+	memset(&members, 0, sizeof(members));
+	ms_members_init(&members, &root, &writer);
+	return ms_state_create(&writer);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	ms_members_fini(&members);
+	for (uint32_t i = 0; i < 4; i++)
+		if (members.at[i].pid)
+			ms_members_remove(&members, i);
+	ms_state_destroy(&writer);
 	return 0;
 }
 
-static bool has_mine(uint32_t count, uint32_t slot)
+/* One process, with one cache of 4096 bytes. */
+static bool has_mine(uint32_t slot)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (strcmp(rows[i].row.name, "mine") == 0)
-			return rows[i].process == slot && rows[i].answers && rows[i].row.bytes == 4096;
-	return false;
+	struct ms_policy_input input = ms_members_read(&members, 4, ms_clock_ns());
+
+	return input.process_count == 1 && input.processes[0].process == slot && input.processes[0].answers &&
+	       input.processes[0].caches == 1 && input.key_count == 1 && input.keys[0].process == slot &&
+	       input.keys[0].bytes == 4096;
+}
+
+static void find_mine(void)
+{
+	ms_members_add(&members, 3, getpid(), start_ticks, ms_clock_ns());
+	assert_int_equal(ms_members_look(&members, 3, ms_clock_ns()), 1);
 }
 
 static void a_table_is_found(void **state)
@@ -84,18 +87,92 @@ static void a_table_is_found(void **state)
 	now = members.next_look_ns;
 	assert_int_equal(ms_members_next_look(&members, 4, now), 3);
 	assert_int_equal(ms_members_look(&members, 3, now), 1);
-	assert_true(has_mine(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 3));
-	/* Again: the same table. Then nobody is left to be looked at. */
+	assert_true(has_mine(3));
+	/* Again: the same table. Then none is left to be looked at. */
 	assert_int_equal(ms_members_look(&members, 3, now), 0);
 	assert_int_equal(ms_members_next_look(&members, 4, UINT64_MAX - 1), -EAGAIN);
-	members.at[3].stopped = true;
-	assert_false(has_mine(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 3));
-	members.at[3].stopped = false;
-	members.at[3].in_flight = 1;
-	assert_false(has_mine(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 3));
 	ms_members_remove(&members, 3);
 	assert_int_equal(members.tables, 0);
-	assert_int_equal(ms_members_read(&members, 4, now, rows, MS_MEMBERS_ROWS), 0);
+	assert_int_equal(ms_members_read(&members, 4, now).process_count, 0);
+}
+
+static void what_cannot_answer_is_not_asked(void **state)
+{
+	struct ms_table_info *info = &members.at[3].reader.info;
+	uint64_t now = ms_clock_ns();
+
+	(void)state;
+	find_mine();
+	assert_true(ms_members_answers(&members.at[3], now));
+	members.at[3].stopped = true;
+	assert_false(ms_members_answers(&members.at[3], now));
+	members.at[3].stopped = false;
+	info->agent_state = MS_AGENT_NONE;
+	assert_false(ms_members_answers(&members.at[3], now));
+	info->agent_state = MS_AGENT_STOPPED;
+	assert_false(ms_members_answers(&members.at[3], now));
+	info->agent_state = MS_AGENT_RUNNING;
+	info->current_since_ns = now;
+	assert_true(ms_members_answers(&members.at[3], now + 9 * MS_NS_PER_S));
+	assert_false(ms_members_answers(&members.at[3], now + 10 * MS_NS_PER_S));
+	members.at[3].can_post = false;
+	assert_false(ms_members_answers(&members.at[3], now));
+	members.at[3].can_post = true;
+}
+
+/* So that others find them too, when the process has closed its own descriptors. */
+static void members_are_published(void **state)
+{
+	struct ms_state_reader reader;
+	struct ms_state_member seen[2];
+	struct ms_table_reader table;
+	int control_fd;
+
+	(void)state;
+	find_mine();
+	assert_int_equal(ms_state_open_pid(&reader, getpid()), 0);
+	assert_int_equal(ms_state_members(&reader, seen, 2), 1);
+	assert_int_equal(seen[0].pid, getpid());
+	assert_int_equal(seen[0].start_ticks, start_ticks);
+	assert_int_equal(ms_state_open_member(getpid(), &seen[0], &table, &members.scratch, &control_fd), 0);
+	assert_int_equal(table.info.identity, members.at[3].reader.info.identity);
+	assert_true(control_fd >= 0);
+	close(control_fd);
+	ms_table_close(&table);
+	ms_members_remove(&members, 3);
+	assert_int_equal(ms_state_members(&reader, seen, 2), 0);
+	ms_state_close(&reader);
+}
+
+/* Whatever was posted there ends with the control page, and is found ended. */
+static void an_order_ends_with_the_table(void **state)
+{
+	const struct ms_order order = {.seq = 1, .scope = MS_SCOPE_PROCESS, .timeout_us = 1000000};
+	const struct ms_post_patience patience = {.take_us = 1000000, .grace_us = 1000000};
+	struct ms_member *member = &members.at[3];
+
+	(void)state;
+	find_mine();
+	ms_post_begin(&member->order, &order, &patience, ms_clock_ns());
+	ms_members_remove(&members, 3);
+	assert_int_equal(member->order.state, MS_POST_ENDED);
+	ms_post_reset(&member->order);
+}
+
+static void caches_are_named(void **state)
+{
+	struct ms_event_caches list = {.count = 0};
+
+	(void)state;
+	find_mine();
+	ms_members_name(&members, 3, 0, &list, NULL);
+	assert_int_equal(list.count, 1);
+	assert_string_equal(list.at[0].cache, "mine");
+	assert_int_equal(list.at[0].bytes, 4096);
+	list.count = 0;
+	ms_members_name(&members, 3, 77, &list, NULL); /* an order that never came there */
+	ms_members_name(&members, 2, 0, &list, NULL);  /* no process */
+	assert_int_equal(list.count, 0);
 }
 
 /* The pid is this process's, the start time is not: a process that has gone, and its number used again. */
@@ -147,99 +224,17 @@ static void what_is_no_table_is_closed(void **state)
 	assert_false(members.at[0].has_table);
 }
 
-static void send_packet(const void *bytes, size_t length, const int *fds, unsigned count)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(8 * sizeof(int))];
-	} control = {0};
-	union {
-		const void *from;
-		void *to;
-	} body = {.from = bytes};
-	struct iovec part = {.iov_base = body.to, .iov_len = length};
-	struct msghdr message = {.msg_name = &address,
-				 .msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(socket_name)),
-				 .msg_iov = &part,
-				 .msg_iovlen = 1};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	memcpy(address.sun_path + 1, socket_name + 1, strlen(socket_name) - 1);
-	if (count) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		control.align = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
-		memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
-	}
-	assert_int_equal(sendmsg(fd, &message, 0), length);
-	close(fd);
-}
-
-static int lowest_free_fd(void)
-{
-	int fd = dup(STDERR_FILENO);
-
-	close(fd);
-	return fd;
-}
-
-static void a_hello_brings_two_descriptors(void **state)
-{
-	const struct ms_hello hello = {.magic = MS_HELLO_MAGIC, .major = MS_TABLE_MAJOR, .pid = 1};
-	struct ms_hello_packet packet;
-	int fds[2] = {memfd_of(1), memfd_of(1)};
-
-	(void)state;
-	assert_int_equal(ms_hello_receive(hello_fd, &packet), -EAGAIN);
-	send_packet(&hello, sizeof(hello), fds, 2);
-	assert_int_equal(ms_hello_receive(hello_fd, &packet), 1);
-	assert_int_equal(packet.pid, getpid()); /* what the kernel says, not what the packet says */
-	assert_true(packet.table_fd >= 0 && packet.control_fd >= 0);
-	assert_int_equal(fcntl(packet.table_fd, F_GETFD), FD_CLOEXEC);
-	for (unsigned i = 0; i < 2; i++)
-		close(fds[i]);
-	close(packet.table_fd);
-	close(packet.control_fd);
-}
-
-static void no_hello_leaves_no_descriptor(void **state)
-{
-	struct ms_hello hello = {.magic = MS_HELLO_MAGIC, .major = MS_TABLE_MAJOR};
-	struct ms_hello_packet packet;
-	int fds[5], before;
-
-	(void)state;
-	for (unsigned i = 0; i < 5; i++)
-		fds[i] = memfd_of(1);
-	before = lowest_free_fd();
-	send_packet("x", 1, fds, 2);
-	send_packet(&hello, sizeof(hello) - 1, fds, 2);
-	send_packet(&hello, sizeof(hello), NULL, 0);
-	hello.magic++;
-	send_packet(&hello, sizeof(hello), fds, 5);
-	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(ms_hello_receive(hello_fd, &packet), 0);
-	hello.magic--;
-	send_packet(&hello, sizeof(hello), fds, 5);
-	assert_int_equal(ms_hello_receive(hello_fd, &packet), 1);
-	close(packet.table_fd);
-	close(packet.control_fd);
-	assert_int_equal(lowest_free_fd(), before);
-	for (unsigned i = 0; i < 5; i++)
-		close(fds[i]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_table_is_found, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_answer_is_not_asked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(members_are_published, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_order_ends_with_the_table, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(caches_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_process_of_that_pid_is_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(looks_become_seldom, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_table_is_closed, set_up, tear_down),
-		cmocka_unit_test(a_hello_brings_two_descriptors),
-		cmocka_unit_test(no_hello_leaves_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, NULL);

@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "cmd/nearest.h"
+#include "cli/nearest.h"
 
 static void test_distance_counts_edits(void **state)
 {

@@ -125,8 +125,8 @@ static void a_limit_below_the_configured_high_wins(void **state)
 static void marks_are_always_in_order(void **state)
 {
 	static const uint64_t limits[] = {2, 3, 5, 10, 19, 20, 21, 99, 4096, MIB, 1000 * MIB, UINT64_MAX};
-	const struct ms_mark highs[] = {unset, percent(0), percent(1), percent(100), bytes(0), bytes(1),
-					bytes(50), bytes(UINT64_MAX)};
+	const struct ms_mark highs[] = {unset,    percent(0), percent(1), percent(100),
+					bytes(0), bytes(1),   bytes(50),  bytes(UINT64_MAX)};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {

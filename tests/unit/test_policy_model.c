@@ -27,12 +27,14 @@ enum behaviour {
 
 struct cache {
 	enum behaviour behaviour;
+	bool whole; /* knows no parts */
 	uint64_t bytes, most, grows_per_s;
 };
 
 /* The order an agent works on. */
 struct work {
-	struct ms_action action;
+	bool busy;
+	struct ms_policy_order order;
 	uint64_t done_at_ns;
 };
 
@@ -41,13 +43,12 @@ struct model {
 	struct cache caches[CACHES]; /* row i + 1 of process i % processes */
 	uint32_t cache_count, processes;
 	uint64_t base, free_bytes, last_used;
-	uint32_t share_per_mille;    /* of freed bytes, what goes back to the kernel */
+	uint32_t share_per_mille; /* of freed bytes, what goes back to the kernel */
 	uint32_t latency_ms;
-	struct work work[PROCESSES][MS_PLAN_ACTIONS * 4];
-	uint32_t work_count[PROCESSES];
+	struct work work[PROCESSES];
 	/* What came of it. */
 	uint64_t peak;
-	unsigned orders, warnings, recoveries;
+	unsigned orders, warnings, recoveries, hot_orders;
 };
 
 static void model_init(struct model *model, uint64_t base_mib)
@@ -66,10 +67,11 @@ static struct cache *model_cache(struct model *model, enum behaviour behaviour, 
 	uint32_t i = model->cache_count++;
 	struct cache *cache = &model->caches[i];
 
-	*cache = (struct cache){
-		.behaviour = behaviour, .bytes = mib * MIB, .most = UINT64_MAX,
-		.grows_per_s = grows_mib_per_s * MIB};
-	bed_row(&model->bed, i % model->processes, i + 1, mib);
+	*cache = (struct cache){.behaviour = behaviour,
+				.bytes = mib * MIB,
+				.most = UINT64_MAX,
+				.grows_per_s = grows_mib_per_s * MIB};
+	bed_row(&model->bed, i % model->processes, i + 1, mib * MIB);
 	return cache;
 }
 
@@ -95,75 +97,95 @@ static void grow(struct model *model)
 	}
 }
 
-static void answer(struct model *model, const struct ms_action *action, uint32_t status, uint64_t claimed,
-		   uint64_t after)
+/* Return: what it claims; what it frees goes off its bytes, and a share of that is returned. */
+static uint64_t shrink(struct model *model, struct cache *cache, struct ms_row_result *last, uint64_t wanted,
+		       uint64_t *ret_returned)
 {
-	ms_policy_learn(&model->bed.state, action, status, claimed, model->latency_ms * 1000, after,
-			model->bed.sample.at_ns);
+	uint64_t freed = wanted < cache->bytes ? wanted : cache->bytes;
+	uint64_t kept = freed - freed * model->share_per_mille / 1000;
+
+	*ret_returned = 0;
+	last->finished_ns = model->bed.sample.at_ns;
+	last->claimed_bytes = cache->behaviour == HONEST || cache->behaviour == USELESS ? freed : 0;
+	if (cache->behaviour == HONEST) {
+		cache->bytes -= freed;
+		model->free_bytes += kept;
+		*ret_returned = freed - kept;
+	}
+	last->useless = *ret_returned ? 0 : last->useless + 1;
+	last->bytes_after = cache->bytes;
+	return last->claimed_bytes;
 }
 
-static void carry_out(struct model *model, const struct ms_action *action)
+/* As the agent does it: in the order of rank, until as much has come back as was asked; after a callback
+ * that is stuck it goes on with the next one. */
+static void carry_out(struct model *model, const struct ms_policy_order *order)
 {
-	struct cache *cache = &model->caches[action->row - 1];
-	uint64_t wanted = action->target_bytes ? action->target_bytes : cache->bytes;
-	uint64_t freed = wanted < cache->bytes ? wanted : cache->bytes;
+	struct bed *bed = &model->bed;
+	struct ms_policy_input input = bed_input(bed);
+	uint64_t claimed = 0, returned = 0, back;
+	bool stuck = false, all_busy = true;
 
-	switch (cache->behaviour) {
-	case HONEST:
-		cache->bytes -= freed;
-		model->free_bytes += freed - freed * model->share_per_mille / 1000;
-		answer(model, action, MS_ANSWER_DONE, freed, cache->bytes);
-		break;
-	case USELESS:
-		answer(model, action, MS_ANSWER_DONE, freed, cache->bytes);
-		break;
-	case EMPTY:
-		answer(model, action, MS_ANSWER_EMPTY, 0, cache->bytes);
-		break;
-	case STUCK:
-		answer(model, action, MS_ANSWER_STUCK, 0, cache->bytes);
-		break;
-	case BUSY:
-		answer(model, action, MS_ANSWER_BUSY, 0, cache->bytes);
-		break;
+	ms_rank_sort(input.keys, input.key_count);
+	for (uint32_t i = 0; i < input.key_count && returned < order->target_bytes; i++) {
+		uint32_t row = input.keys[i].row - 1;
+
+		if (input.keys[i].process != order->process || input.keys[i].tier > MS_RANK_SPENT)
+			continue;
+		bool whole = order->level > MS_LEVEL_TRIM || model->caches[row].whole;
+		uint64_t wanted = whole ? UINT64_MAX : order->target_bytes - returned;
+
+		model->hot_orders += row == 0;
+		claimed += shrink(model, &model->caches[row], &bed->rows[row].row.last, wanted, &back);
+		returned += back;
+		stuck |= model->caches[row].behaviour == STUCK;
+		all_busy &= model->caches[row].behaviour == BUSY;
 	}
+	bed_learn(bed, order->process,
+		  stuck      ? MS_ANSWER_STUCK
+		  : all_busy ? MS_ANSWER_BUSY
+		  : claimed  ? MS_ANSWER_DONE
+			     : MS_ANSWER_EMPTY,
+		  claimed, returned);
 }
 
 static void run_agents(struct model *model)
 {
 	for (uint32_t p = 0; p < model->processes; p++) {
-		struct work *queue = model->work[p];
+		struct work *work = &model->work[p];
 
-		while (model->work_count[p] && queue[0].done_at_ns <= model->bed.sample.at_ns) {
-			carry_out(model, &queue[0].action);
-			model->work_count[p]--;
-			memmove(queue, queue + 1, model->work_count[p] * sizeof(*queue));
-		}
+		if (!work->busy || work->done_at_ns > model->bed.sample.at_ns)
+			continue;
+		work->busy = false;
+		carry_out(model, &work->order);
 	}
 }
 
-static void post(struct model *model, const struct ms_action *action)
+static void post(struct model *model, const struct ms_policy_order *order)
 {
-	uint32_t p = action->process, last = model->work_count[p]++;
-	uint64_t start = last ? model->work[p][last - 1].done_at_ns : model->bed.sample.at_ns;
-	bool stuck = model->caches[action->row - 1].behaviour == STUCK;
+	uint64_t ms = model->latency_ms;
 
-	assert_true(last < MS_PLAN_ACTIONS * 4);
-	model->work[p][last] = (struct work){
-		.action = *action,
-		.done_at_ns = start + (stuck ? STUCK_AFTER_MS : model->latency_ms) * MS_NS_PER_MS,
+	for (uint32_t i = order->process; i < model->cache_count; i += model->processes)
+		if (model->caches[i].behaviour == STUCK && model->bed.rows[i].row.last.useless < 3)
+			ms = STUCK_AFTER_MS;
+	assert_false(model->work[order->process].busy);
+	model->work[order->process] = (struct work){
+		.busy = true,
+		.order = *order,
+		.done_at_ns = model->bed.sample.at_ns + ms * MS_NS_PER_MS,
 	};
+	ms_policy_taken(&model->bed.state, order->process);
 	model->orders++;
 }
 
 static void read_rows(struct model *model)
 {
 	for (uint32_t i = 0; i < model->cache_count; i++) {
-		struct ms_policy_row *row = &model->bed.rows[i];
+		struct ms_row *row = &model->bed.rows[i].row;
 
-		row->row.bytes = model->caches[i].bytes;
-		row->row.entries = row->row.bytes / 1024;
-		row->answers = model->work_count[row->process] == 0;
+		row->bytes = model->caches[i].bytes;
+		row->entries = row->bytes / 1024;
+		row->inserts |= row->bytes > 0;
 	}
 }
 
@@ -178,13 +200,12 @@ static void step(struct model *model)
 	uint64_t now = used(model);
 
 	model->peak = now > model->peak ? now : model->peak;
-	bed->sample.growth_bytes_per_s = now > model->last_used ? (now - model->last_used) * 1000 / STEP_MS : 0;
+	bed->sample.growth_bytes_per_s =
+		now > model->last_used ? (now - model->last_used) * 1000 / STEP_MS : 0;
 	model->last_used = now;
-	bed->sample.limit.used_bytes = now;
-	ms_policy_plan(&bed->config, &bed->sample, &bed->marks, bed->rows, bed->row_count, &bed->state,
-		       &bed->plan);
+	bed_plan(bed, now);
 	for (uint32_t i = 0; i < bed->plan.count; i++)
-		post(model, &bed->plan.actions[i]);
+		post(model, &bed->plan.orders[i]);
 	model->warnings += bed->plan.kind == MS_PLAN_WARN;
 	model->recoveries += bed->plan.kind == MS_PLAN_RECOVERED;
 }
@@ -205,7 +226,7 @@ static void assert_lived(const struct model *model)
 
 static void a_growing_cache_lives(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 300);
@@ -220,7 +241,7 @@ static void a_growing_cache_lives(void **state)
 
 static void fast_growth_lives(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 100);
@@ -231,13 +252,13 @@ static void fast_growth_lives(void **state)
 
 static void whole_caches_live(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 300);
 	for (unsigned i = 0; i < 5; i++) {
 		model_cache(&model, HONEST, 0, 30);
-		model.bed.rows[i].row.flags = 0;
+		model.caches[i].whole = true;
 	}
 	run(&model, 300);
 	assert_lived(&model);
@@ -246,7 +267,7 @@ static void whole_caches_live(void **state)
 
 static void little_comes_back_and_it_lives(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 300);
@@ -259,7 +280,7 @@ static void little_comes_back_and_it_lives(void **state)
 
 static void a_slow_agent_lives(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 300);
@@ -271,7 +292,7 @@ static void a_slow_agent_lives(void **state)
 
 static void eight_workers_live(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 300);
@@ -285,7 +306,7 @@ static void eight_workers_live(void **state)
 
 static void one_stuck_cache_does_not_end_the_job(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 100);
@@ -294,7 +315,6 @@ static void one_stuck_cache_does_not_end_the_job(void **state)
 	run(&model, 600);
 	assert_lived(&model);
 	assert_int_equal(model.warnings, 0);
-	assert_in_range(model.bed.state.records[0].late, 0, 3);
 }
 
 static void useless_caches_beside_an_honest_one(void **state)
@@ -303,7 +323,7 @@ static void useless_caches_beside_an_honest_one(void **state)
 
 	(void)state;
 	for (unsigned k = 0; k < 3; k++) {
-		struct model model;
+		static struct model model;
 
 		model_init(&model, 100);
 		model_cache(&model, kinds[k], 400, 0);
@@ -321,21 +341,21 @@ static void useless_caches_alone_are_left_alone(void **state)
 
 	(void)state;
 	for (unsigned k = 0; k < 4; k++) {
-		struct model model;
+		static struct model model;
 
 		model_init(&model, 100);
 		for (unsigned i = 0; i < 10; i++)
 			model_cache(&model, kinds[k], 82, 0);
 		run(&model, 1800);
-		assert_int_equal(model.warnings, 1);
-		assert_in_range(model.orders, 1, 200);
+		assert_int_equal(model.warnings, kinds[k] == STUCK || kinds[k] == BUSY ? 0 : 1);
+		assert_in_range(model.orders, 1, 400); /* one that is busy is asked every 5 s */
 	}
 }
 
 /* The base alone is above high: the cache is emptied each time it has grown enough to matter. */
 static void above_high_for_good_it_goes_on_with_what_there_is(void **state)
 {
-	struct model model;
+	static struct model model;
 
 	(void)state;
 	model_init(&model, 920);
@@ -348,7 +368,7 @@ static void above_high_for_good_it_goes_on_with_what_there_is(void **state)
 
 static void a_cache_the_program_needs_is_taken_last(void **state)
 {
-	struct model model;
+	static struct model model;
 	struct cache *hot;
 
 	(void)state;
@@ -358,13 +378,7 @@ static void a_cache_the_program_needs_is_taken_last(void **state)
 	model_cache(&model, HONEST, 0, 20);
 	run(&model, 600);
 	assert_lived(&model);
-	unsigned hot_orders = 0;
-
-	for (unsigned i = 0; i < MS_POLICY_MEMORY; i++) {
-		if (model.bed.state.records[i].row == 1)
-			hot_orders = model.bed.state.records[i].asked;
-	}
-	assert_in_range(hot_orders, 0, model.orders / 2);
+	assert_in_range(model.hot_orders, 0, model.orders / 2);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -380,7 +394,7 @@ static void random_mixtures_live(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 60; i++) {
-		struct model model;
+		static struct model model;
 
 		model_init(&model, 100 + next_random(&seed) % 200);
 		model.processes = 1 + next_random(&seed) % PROCESSES;
@@ -401,12 +415,13 @@ static void random_mixtures_live(void **state)
 			model.bed.rows[4 + j].row.priority = (int32_t)(next_random(&seed) % 3);
 			model.bed.rows[4 + j].row.cost_us = next_random(&seed) % 3 * 100;
 			if (next_random(&seed) % 3 == 0)
-				model.bed.rows[4 + j].row.flags = 0;
+				model.caches[4 + j].whole = true;
 		}
 		/* What it can grow by while the agent is held up. */
 		uint64_t held_up_ms = stuck * STUCK_AFTER_MS + 8 * model.latency_ms;
 
-		model.bed.marks = ms_policy_marks(&model.bed.config, 1000 * MIB, 120 * MIB * held_up_ms / 1000);
+		model.bed.marks =
+			ms_policy_marks(&model.bed.config, 1000 * MIB, 120 * MIB * held_up_ms / 1000);
 		run(&model, 60);
 		assert_lived(&model);
 	}

@@ -12,7 +12,7 @@
 
 #include "policy_bed.h"
 
-enum { RUNS = 300, PLANS = 60, ROWS_MOST = 400 };
+enum { RUNS = 300, PLANS = 60, ROWS_MOST = 400, PROCESSES = 5 };
 
 static uint64_t seed;
 
@@ -44,151 +44,147 @@ static uint64_t random_bytes(uint64_t usual)
 	}
 }
 
-static void random_row(struct ms_policy_row *row, uint32_t id)
+static void random_row(struct bed *bed, uint32_t id)
 {
-	row->process = (uint32_t)below(4);
-	row->answers = below(8) != 0;
-	row->row = (struct ms_row){
-		.row = id % 50 == 0 ? MS_ALLOCATOR_ROW : id,
-		.generation = (uint32_t)below(3),
-		.flags = (uint32_t)random_u64() & (MS_ROW_PARTIAL | MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED |
-						    (below(4) ? 0 : 0xffffffffu)),
-		.kind = (uint32_t)below(8),
-		.priority = (int32_t)below(5) - 2,
-		.cost_us = random_bytes(1000),
-		.bytes = random_bytes(20 * MIB),
-		.entries = random_bytes(10000),
-		.hits = random_bytes(10000),
-		.misses = random_bytes(10000),
-	};
+	struct ms_row *row = bed_row(bed, (uint32_t)below(PROCESSES), id, random_bytes(20 * MIB));
+
+	row->flags = (uint32_t)random_u64() & (MEMSHED_CACHE_ESTIMATED | (below(4) ? 0 : 0xffffffffu));
+	row->priority = (int32_t)below(5) - 2;
+	row->cost_us = random_bytes(1000);
+	row->entries = random_bytes(10000);
+	row->hits = random_bytes(10000);
+	row->misses = random_bytes(10000);
+	row->last.useless = (uint32_t)below(5);
+	row->last.returned_per_mille = below(3) ? 0 : (uint32_t)random_bytes(2000);
+	row->last.bytes_after = random_bytes(20 * MIB);
 }
 
-static const struct ms_policy_row *row_of(const struct ms_policy_row *rows, uint32_t count,
-					  const struct ms_action *action)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (rows[i].process == action->process && rows[i].row.row == action->row &&
-		    rows[i].row.generation == action->generation)
-			return &rows[i];
-	}
-	return NULL;
-}
-
-static void check_action(const struct ms_plan *plan, uint32_t index, const struct ms_policy_row *rows,
-			 uint32_t count)
-{
-	const struct ms_action *action = &plan->actions[index];
-	const struct ms_policy_row *row = row_of(rows, count, action);
-
-	assert_non_null(row);
-	assert_true(action->level >= MS_LEVEL_TRIM && action->level <= MS_LEVEL_EMERGENCY);
-	assert_true(action->level == MS_LEVEL_TRIM || action->target_bytes == 0);
-	assert_true(action->target_bytes <= plan->ask_bytes);
-	if (action->level == MS_LEVEL_TRIM && action->row != MS_ALLOCATOR_ROW)
-		assert_true(action->target_bytes > 0);
-}
-
-static void check_plan(const struct ms_plan *plan, const struct ms_policy_row *rows, uint32_t count,
-		       const struct bed *bed)
-{
-	uint64_t used = bed->sample.limit.used_bytes, expected = 0;
-
-	assert_true(plan->count <= MS_PLAN_ACTIONS);
-	assert_int_equal(plan->count > 0, plan->kind == MS_PLAN_ORDERS);
-	assert_true(plan->kind != MS_PLAN_WAIT || plan->not_before_ns >= bed->sample.at_ns);
-	if (used <= bed->marks.low_bytes)
-		assert_true(plan->kind == MS_PLAN_NOTHING || plan->kind == MS_PLAN_RECOVERED ||
-			    (plan->kind == MS_PLAN_WAIT && plan->why == MS_WHY_IN_FLIGHT));
-	assert_int_equal(plan->need_bytes, used > bed->marks.low_bytes ? used - bed->marks.low_bytes : 0);
-	for (uint32_t i = 0; i < plan->count; i++) {
-		check_action(plan, i, rows, count);
-		/* One cache more than is needed, never two: what came before did not make it up. */
-		assert_true(expected < plan->ask_bytes);
-		expected = expected > UINT64_MAX - plan->actions[i].expect_bytes
-				   ? UINT64_MAX : expected + plan->actions[i].expect_bytes;
-	}
-}
-
-/* No duplicates of (process, row): a table has none either. */
-static uint32_t random_rows(struct ms_policy_row *rows)
+/* The processes of before, with other rows. */
+static void random_rows(struct bed *bed)
 {
 	uint32_t count = (uint32_t)below(ROWS_MOST);
 
-	for (uint32_t i = 0; i < count; i++)
-		random_row(&rows[i], i + 1);
-	for (uint32_t i = 0, allocators = 0; i < count; i++) {
-		if (rows[i].row.row == MS_ALLOCATOR_ROW)
-			rows[i].process = allocators++;
+	bed->row_count = 0;
+	for (uint32_t i = 0; i < PROCESSES; i++) {
+		bed_row(bed, i, MS_ALLOCATOR_ROW, below(2) ? 0 : random_bytes(20 * MIB));
+		bed_process(bed, i)->answers = below(8) != 0;
 	}
-	return count;
+	for (uint32_t i = 1; i <= count; i++)
+		random_row(bed, i);
 }
 
-static void random_answers(struct bed *bed, const struct ms_plan *plan)
+static void check_order(const struct bed *bed, uint32_t index)
 {
+	const struct ms_policy_order *order = &bed->plan.orders[index];
+
+	assert_true(order->process < PROCESSES);
+	assert_true(order->level >= MS_LEVEL_TRIM && order->level <= MS_LEVEL_EMERGENCY);
+	assert_true(order->target_bytes > 0 && order->target_bytes <= bed->plan.ask_bytes);
+	assert_in_range(order->timeout_ns, bed->config.timeout_least_ns, bed->config.timeout_most_ns);
+	assert_true(bed->state.of[order->process].out);
+	if (order->level == MS_LEVEL_EMERGENCY)
+		assert_true(bed->sample.limit.used_bytes >= bed->marks.danger_bytes);
+	for (uint32_t i = 0; i < index; i++)
+		assert_int_not_equal(bed->plan.orders[i].process, order->process);
+}
+
+static void check_plan(const struct bed *bed)
+{
+	const struct ms_plan *plan = &bed->plan;
+	uint64_t used = bed->sample.limit.used_bytes, asked = 0;
+	bool settled = used <= bed->marks.low_bytes;
+
+	assert_int_equal(plan->count > 0, plan->kind == MS_PLAN_ORDERS);
+	assert_true(plan->kind != MS_PLAN_WAIT || plan->not_before_ns >= bed->sample.at_ns);
+	if (settled)
+		assert_true(plan->kind == MS_PLAN_NOTHING || plan->kind == MS_PLAN_RECOVERED ||
+			    (plan->kind == MS_PLAN_WAIT && plan->why == MS_WHY_IN_FLIGHT));
+	assert_int_equal(plan->need_bytes, settled ? 0 : used - bed->marks.low_bytes);
 	for (uint32_t i = 0; i < plan->count; i++) {
-		if (below(10) == 0)
-			continue; /* lost, against the rules */
-		ms_policy_learn(&bed->state, &plan->actions[i], (uint32_t)below(20), random_bytes(20 * MIB),
-				random_bytes(100000), random_bytes(20 * MIB), bed->sample.at_ns);
+		check_order(bed, i);
+		asked += plan->orders[i].target_bytes;
 	}
+	assert_true(asked <= plan->ask_bytes);
+	assert_int_equal(bed->state.phase == MS_PHASE_CALM,
+			 plan->kind == MS_PLAN_NOTHING || plan->kind == MS_PLAN_RECOVERED);
+	if (plan->kind == MS_PLAN_WARN)
+		assert_true(bed->state.phase == MS_PHASE_WARNED && bed->state.told && bed->state.out == 0);
+}
+
+/* Of the orders that are out some are taken, some are answered, some processes end. */
+static void random_answers(struct bed *bed)
+{
+	for (uint32_t i = 0; i < PROCESSES; i++) {
+		if (!bed->state.of[i].out)
+			continue;
+		if (below(2))
+			ms_policy_taken(&bed->state, i);
+		if (below(12) == 0)
+			ms_policy_forget(&bed->state, i);
+		else if (below(4))
+			bed_learn(bed, i, (uint32_t)below(20), random_bytes(20 * MIB),
+				  random_bytes(20 * MIB));
+	}
+}
+
+static void random_sample(struct bed *bed)
+{
+	bed->sample.at_ns += below(2) ? below(100000000) : below(100000000000);
+	bed->sample.growth_bytes_per_s = random_bytes(100 * MIB);
+	bed->sample.limit.used_bytes =
+		below(8) ? bed->marks.max_bytes - below(1 + bed->marks.max_bytes / 5) : random_u64();
 }
 
 static void every_plan_keeps_the_rules(void **state)
 {
-	struct ms_policy_row *rows = calloc(ROWS_MOST, sizeof(*rows));
+	static struct bed bed;
 	unsigned orders = 0;
 
 	(void)state;
-	assert_non_null(rows);
 	for (unsigned i = 0; i < RUNS; i++) {
-		struct bed bed;
-
 		seed = 0x9e3779b97f4a7c15u + i;
 		bed_init(&bed);
-		bed.marks = ms_policy_marks(&bed.config, 1 + random_bytes(1000 * MIB), random_bytes(200 * MIB));
+		bed.marks =
+			ms_policy_marks(&bed.config, 1 + random_bytes(1000 * MIB), random_bytes(200 * MIB));
 		for (unsigned j = 0; j < PLANS; j++) {
-			uint32_t count = random_rows(rows);
-
-			bed.sample.at_ns += below(2) ? below(100000000) : below(100000000000);
-			bed.sample.growth_bytes_per_s = random_bytes(100 * MIB);
-			bed.sample.limit.used_bytes =
-				below(8) ? bed.marks.max_bytes - below(1 + bed.marks.max_bytes / 5) : random_u64();
-			ms_policy_plan(&bed.config, &bed.sample, &bed.marks, rows, count, &bed.state, &bed.plan);
-			check_plan(&bed.plan, rows, count, &bed);
+			random_rows(&bed);
+			random_sample(&bed);
+			bed_plan(&bed, bed.sample.limit.used_bytes);
+			check_plan(&bed);
 			orders += bed.plan.count;
-			random_answers(&bed, &bed.plan);
+			random_answers(&bed);
 		}
 	}
-	free(rows);
 	assert_true(orders > 1000); /* it did test something */
+}
+
+static void assert_same_plans(const struct ms_plan *a, const struct ms_plan *b)
+{
+	assert_memory_equal(a, b, offsetof(struct ms_plan, orders));
+	assert_memory_equal(a->orders, b->orders, a->count * sizeof(a->orders[0]));
 }
 
 /* The same input gives the same plan. */
 static void plans_are_repeatable(void **state)
 {
-	struct ms_policy_row *rows = calloc(ROWS_MOST, sizeof(*rows));
-	struct bed bed, again;
+	static struct bed bed, again;
 
 	(void)state;
-	assert_non_null(rows);
 	seed = 42;
 	bed_init(&bed);
-	for (unsigned i = 0; i < 200; i++) {
-		uint32_t count = random_rows(rows);
-
+	for (unsigned i = 0; i < 300; i++) {
+		random_rows(&bed);
 		bed.sample.at_ns += 100000000;
 		bed.sample.limit.used_bytes = bed.marks.high_bytes - 50 * MIB + below(150 * MIB);
 		again = bed;
-		/* Nor do rows matter that are not wanted. */
-		bool wanted = ms_policy_wants_rows(&bed.config, &bed.sample, &bed.marks, &bed.state);
-
-		ms_policy_plan(&bed.config, &bed.sample, &bed.marks, rows, count, &bed.state, &bed.plan);
-		ms_policy_plan(&again.config, &again.sample, &again.marks, rows, wanted ? count : 0, &again.state, &again.plan);
-		assert_memory_equal(&bed.plan, &again.plan, sizeof(bed.plan));
+		if (!bed_wants_rows(&again)) /* nor do rows matter that are not wanted */
+			again.row_count = again.process_count = 0;
+		bed_plan(&bed, bed.sample.limit.used_bytes);
+		bed_plan(&again, bed.sample.limit.used_bytes);
+		assert_same_plans(&bed.plan, &again.plan);
 		assert_memory_equal(&bed.state, &again.state, sizeof(bed.state));
-		random_answers(&bed, &bed.plan);
+		random_answers(&bed);
 	}
-	free(rows);
 }
 
 int main(void)

@@ -5,15 +5,28 @@
  * Replays every tests/data/policy/ *.seq: one statement a line, words separated by blanks, "#" begins a
  * comment. Sizes as on the command line.
  *
- *   max SIZE [margin SIZE] [high MARK] [low MARK]       first line: the budget
- *   row PROCESS ROW SIZE [entries N] [priority N] [cost N] [kind N] [whole] [manual] [io] [estimated]
- *                                                       a cache appears, or is read again
- *   silent PROCESS, answers PROCESS                     its agent can be asked, or not
- *   gone PROCESS                                        it ended: its rows go, and what was learnt
- *   at MS SIZE [growth SIZE]                            a sample: the time, and what is used
- *   want KIND WHY                                       the plan for that sample
- *   order PROCESS ROW LEVEL SIZE                        its next action, 0 = everything; all must be named
- *   answer INDEX STATUS CLAIMED LEFT                    an answer to it: claimed, and in the row after
+ *   case WORDS                           a new target: nothing is left of what came before
+ *   max SIZE [margin SIZE] [high MARK] [low MARK]
+ *                                        the budget; 1000M without it: high 900M, low 800M, danger 987.5M
+ *   row PROCESS ROW SIZE [WORD N]...     a cache appears or changes; row 0 is the allocator. The words:
+ *                                        entries (of 1 KiB without it) priority cost hits misses share
+ *                                        (returned_per_mille) useless after (bytes_after) generation;
+ *                                        and without N: manual estimated stuck
+ *   silent PROCESS, answers PROCESS      its agent can be asked, or not
+ *   gone PROCESS                         it ended: its rows go, and what was learnt
+ *   at MS SIZE [growth SIZE]             a sample: the time, and what is used
+ *   pass MS SIZE [growth SIZE]           likewise, so much later than the last one
+ *   end                                  a sample of no process
+ *   want KIND WHY                        the plan for that sample
+ *   order PROCESS LEVEL SIZE             its next order; all must be named
+ *   taken PROCESS                        its agent has taken the order
+ *   answer PROCESS STATUS CLAIMED RETURNED
+ *                                        the order is answered, at the time of the last sample
+ *   after MS                             the time goes on, without a sample
+ *   state NAME [PROCESS] VALUE           phase, told, rounds, caches, silent, next (milliseconds from now,
+ *                                        at the earliest), timeout PROCESS, useless PROCESS
+ *   rows yes|no SIZE                     are rows wanted, with so much used?
+ *   repeat N ... done                    the lines between; not nested
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,35 +34,38 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "policy_bed.h"
 
-enum { WORDS = 24 };
+enum { WORDS = 24, LINE = 256 };
 
 struct replay {
 	struct bed bed;
 	const char *file;
 	unsigned line;
-	uint32_t orders_seen; /* actions of the last plan that were named */
-	struct ms_plan planned; /* the plan that answers refer to */
+	uint32_t orders_seen; /* of the last plan */
 	char *words[WORDS];
 	unsigned count;
+	long loop_at; /* where the lines to repeat begin; 0 = no loop */
+	unsigned loop_line, loops_left;
 };
 
-#define stop(replay, ...)                                                                           \
-	do {                                                                                        \
-		print_error("%s:%u: ", (replay)->file, (replay)->line);                             \
-		fail_msg(__VA_ARGS__);                                                              \
+#define stop(replay, ...)                                                                                    \
+	do {                                                                                                 \
+		print_error("%s:%u: ", (replay)->file, (replay)->line);                                      \
+		fail_msg(__VA_ARGS__);                                                                       \
 	} while (0)
 
 static const char *const kind_names[] = {"nothing", "wait", "orders", "warn", "recovered"};
 static const char *const why_names[] = {
-	"below-high", "above-high",  "still-above-low", "escalated",      "near-max",
-	"hold-off",   "in-flight",   "storm-pause",     "pause-over",     "nobody-answers",
-	"nothing-left", "does-not-help", "no-caches",   "below-low",
+	"below-high",     "above-high",    "still-above-low", "escalated", "near-max", "hold-off",
+	"in-flight",      "back-off",      "one-more-try",    "silent",    "busy",     "nothing-left",
+	"nothing-to-ask", "does-not-help", "no-caches",       "below-low",
 };
 static const char *const level_names[] = {"count", "trim", "clear", "emergency"};
+static const char *const phase_names[] = {"calm", "ordered", "settling", "paused", "warned"};
 static const struct {
 	const char *name;
 	uint32_t status;
@@ -77,7 +93,31 @@ static uint64_t size(struct replay *replay, unsigned index)
 
 static uint32_t number(struct replay *replay, unsigned index)
 {
-	return (uint32_t)strtol(word(replay, index), NULL, 10);
+	char *end;
+	long value = strtol(word(replay, index), &end, 10);
+
+	if (*end)
+		stop(replay, "\"%s\" is no number", word(replay, index));
+	return (uint32_t)value;
+}
+
+static struct ms_policy_process *process(struct replay *replay, unsigned index)
+{
+	return bed_process(&replay->bed, number(replay, index));
+}
+
+static void check_orders_named(struct replay *replay)
+{
+	if (replay->orders_seen != replay->bed.plan.count)
+		stop(replay, "the plan had %u orders, %u were named", replay->bed.plan.count,
+		     replay->orders_seen);
+}
+
+static void read_case(struct replay *replay)
+{
+	check_orders_named(replay);
+	bed_init(&replay->bed);
+	replay->orders_seen = 0;
 }
 
 static void read_max(struct replay *replay)
@@ -85,28 +125,32 @@ static void read_max(struct replay *replay)
 	struct bed *bed = &replay->bed;
 	uint64_t margin = 0;
 
-	for (unsigned i = 2; i + 1 < replay->count; i += 2) {
+	for (unsigned i = 2; i < replay->count; i += 2) {
 		const char *name = replay->words[i];
 
 		if (strcmp(name, "margin") == 0)
 			margin = size(replay, i + 1);
 		else if (strcmp(name, "high") == 0)
-			assert_int_equal(ms_units_parse_mark(replay->words[i + 1], &bed->config.high), 0);
+			assert_int_equal(ms_units_parse_mark(word(replay, i + 1), &bed->config.high), 0);
 		else if (strcmp(name, "low") == 0)
-			assert_int_equal(ms_units_parse_mark(replay->words[i + 1], &bed->config.low), 0);
+			assert_int_equal(ms_units_parse_mark(word(replay, i + 1), &bed->config.low), 0);
 		else
 			stop(replay, "unknown word \"%s\"", name);
 	}
 	bed->marks = ms_policy_marks(&bed->config, size(replay, 1), margin);
 }
 
-static struct ms_policy_row *find_row(struct bed *bed, uint32_t process, uint32_t row)
+static bool read_flag(const char *name, struct ms_row *row)
 {
-	for (uint32_t i = 0; i < bed->row_count; i++) {
-		if (bed->rows[i].process == process && bed->rows[i].row.row == row)
-			return &bed->rows[i];
-	}
-	return NULL;
+	if (strcmp(name, "manual") == 0)
+		row->flags |= MEMSHED_CACHE_MANUAL;
+	else if (strcmp(name, "estimated") == 0)
+		row->flags |= MEMSHED_CACHE_ESTIMATED;
+	else if (strcmp(name, "stuck") == 0)
+		row->flags |= MS_ROW_STUCK;
+	else
+		return false;
+	return true;
 }
 
 static void read_row_words(struct replay *replay, struct ms_row *row)
@@ -114,22 +158,27 @@ static void read_row_words(struct replay *replay, struct ms_row *row)
 	for (unsigned i = 4; i < replay->count; i++) {
 		const char *name = replay->words[i];
 
-		if (strcmp(name, "whole") == 0)
-			row->flags &= ~(uint32_t)MS_ROW_PARTIAL;
-		else if (strcmp(name, "manual") == 0)
-			row->flags |= MEMSHED_CACHE_MANUAL;
-		else if (strcmp(name, "io") == 0)
-			row->flags |= MEMSHED_CACHE_MAY_IO;
-		else if (strcmp(name, "estimated") == 0)
-			row->flags |= MEMSHED_CACHE_ESTIMATED;
-		else if (strcmp(name, "entries") == 0)
-			row->entries = number(replay, ++i);
+		if (read_flag(name, row))
+			continue;
+		i++;
+		if (strcmp(name, "entries") == 0)
+			row->entries = number(replay, i);
 		else if (strcmp(name, "priority") == 0)
-			row->priority = (int32_t)number(replay, ++i);
+			row->priority = (int32_t)number(replay, i);
 		else if (strcmp(name, "cost") == 0)
-			row->cost_us = number(replay, ++i);
-		else if (strcmp(name, "kind") == 0)
-			row->kind = number(replay, ++i);
+			row->cost_us = number(replay, i);
+		else if (strcmp(name, "hits") == 0)
+			row->hits = number(replay, i);
+		else if (strcmp(name, "misses") == 0)
+			row->misses = number(replay, i);
+		else if (strcmp(name, "generation") == 0)
+			row->generation = number(replay, i);
+		else if (strcmp(name, "share") == 0)
+			row->last.returned_per_mille = number(replay, i);
+		else if (strcmp(name, "useless") == 0)
+			row->last.useless = number(replay, i);
+		else if (strcmp(name, "after") == 0)
+			row->last.bytes_after = size(replay, i);
 		else
 			stop(replay, "unknown word \"%s\"", name);
 	}
@@ -138,25 +187,17 @@ static void read_row_words(struct replay *replay, struct ms_row *row)
 static void read_row(struct replay *replay)
 {
 	struct bed *bed = &replay->bed;
-	uint32_t process = number(replay, 1), id = number(replay, 2);
-	struct ms_policy_row *row = find_row(bed, process, id);
+	uint32_t owner = number(replay, 1), id = number(replay, 2), i = 0;
+	uint64_t bytes = size(replay, 3);
 
-	if (!row) {
-		assert_true(bed->row_count < BED_ROWS);
-		bed_row(bed, process, id, 0);
-		row = &bed->rows[bed->row_count - 1];
-	}
-	row->row.bytes = size(replay, 3);
-	row->row.entries = row->row.bytes / 1024;
-	read_row_words(replay, &row->row);
-}
-
-static void set_answers(struct replay *replay, bool answers)
-{
-	for (uint32_t i = 0; i < replay->bed.row_count; i++) {
-		if (replay->bed.rows[i].process == number(replay, 1))
-			replay->bed.rows[i].answers = answers;
-	}
+	while (i < bed->row_count && (bed->rows[i].process != owner || bed->rows[i].row.row != id))
+		i++;
+	if (i == bed->row_count)
+		bed_row(bed, owner, id, bytes);
+	bed->rows[i].row.bytes = bytes;
+	bed->rows[i].row.entries = bytes / 1024;
+	bed->rows[i].row.inserts |= bytes > 0; /* emptied later, it still keeps count */
+	read_row_words(replay, &bed->rows[i].row);
 }
 
 static void forget_process(struct replay *replay)
@@ -169,30 +210,30 @@ static void forget_process(struct replay *replay)
 			bed->rows[kept++] = bed->rows[i];
 	}
 	bed->row_count = kept;
+	*process(replay, 1) = bed->processes[bed->process_count - 1];
+	bed->process_count--;
 	ms_policy_forget(&bed->state, number(replay, 1));
 }
 
-static void check_orders_named(struct replay *replay)
-{
-	if (replay->orders_seen != replay->bed.plan.count)
-		stop(replay, "the plan had %u orders, %u were named", replay->bed.plan.count, replay->orders_seen);
-}
-
-static void read_sample(struct replay *replay)
+static void read_sample(struct replay *replay, uint64_t at_ns)
 {
 	struct bed *bed = &replay->bed;
 
 	check_orders_named(replay);
-	bed->sample.at_ns = 1000 * MS_NS_PER_S + number(replay, 1) * MS_NS_PER_MS;
-	bed->sample.limit.used_bytes = size(replay, 2);
+	bed->sample.at_ns = at_ns;
 	bed->sample.growth_bytes_per_s = 0;
 	if (replay->count > 3 && strcmp(replay->words[3], "growth") == 0)
 		bed->sample.growth_bytes_per_s = size(replay, 4);
-	ms_policy_plan(&bed->config, &bed->sample, &bed->marks, bed->rows, bed->row_count, &bed->state,
-		       &bed->plan);
+	bed_plan(bed, size(replay, 2));
 	replay->orders_seen = 0;
-	if (bed->plan.count)
-		replay->planned = bed->plan;
+}
+
+static void end_target(struct replay *replay)
+{
+	check_orders_named(replay);
+	replay->bed.sample.processes = 0;
+	bed_plan(&replay->bed, 0);
+	replay->orders_seen = 0;
 }
 
 static void check_plan(struct replay *replay)
@@ -208,63 +249,144 @@ static void check_plan(struct replay *replay)
 static void check_order(struct replay *replay)
 {
 	const struct ms_plan *plan = &replay->bed.plan;
-	const struct ms_action *action = &plan->actions[replay->orders_seen];
+	const struct ms_policy_order *order = &plan->orders[replay->orders_seen];
 
 	if (replay->orders_seen >= plan->count)
 		stop(replay, "the plan has only %u orders", plan->count);
-	if (action->process != number(replay, 1) || action->row != number(replay, 2) ||
-	    strcmp(level_names[action->level], word(replay, 3)) != 0 || action->target_bytes != size(replay, 4))
-		stop(replay, "got process %u row %u %s %llu bytes", action->process, action->row,
-		     level_names[action->level], (unsigned long long)action->target_bytes);
+	if (order->process != number(replay, 1) || strcmp(level_names[order->level], word(replay, 2)) != 0 ||
+	    order->target_bytes != size(replay, 3))
+		stop(replay, "got process %u %s %llu bytes (%.6g MiB)", order->process,
+		     level_names[order->level], (unsigned long long)order->target_bytes,
+		     (double)order->target_bytes / (double)MIB);
 	replay->orders_seen++;
 }
 
 static void read_answer(struct replay *replay)
 {
-	uint32_t index = number(replay, 1);
 	const char *name = word(replay, 2);
 	size_t count = sizeof(statuses) / sizeof(statuses[0]), i = 0;
 
 	while (i < count && strcmp(statuses[i].name, name) != 0)
 		i++;
-	if (i == count || index >= replay->planned.count)
-		stop(replay, "no such answer: %u %s", index, name);
-	const struct ms_action *action = &replay->planned.actions[index];
-	struct ms_policy_row *row = find_row(&replay->bed, action->process, action->row);
+	if (i == count)
+		stop(replay, "no such answer: %s", name);
+	bed_learn(&replay->bed, number(replay, 1), statuses[i].status, size(replay, 3), size(replay, 4));
+}
 
-	ms_policy_learn(&replay->bed.state, action, statuses[i].status, size(replay, 3), 1000, size(replay, 4),
-			replay->bed.sample.at_ns);
-	if (row) {
-		row->row.bytes = size(replay, 4);
-		row->row.entries = row->row.bytes / 1024;
+static uint64_t timeout_ms(struct replay *replay, uint32_t of)
+{
+	for (uint32_t i = 0; i < replay->bed.plan.count; i++)
+		if (replay->bed.plan.orders[i].process == of)
+			return replay->bed.plan.orders[i].timeout_ns / MS_NS_PER_MS;
+	stop(replay, "process %u has no order", of);
+	return 0;
+}
+
+static void check_state(struct replay *replay)
+{
+	const struct ms_policy_state *state = &replay->bed.state;
+	const struct ms_plan *plan = &replay->bed.plan;
+	const char *name = word(replay, 1);
+	uint64_t value = 0;
+
+	if (strcmp(name, "phase") == 0) {
+		if (strcmp(phase_names[state->phase], word(replay, 2)) != 0)
+			stop(replay, "the phase is %s", phase_names[state->phase]);
+		return;
 	}
+	if (strcmp(name, "told") == 0)
+		value = state->told;
+	else if (strcmp(name, "rounds") == 0)
+		value = state->rounds;
+	else if (strcmp(name, "caches") == 0)
+		value = plan->caches;
+	else if (strcmp(name, "silent") == 0)
+		value = plan->silent_caches;
+	else if (strcmp(name, "next") == 0)
+		value = (plan->not_before_ns - replay->bed.sample.at_ns) / MS_NS_PER_MS;
+	else if (strcmp(name, "timeout") == 0)
+		value = timeout_ms(replay, number(replay, 2));
+	else if (strcmp(name, "useless") == 0)
+		value = state->of[number(replay, 2)].useless;
+	else
+		stop(replay, "unknown word \"%s\"", name);
+	if (value != number(replay, replay->count - 1))
+		stop(replay, "%s is %llu", name, (unsigned long long)value);
+}
+
+static void check_rows(struct replay *replay)
+{
+	bool wanted = strcmp(word(replay, 1), "yes") == 0;
+
+	replay->bed.sample.limit.used_bytes = size(replay, 2);
+	if (bed_wants_rows(&replay->bed) != wanted)
+		stop(replay, "rows are %swanted", wanted ? "not " : "");
 }
 
 static void replay_words(struct replay *replay)
 {
 	const char *verb = replay->words[0];
+	struct bed *bed = &replay->bed;
 
-	if (strcmp(verb, "max") == 0)
+	if (strcmp(verb, "case") == 0)
+		read_case(replay);
+	else if (strcmp(verb, "max") == 0)
 		read_max(replay);
 	else if (strcmp(verb, "row") == 0)
 		read_row(replay);
 	else if (strcmp(verb, "silent") == 0 || strcmp(verb, "answers") == 0)
-		set_answers(replay, verb[0] == 'a');
+		process(replay, 1)->answers = verb[0] == 'a';
 	else if (strcmp(verb, "gone") == 0)
 		forget_process(replay);
 	else if (strcmp(verb, "at") == 0)
-		read_sample(replay);
+		read_sample(replay, 1000 * MS_NS_PER_S + number(replay, 1) * MS_NS_PER_MS);
+	else if (strcmp(verb, "pass") == 0)
+		read_sample(replay, bed->sample.at_ns + number(replay, 1) * MS_NS_PER_MS);
+	else if (strcmp(verb, "end") == 0)
+		end_target(replay);
 	else if (strcmp(verb, "want") == 0)
 		check_plan(replay);
 	else if (strcmp(verb, "order") == 0)
 		check_order(replay);
+	else if (strcmp(verb, "taken") == 0)
+		ms_policy_taken(&bed->state, number(replay, 1));
 	else if (strcmp(verb, "answer") == 0)
 		read_answer(replay);
+	else if (strcmp(verb, "after") == 0)
+		bed_pass(bed, number(replay, 1));
+	else if (strcmp(verb, "state") == 0)
+		check_state(replay);
+	else if (strcmp(verb, "rows") == 0)
+		check_rows(replay);
 	else
 		stop(replay, "unknown statement \"%s\"", verb);
 }
 
-static void replay_line(struct replay *replay, char *line)
+/* Return: whether it was a statement about the replay itself. */
+static bool loop(struct replay *replay, FILE *file)
+{
+	if (strcmp(replay->words[0], "repeat") == 0) {
+		if (replay->loop_at)
+			stop(replay, "repeat within repeat");
+		replay->loops_left = number(replay, 1);
+		replay->loop_at = ftell(file);
+		replay->loop_line = replay->line;
+		return true;
+	}
+	if (strcmp(replay->words[0], "done") != 0)
+		return false;
+	if (!replay->loop_at)
+		stop(replay, "done without repeat");
+	if (--replay->loops_left == 0) {
+		replay->loop_at = 0;
+		return true;
+	}
+	assert_int_equal(fseek(file, replay->loop_at, SEEK_SET), 0);
+	replay->line = replay->loop_line;
+	return true;
+}
+
+static void replay_line(struct replay *replay, char *line, FILE *file)
 {
 	char *save = NULL;
 
@@ -273,24 +395,28 @@ static void replay_line(struct replay *replay, char *line)
 	for (char *next = strtok_r(line, " \t", &save); next && replay->count < WORDS;
 	     next = strtok_r(NULL, " \t", &save))
 		replay->words[replay->count++] = next;
-	if (replay->count)
+	if (replay->count && !loop(replay, file))
 		replay_words(replay);
 }
 
 static void replay_file(const char *path)
 {
-	struct replay replay = {.file = path};
+	static struct replay replay;
 	FILE *file = fopen(path, "re");
-	char line[512];
+	char line[LINE];
 
 	if (!file)
 		fail_msg("%s cannot be read", path);
+	memset(&replay, 0, sizeof(replay));
+	replay.file = path;
 	bed_init(&replay.bed);
 	while (fgets(line, sizeof(line), file)) {
 		replay.line++;
-		replay_line(&replay, line);
+		replay_line(&replay, line, file);
 	}
 	check_orders_named(&replay);
+	if (replay.loop_at)
+		stop(&replay, "repeat without done");
 	fclose(file);
 }
 

@@ -80,30 +80,34 @@ static void test_sort_by_each_key(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(ms_rows_sort_key(cases[i].key, &sort), 0);
-		ms_rows_sort(rows, 3, sort);
+		assert_int_equal(ms_rows_sort(rows, 3, sort, 1), 0);
 		check_order(rows, cases[i].want);
 	}
 	assert_int_equal(ms_rows_sort_key("size", &sort), -EINVAL);
 	assert_int_equal(sort, MS_SORT_NAME);
 }
 
+/* The ranking has tests of its own: here the rows only have to follow it, with the allocator last. */
 static void test_the_cheapest_come_first(void **state)
 {
 	struct ms_row rows[] = {
-		ROW(0, "0", .bytes = 900),
-		ROW(1, "h", .bytes = 900, .flags = MS_ROW_UNHELPFUL),
-		ROW(2, "m", .bytes = 900, .flags = MEMSHED_CACHE_MANUAL),
-		ROW(3, "p", .bytes = 900, .priority = 10),
-		ROW(4, "c", .bytes = 100, .entries = 10, .cost_us = 1000), /* 100 us a byte */
-		ROW(5, "d", .bytes = 100, .entries = 10, .cost_us = 10),   /* 1 us a byte */
-		ROW(6, "s", .bytes = 50),
-		ROW(7, "l", .bytes = 60),
-		ROW(8, "n", .bytes = 1, .priority = -10),
+		ROW(9, "9", .bytes = 90000000),
+		ROW(0, "0", .bytes = 90000000),
+		ROW(3, "p", .bytes = 90000000, .priority = 10),
+		ROW(2, "m", .bytes = 90000000, .flags = MEMSHED_CACHE_MANUAL),
+		ROW(7, "7", .bytes = 90000000),
+		ROW(8, "n", .bytes = 2000000, .entries = 5000, .priority = -10),
+		ROW(4, "h", .bytes = 90000000, .hits = 1000),
+		ROW(5, "c", .bytes = 90000000, .misses = 1000),
 	};
 
 	(void)state;
-	ms_rows_sort_cheapest(rows, 9);
-	check_order(rows, "nlsdcpmh0");
+	assert_int_equal(ms_rows_sort(rows, 8, MS_SORT_CHEAPEST, 1), 0);
+	check_order(rows, "nc79hpm0");
+	assert_true(ms_row_is_never_asked(&ROW(2, "m", .bytes = 9, .flags = MEMSHED_CACHE_MANUAL), 1));
+	assert_false(ms_row_is_never_asked(&ROW(2, "m", .bytes = 9), 1));
+	assert_int_equal(ms_row_returnable_bytes(&ROW(2, "m", .bytes = 9000, .last.returned_per_mille = 500)),
+			 4500);
 }
 
 static void test_names_match_as_they_are_and_as_shown(void **state)

@@ -223,16 +223,25 @@ static void stat_is_read_now_and_then(void **state)
 	unsigned calls = 0;
 
 	fixture_empty(&fixture);
-	write_v2(&fixture, 1000 * MiB, 600 * MiB, 500 * MiB, 50 * MiB);
+	write_v2(&fixture, 1000 * MiB, 800 * MiB, 500 * MiB, 50 * MiB);
 	assert_int_equal(ms_cgroup_open(&cgroup, &fixture.root, 50), 0);
 	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns);
 	fixture.calls = 0;
 	for (int i = 0; i < 900; i++, calls++)
 		ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns += MS_NS_PER_MS);
 	assert_int_equal(fixture.calls, calls); /* usage alone */
-	write_v2(&fixture, 1000 * MiB, 600 * MiB, 500 * MiB, 60 * MiB);
+	write_v2(&fixture, 1000 * MiB, 800 * MiB, 500 * MiB, 60 * MiB);
 	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns += 200 * MS_NS_PER_MS);
-	assert_int_equal(used(), 540 * MiB);
+	assert_int_equal(used(), 740 * MiB);
+	/* Where usage itself is far from the limit the page cache hides nothing that matters. */
+	write_v2(&fixture, 1000 * MiB, 700 * MiB, 500 * MiB, 70 * MiB);
+	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns += MS_NS_PER_S);
+	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns += 8 * MS_NS_PER_S);
+	write_v2(&fixture, 1000 * MiB, 700 * MiB, 500 * MiB, 80 * MiB);
+	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns += MS_NS_PER_S);
+	assert_int_equal(used(), 630 * MiB);
+	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns += MS_NS_PER_S);
+	assert_int_equal(used(), 620 * MiB);
 	ms_cgroup_close(&cgroup);
 	fixture_done(&fixture);
 }

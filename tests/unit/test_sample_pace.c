@@ -217,6 +217,26 @@ static void huge_figures_do_not_wrap(void **state)
 	assert_in_range(ms_pace_sleep(&pace, UINT64_MAX), MS_PACE_MIN_NS, MS_PACE_MAX_NS);
 }
 
+/* By time: a thousand looks in a second leave it as it was, and one after a minute does not. */
+static void the_worst_fades_by_time_and_not_by_looks(void **state)
+{
+	(void)state;
+	struct ms_pace_worst worst = {0};
+	uint64_t now = MS_NS_PER_S;
+
+	assert_int_equal(ms_pace_worst_ns(&worst, now), 0);
+	ms_pace_worst_note(&worst, 10 * MS_NS_PER_MS, now);
+	for (int i = 0; i < 1000; i++)
+		ms_pace_worst_note(&worst, MS_NS_PER_MS, now += MS_NS_PER_MS);
+	assert_in_range(ms_pace_worst_ns(&worst, now), 9 * MS_NS_PER_MS, 10 * MS_NS_PER_MS);
+	assert_int_equal(ms_pace_worst_ns(&worst, now - MS_NS_PER_S + MS_PACE_PEAK_TAU_NS), 5 * MS_NS_PER_MS);
+	now += 9 * MS_PACE_PEAK_TAU_NS;
+	assert_true(ms_pace_worst_ns(&worst, now) < MS_NS_PER_MS);
+	ms_pace_worst_note(&worst, MS_NS_PER_MS, now); /* a new worst begins anew */
+	assert_int_equal(ms_pace_worst_ns(&worst, now), MS_NS_PER_MS);
+	assert_int_equal(ms_pace_worst_ns(&worst, now - 1), MS_NS_PER_MS); /* nor does it grow backwards */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +251,7 @@ int main(void)
 		cmocka_unit_test(a_writer_as_fast_as_the_floor_is_seen_in_time),
 		cmocka_unit_test(margin_grows_with_rate_and_latency),
 		cmocka_unit_test(huge_figures_do_not_wrap),
+		cmocka_unit_test(the_worst_fades_by_time_and_not_by_looks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,11 +7,15 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "sample/pids.h"
 #include "sample/process.h"
@@ -104,34 +108,72 @@ static void the_list_is_by_pid_and_whole(void **state)
 	end_child(pid);
 }
 
-static void names_are_found_whole(void **state)
+static void names_match_whole(void **state)
 {
 	(void)state;
-	struct ms_pid_facts *facts;
-	size_t count;
+	struct ms_pid_facts facts;
+	char name[16];
 	pid_t pid = start_child();
 
-	assert_int_equal(ms_pids_by_name(CHILD_NAME, &facts, &count), 0);
-	assert_true(count >= 1);
-	size_t found = 0;
-
-	for (size_t i = 0; i < count; i++)
-		found += facts[i].pid == pid;
-	assert_int_equal(found, 1);
-	free(facts);
-	assert_int_equal(ms_pids_by_name("ms) t", &facts, &count), 0);
-	assert_int_equal(count, 0);
-	assert_null(facts);
+	assert_int_equal(ms_pids_facts(pid, &facts), 0);
+	assert_true(ms_pid_has_name(&facts, CHILD_NAME));
+	assert_false(ms_pid_has_name(&facts, "ms) t"));
 	end_child(pid);
 	/* The kernel keeps 15 bytes of a name. */
-	char name[16];
-
 	prctl(PR_GET_NAME, name);
 	prctl(PR_SET_NAME, "memshed-long-name");
-	assert_int_equal(ms_pids_by_name("memshed-long-name", &facts, &count), 0);
-	assert_true(count >= 1);
-	free(facts);
+	assert_int_equal(ms_pids_facts(getpid(), &facts), 0);
+	assert_true(ms_pid_has_name(&facts, "memshed-long-name"));
 	prctl(PR_SET_NAME, name);
+}
+
+static void *live_on(void *arg)
+{
+	while (true)
+		pause();
+	return arg;
+}
+
+static void end_first_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, live_on, NULL);
+	pthread_exit(NULL);
+}
+
+static bool leader_is_zombie(pid_t pid)
+{
+	char path[64], text[512] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)pid);
+	FILE *file = fopen(path, "r");
+	bool zombie = file && fgets(text, sizeof(text), file) && strstr(text, ") Z");
+
+	if (file)
+		fclose(file);
+	return zombie;
+}
+
+/* Its figures are those of a thread that lives. */
+static void a_process_lives_on_without_its_first_thread(void **state)
+{
+	(void)state;
+	struct ms_pid_facts facts;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		end_first_thread();
+	while (!leader_is_zombie(pid))
+		usleep(1000);
+	assert_int_equal(ms_pids_facts(pid, &facts), 0);
+	assert_int_equal(facts.state, 'S');
+	assert_true(facts.rss_bytes > 0);
+	kill(pid, SIGKILL);
+	waitid(P_PID, (id_t)pid, NULL, WEXITED | WNOWAIT);
+	assert_int_equal(ms_pids_facts(pid, &facts), 0);
+	assert_int_equal(facts.state, 'Z');
+	waitpid(pid, NULL, 0);
 }
 
 int main(void)
@@ -139,7 +181,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_agree_with_proc),
 		cmocka_unit_test(the_list_is_by_pid_and_whole),
-		cmocka_unit_test(names_are_found_whole),
+		cmocka_unit_test(names_match_whole),
+		cmocka_unit_test(a_process_lives_on_without_its_first_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,14 +65,21 @@ static void pulled_fields_replace_charged_ones(void **state)
 	table.header->shard_high = 1;
 	ms_shard_add(&counters(0, row)->added_bytes, 1000);
 	ms_shard_add(&counters(0, row)->hits, 5);
-	ms_table_row_pulled(&table, row, &(struct ms_row_pulled){.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_INSERTS,
-								 .at_ns = 99, .bytes = 4, .hits = 12, .inserts = 6});
+	struct ms_row_pulled pulled = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_INSERTS, .cost_us = 8, .at_ns = 99,
+				       .bytes = 4, .hits = 12, .inserts = 6};
+
+	ms_table_row_pulled(&table, row, &pulled);
 	open_own();
 	assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
+	assert_int_equal(rows[0].cost_us, 11);
 	assert_int_equal(rows[0].bytes, 4);
 	assert_int_equal(rows[0].inserts, 6);
 	assert_int_equal(rows[0].hits, 5);
 	assert_int_equal(rows[0].pulled_at_ns, 99);
+	pulled.fields |= MEMSHED_USAGE_COST;
+	ms_table_row_pulled(&table, row, &pulled);
+	assert_int_equal(ms_table_read_row(&reader, row, 1, &rows[0]), 0);
+	assert_int_equal(rows[0].cost_us, 8);
 	assert_int_equal(ms_table_read_row(&reader, row, 3, &rows[0]), -ENOENT);
 	assert_int_equal(ms_table_read_row(&reader, row + 1, 1, &rows[0]), -ENOENT);
 	assert_int_equal(ms_table_read_row(&reader, MS_ROW_COUNT, 1, &rows[0]), -ENOENT);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Let the caches of this program be seen, and shrunk when memory runs short.
+"""Show the caches of this program, and shrink them when memory runs short.
 
 Under ``memshed run -- python3 job.py`` nothing has to be called: every functools.lru_cache is known.
 register() makes any other cache known; start() does by hand what ``memshed run`` does.
@@ -8,7 +8,7 @@ register() makes any other cache known; start() does by hand what ``memshed run`
 import sys as _sys
 
 if "t" in getattr(_sys, "abiflags", "") or hasattr(_sys, "getobjects"):
-    raise ImportError("memshed needs a CPython with a GIL and without reference tracing")
+    raise ImportError("this CPython has no GIL or traces references: memshed cannot run in it")
 
 from memshed._memshed import Cache, start, stop, version
 from memshed import _memshed

@@ -2,15 +2,15 @@
 /*
  * _memshedmodule.c - the extension module: what Python calls, and the order in which things begin.
  *
- * One process, one main interpreter: sub-interpreters are refused at import, and an interpreter that
- * was finalized and begun again (embedding) finds the last one's leavings dropped.
+ * It serves the main interpreter alone: sub-interpreters are refused at import. Where an embedding program
+ * finalizes the interpreter and initializes it again, what is left of the first is dropped.
  */
 #include "adapter.h"
 
 #include <errno.h>
 #include <string.h>
 
-static PyObject *modules; /* borrowed: the sys.modules of the interpreter that is served; an identity */
+static PyObject *modules; /* borrowed: sys.modules of the interpreter that is served; compared, never used */
 
 PyObject *ms_py_utf8(PyObject *text)
 {
@@ -52,7 +52,7 @@ static int watch_functools(void)
 {
 	PyObject *functools = ms_py_imported("functools");
 
-	return functools ? ms_py_birth_hook(functools) : ms_py_finder_install();
+	return functools ? ms_py_creation_hook(functools) : ms_py_finder_install();
 }
 
 static PyObject *start(PyObject *module, PyObject *unused)
@@ -90,8 +90,9 @@ static int exec_module(PyObject *module)
 	}
 	if (modules && modules != PyImport_GetModuleDict()) {
 		ms_py_row_reset();
-		ms_py_birth_reset();
+		ms_py_creation_reset();
 		ms_py_lru_reset();
+		ms_py_proxy_reset();
 		ms_py_host_reset();
 	}
 	modules = PyImport_GetModuleDict();

@@ -30,13 +30,13 @@ static inline void ms_py_cleanup_decref(PyObject **object)
 /* CPython's version as in Py_Version: 0x030b... */
 uint32_t ms_py_host_version(void);
 
-/* A function of the interpreter's that the limited API does not declare, or NULL. */
+/* A function of the interpreter that the limited API does not declare, or NULL. */
 void *ms_py_host_symbol(const char *name);
 
 /* The extension serves the main interpreter alone: PyGILState_* knows no other. */
 bool ms_py_host_is_main_interpreter(void);
 
-/* A GIL-holding thread's wish to start the agent; hooks fork and exit the first time. 0 or -errno. */
+/* Start the agent; the first time with hooks for fork and exit. 0 or -errno. */
 int ms_py_host_start(void);
 int ms_py_host_stop(void);
 bool ms_py_host_is_started(void); /* ever, in this interpreter */
@@ -46,13 +46,24 @@ void ms_py_host_reset(void);
 
 /* May this round go on with work that can wait? False once its share of time is used up. */
 bool ms_py_round_has_time(void);
-/* Number of the pass over all caches; it goes up when a pass got through to the end. */
+/* Number of the pass over all caches; it goes up when a pass has reached the end. */
 uint64_t ms_py_round_cycle(void);
 /* Something had to be left for the next round. */
 void ms_py_round_leave(void);
 
 /* Let other threads of the program run: releases the GIL for a moment. */
-void ms_py_host_breathe(void);
+void ms_py_host_yield_gil(void);
+
+/* A forked child that has no agent yet starts it where it first needs one: at a miss, or to register. */
+extern bool ms_py_host_start_is_due;
+void ms_py_host_start_due(void);
+
+static inline void ms_py_host_poll(void)
+{
+	if (ms_py_host_start_is_due)
+		ms_py_host_start_due();
+	memshed_poll();
+}
 
 /* ---- rows: every cache that the adapter registered, so that a new interpreter can drop them ---- */
 
@@ -66,37 +77,55 @@ void ms_py_row_link(struct ms_py_row *row);
 void ms_py_row_unlink(struct ms_py_row *row);
 void ms_py_row_reset(void);
 
-/* ---- birth.c: notice each wrapper that functools.lru_cache makes ---- */
+/* ---- proxy.c: what a wrapper calls at a miss ---- */
 
-struct ms_py_newborn {
+/* @function: any written in Python. 0, or -1 with an exception. */
+int ms_py_proxy_init(PyObject *function);
+
+/* A proxy for @function; where there is none (not callable, an unknown interpreter), @function itself. */
+PyObject *ms_py_proxy_new(PyObject *function);
+
+/* These take any object. Borrowed: the function, if @object is a proxy. */
+PyObject *ms_py_proxy_see_through(PyObject *object);
+bool ms_py_proxy_was_called(PyObject *object); /* of others nothing is known: true */
+/* The mean time to make an entry. False: not known. */
+bool ms_py_proxy_cost(PyObject *object, uint64_t *ret_cost_us);
+
+void ms_py_proxy_after_fork(void);
+void ms_py_proxy_reset(void);
+
+/* ---- creation.c: notice each wrapper that functools.lru_cache makes ---- */
+
+/* A wrapper without a row. */
+struct ms_py_pending {
 	PyObject *reference; /* weak */
-	uint64_t born_ns;    /* CLOCK_MONOTONIC */
+	PyObject *proxy;     /* borrowed, there as long as the wrapper; NULL: made before there were any */
 };
 
-/* @functools: the imported module. Its lru_cache is made to tell of each wrapper, and those that exist
+/* @functools: the imported module. Its lru_cache is made to report each wrapper, and those that exist
  * are found. 0, or -1, perhaps with an exception set. */
-int ms_py_birth_hook(PyObject *functools);
+int ms_py_creation_hook(PyObject *functools);
 
-/* Offer the newborn to lru.c; within the round's time. */
-void ms_py_birth_adopt(void);
-void ms_py_birth_reset(void);
+/* Offer the pending wrappers to lru.c; within the round's time. */
+void ms_py_creation_adopt(void);
+void ms_py_creation_reset(void);
 
 /* ---- lru.c: the wrappers that have a row ---- */
 
 int ms_py_lru_types(PyObject *functools, PyObject *lru_cache);
 
-/* Give it a row if it deserves one by now. 1: the reference was taken over (or the wrapper is gone); 0: not
+/* Give it a row if it has an entry. 1: the reference was taken over (or the wrapper is gone); 0: not
  * yet; -errno: no more rows can be had. */
-int ms_py_lru_consider(const struct ms_py_newborn *newborn);
+int ms_py_lru_consider(const struct ms_py_pending *pending);
 void ms_py_lru_reset(void);
 
-/* ---- anchor.c: weak references where the interpreter has none (3.8) ---- */
+/* ---- weak.c: weak references, also where the interpreter has none (3.8) ---- */
 
-int ms_py_anchor_init(void);
+int ms_py_weak_init(void);
 
 /* An object that answers calls as @answers does; and the reference that is empty once it is gone. */
-PyObject *ms_py_anchor_new(PyObject *answers, PyObject **ret_reference);
-void ms_py_anchor_bind(PyObject *reference, PyObject *target);
+PyObject *ms_py_weak_stand_in(PyObject *answers, PyObject **ret_reference);
+void ms_py_weak_bind(PyObject *reference, PyObject *target);
 
 /* Of a reference of either kind: 1 with a strong reference in *ret_object; 0 it is gone; -1 it is there, but
  * must not be touched now. */

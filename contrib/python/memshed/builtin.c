@@ -2,9 +2,9 @@
 /*
  * builtin.c - caches of the standard library: cyclic garbage, compiled expressions, source lines.
  *
- * Each is registered in a round once its module has been imported by the program; nothing is imported
- * here. They are small as a rule, and collecting garbage takes as long as there are objects, so only a
- * person may ask for "gc" and "re".
+ * Each is registered in a round once the program has imported its module; nothing is imported here.
+ * They are small as a rule, and the time of a collection grows with the number of objects, so "gc" and
+ * "re" are left to a person (MEMSHED_CACHE_MANUAL).
  */
 #include "adapter.h"
 
@@ -58,7 +58,8 @@ static int count(void *ctx, struct memshed_usage *usage)
 	struct builtin *self = ctx;
 	PyObject *dict MS_PY_REF = dict_of(self);
 
-	if (!dict) /* of garbage nobody knows how much there is; but that gc is asked keeps the rounds coming */
+	/* How much garbage there is cannot be known. That gc is asked keeps the rounds coming. */
+	if (!dict)
 		return self->dict ? -ENOENT : 0;
 	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
 	usage->entries = (uint64_t)PyDict_Size(dict);
@@ -92,7 +93,7 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 		PyErr_WriteUnraisable(module);
 		return MEMSHED_UNSUPPORTED;
 	}
-	/* gc.collect() tells how many objects it found unreachable. */
+	/* gc.collect() returns how many objects it found unreachable. */
 	if (PyLong_Check(answer))
 		usage.entries = (uint64_t)PyLong_AsLong(answer);
 	PyErr_Clear();

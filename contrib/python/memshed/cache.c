@@ -4,7 +4,7 @@
  *
  * A Cache object is the callbacks' context. The library's pointer to it counts as a reference, given
  * back by unregister(). The callables run in the agent thread with the GIL. What they raise goes to
- * sys.unraisablehook the first time, and is an unhelpful answer every time.
+ * sys.unraisablehook the first time; each time the order fails or the counters stay as they were.
  */
 #include "adapter.h"
 
@@ -16,22 +16,22 @@ struct cache {
 	struct ms_py_row row; /* .cache is NULL once unregistered */
 	PyObject *name;
 	PyObject *clear, *shrink, *size, *entries; /* NULL where not given */
-	bool complained;
+	bool reported;
 };
 
 static PyTypeObject *cache_type;
 
 /* ---- callbacks ---- */
 
-static void complain(struct cache *self, PyObject *callable)
+static void report(struct cache *self, PyObject *callable)
 {
-	if (!self->complained)
+	if (!self->reported)
 		PyErr_WriteUnraisable(callable);
-	self->complained = true;
+	self->reported = true;
 	PyErr_Clear();
 }
 
-/* Call @callable, with one number if @argument is not negative. NULL after an error that was told. */
+/* Call @callable, with one number if @argument is not negative. NULL after an error, which is reported. */
 static PyObject *call(struct cache *self, PyObject *callable, long long argument)
 {
 	PyObject *answer;
@@ -41,12 +41,12 @@ static PyObject *call(struct cache *self, PyObject *callable, long long argument
 	answer = argument < 0 ? PyObject_CallFunctionObjArgs(callable, NULL)
 			      : PyObject_CallFunction(callable, "L", argument);
 	if (!answer)
-		complain(self, callable);
+		report(self, callable);
 	Py_DECREF(callable);
 	return answer;
 }
 
-/* A number from @callable. Return: 0; -1 after an error that was told, or without a callable. */
+/* A number from @callable. Return: 0; -1 after an error, which is reported, or without a callable. */
 static int ask(struct cache *self, PyObject *callable, uint64_t *ret_number)
 {
 	PyObject *answer MS_PY_REF = callable ? call(self, callable, -1) : NULL;
@@ -56,7 +56,7 @@ static int ask(struct cache *self, PyObject *callable, uint64_t *ret_number)
 		return -1;
 	number = PyLong_AsLongLong(answer);
 	if (number < 0 && PyErr_Occurred()) {
-		complain(self, callable);
+		report(self, callable);
 		return -1;
 	}
 	*ret_number = number < 0 ? 0 : (uint64_t)number;
@@ -83,7 +83,7 @@ static enum memshed_status run_clear(struct cache *self)
 	return answer ? MEMSHED_DONE : MEMSHED_UNSUPPORTED;
 }
 
-/* shrink(target_bytes) answers with the bytes it freed, or None if it does not know. */
+/* shrink(target_bytes) returns the bytes it freed, or None if it does not know. */
 static enum memshed_status run_shrink(struct cache *self, uint64_t target_bytes, uint64_t *ret_freed)
 {
 	PyObject *answer MS_PY_REF = call(self, self->shrink, (long long)(target_bytes & INT64_MAX));
@@ -95,7 +95,7 @@ static enum memshed_status run_shrink(struct cache *self, uint64_t target_bytes,
 		return MEMSHED_DONE;
 	freed = PyLong_AsLongLong(answer);
 	if (freed < 0 && PyErr_Occurred()) {
-		complain(self, self->shrink);
+		report(self, self->shrink);
 		return MEMSHED_UNSUPPORTED;
 	}
 	*ret_freed = freed < 0 ? 0 : (uint64_t)freed;
@@ -173,9 +173,11 @@ static PyObject *unregister(PyObject *object, PyObject *unused)
 		Py_RETURN_NONE;
 	self->row.cache = NULL;
 	ms_py_row_unlink(&self->row);
-	/* A callback that runs needs the GIL to come back. */
-	Py_BEGIN_ALLOW_THREADS memshed_unregister(handle);
-	Py_END_ALLOW_THREADS drop_callables(self);
+	/* A callback in progress needs the GIL to return. */
+	Py_BEGIN_ALLOW_THREADS
+	memshed_unregister(handle);
+	Py_END_ALLOW_THREADS
+	drop_callables(self);
 	Py_DECREF(object);
 	Py_RETURN_NONE;
 }
@@ -341,7 +343,7 @@ static enum memshed_kind find_kind(const char *name)
 	return MEMSHED_KIND_ALLOCATOR;
 }
 
-static PyObject *enrol(struct cache *self, struct memshed_cache_options *options)
+static PyObject *add(struct cache *self, struct memshed_cache_options *options)
 {
 	struct memshed_cache *handle;
 	int err;
@@ -353,9 +355,12 @@ static PyObject *enrol(struct cache *self, struct memshed_cache_options *options
 		options->clear = clear;
 	if (self->size || self->entries)
 		options->count = count;
-	Py_BEGIN_ALLOW_THREADS err = memshed_register(options, &handle);
-	Py_END_ALLOW_THREADS if (err < 0)
-	{
+	if (ms_py_host_start_is_due)
+		ms_py_host_start_due();
+	Py_BEGIN_ALLOW_THREADS
+	err = memshed_register(options, &handle);
+	Py_END_ALLOW_THREADS
+	if (err < 0) {
 		PyErr_Format(err == -EINVAL ? PyExc_ValueError : PyExc_OSError, "memshed.register: %s",
 			     err == -EINVAL ? "empty name, or priority not within -1000 to 1000"
 					    : strerror(-err));
@@ -391,5 +396,5 @@ PyObject *ms_py_cache_register(PyObject *module, PyObject *args)
 	options.source_file = file_bytes ? ms_py_cut_path(PyBytes_AsString(file_bytes)) : NULL;
 	options.cost_us = cost_us;
 	self = make(name, callables);
-	return self ? enrol(self, &options) : NULL;
+	return self ? add(self, &options) : NULL;
 }

@@ -2,11 +2,11 @@
 /*
  * finder.c - notice the import of functools, and no other.
  *
- * Importing functools ourselves would load half a dozen modules before the program's own folder is on
- * sys.path, and so hide files of the program's with the same names. Instead a finder stands at the
- * head of sys.meta_path until functools is asked for. It then leaves sys.meta_path, lets the others
- * find the module, and has its loader wrapped for the one call that runs the module's text; both are
- * gone before functools is usable. Written in C, they show in no traceback.
+ * To import functools here would load half a dozen modules before the program's own folder is on
+ * sys.path, and so hide the program's files with the same names. Instead a finder stands at the
+ * head of sys.meta_path until functools is imported. It then leaves sys.meta_path, lets the others
+ * find the module, and wraps its loader for the one call that runs the module's text. Both are
+ * gone before functools can be used. Written in C, they show in no traceback.
  */
 #include "adapter.h"
 
@@ -27,7 +27,7 @@ static void dealloc_loader(PyObject *self)
 	Py_DECREF((PyObject *)type);
 }
 
-/* Whatever else is wanted of the loader is the real one's to give. */
+/* All other attributes are the real loader's. */
 static PyObject *loader_attribute(PyObject *self, PyObject *name)
 {
 	PyObject *own = PyObject_GenericGetAttr(self, name);
@@ -48,7 +48,7 @@ static PyObject *exec_module(PyObject *self, PyObject *module)
 	    PyObject_SetAttrString(module, "__loader__", real) < 0)
 		return NULL;
 	done = PyObject_CallMethod(real, "exec_module", "O", module);
-	if (done && ms_py_birth_hook(module) < 0)
+	if (done && ms_py_creation_hook(module) < 0)
 		PyErr_Clear();
 	return done;
 }
@@ -84,7 +84,7 @@ static PyObject *wrap_loader(PyObject *real)
 	return self;
 }
 
-/* @self out of sys.meta_path, the others asked in their order. */
+/* Take @self out of sys.meta_path, and ask the others in their order. */
 static PyObject *ask_others(PyObject *self, PyObject *args)
 {
 	PyObject *path = PySys_GetObject("meta_path"), *spec = NULL;

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - how the agent lives inside the interpreter: the GIL, fork, exit.
+ * host.c - the agent inside the interpreter: the GIL, fork, exit.
  *
- * The agent is a thread of libmemshed's. begin_round() takes the GIL once for a whole series of
- * callbacks and end_round() lets go of it; each agent thread keeps the thread state it made the
+ * The agent is a thread of libmemshed's. begin_round() takes the GIL once for a whole round of
+ * callbacks and end_round() releases it; each agent thread keeps the thread state it made the
  * first time, so that a round in an emergency allocates none.
  *
- * Where the agent may not ask for the GIL:
+ * Where the agent must not ask for the GIL:
  *  - in a forked child before PyOS_AfterFork_Child() has made the lock anew. owner_pid is the
  *    process that may; a child differs from it until after_in_child() says otherwise, also when it
- *    was forked by C code that never tells the interpreter (it then answers "busy" for ever).
+ *    was forked by C code that never tells the interpreter (its agent then always answers "busy").
  *  - while the interpreter finalizes, when asking would end the thread. An atexit function stops
  *    the agent before, with the GIL released so that a round under way can end. A callback that
- *    never returns does not keep the program from ending: it is waited for EXIT_PATIENCE_S.
+ *    never returns does not keep the program from ending: it is waited for EXIT_TIMEOUT_S.
  *
- * From 3.12 on os.fork() warns when the process has a second thread, and the agent is one that the
- * program does not know of. There the main thread stops the agent before a fork and starts it again
- * after; in the parent by a pending call that takes effect in the frame that called os.fork(), since some
- * versions count threads after all after_in_parent hooks.
+ * From 3.12 on os.fork() warns when the process has a second thread, and the program does not know of
+ * the agent's. There the main thread stops the agent before a fork and starts it again in the parent, by
+ * a pending call that takes effect in the frame that called os.fork(), since some versions count threads
+ * after all after_in_parent hooks.
  *
- * Without the GIL: owner_pid and finalizing are read, both atomics of their own.
+ * A forked child has no thread of the agent's: sandboxes that it may set up refuse threads, and many
+ * children only exec. libmemshed starts the thread when memshed_poll() or memshed_register() is called
+ * there; when the agent was stopped for the fork, start_due() does.
+ *
+ * Without the GIL two things are read: owner_pid, and whether the interpreter finalizes; both are atomic.
  */
 #include "adapter.h"
 
@@ -38,32 +42,36 @@
 enum {
 	ROUND_BUDGET_NS = 5000000, /* the interpreter's own switch interval */
 	COUNT_INTERVAL_MS = 200,   /* a busy program fills a cache by hundreds of megabytes a second */
-	THREAD_END_PATIENCE_US = 50000,
+	THREAD_END_TIMEOUT_US = 50000,
 	THREAD_END_STEP_US = 50,
-	BREATH_US = 50,
-	RESUME_PATIENCE = 10000,
-	EXIT_PATIENCE_S = 2,
+	YIELD_US = 50,
+	RESUME_RETRIES = 10000,
+	EXIT_TIMEOUT_S = 2,
+	START_RETRY_NS = 1000000000,
 };
 
 static struct {
 	_Atomic pid_t
-		owner_pid; /* writer: start and after_in_child(); readers: agent; relaxed: a word alone */
+		owner_pid; /* writer: start_agent(), after_in_child(); reader: agent; relaxed: a word alone */
 	int (*is_finalizing)(void);
-	bool hooked;       /* atexit and fork know us */
-	bool wanted;       /* the agent shall run */
-	bool paused;       /* stopped for a fork */
-	PyObject *forker;  /* the frame that called os.fork() */
-	unsigned patience; /* how often resume() may still be put off */
-	int agent_threads; /* what memshed_start() added */
+	bool hooked;             /* the hooks for exit and fork are there */
+	bool wanted;             /* memshed.start() was called, memshed.stop() was not */
+	bool paused;             /* stopped for a fork */
+	PyObject *fork_frame;    /* the one that called os.fork() */
+	unsigned resume_retries; /* how often resume() may still be put off */
+	uint64_t start_retry_ns; /* when start_due() may try again after a failure */
+	int agent_threads;       /* what memshed_start() added */
 	unsigned long main_thread;
 	uint64_t cycle;
 	uint64_t round_end_ns;
 	bool left_over;
 } host;
 
+bool ms_py_host_start_is_due; /* guarded by the GIL */
+
 static __thread PyThreadState *agent_state;
 
-/* The rows' ring. */
+/* All rows, in a ring. */
 static struct ms_py_row rows = {.next = &rows, .previous = &rows};
 
 void *ms_py_host_symbol(const char *name)
@@ -108,11 +116,12 @@ void ms_py_round_leave(void)
 	host.left_over = true;
 }
 
-void ms_py_host_breathe(void)
+void ms_py_host_yield_gil(void)
 {
-	const struct timespec breath = {.tv_nsec = BREATH_US * 1000};
+	const struct timespec pause = {.tv_nsec = YIELD_US * 1000};
 
-	Py_BEGIN_ALLOW_THREADS nanosleep(&breath, NULL);
+	Py_BEGIN_ALLOW_THREADS
+	nanosleep(&pause, NULL);
 	Py_END_ALLOW_THREADS
 }
 
@@ -132,7 +141,7 @@ static int begin_round(void *ctx)
 	host.left_over = false;
 	host.round_end_ns = ms_clock_ns() + ROUND_BUDGET_NS;
 	ms_py_builtin_adopt();
-	ms_py_birth_adopt();
+	ms_py_creation_adopt();
 	return 0;
 }
 
@@ -182,18 +191,22 @@ static int start_agent(void)
 	int before = count_threads(), err;
 
 	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
-	Py_BEGIN_ALLOW_THREADS err = memshed_start(&options);
-	Py_END_ALLOW_THREADS if (!err) host.agent_threads = count_threads() - before;
+	ms_py_host_start_is_due = false;
+	Py_BEGIN_ALLOW_THREADS
+	err = memshed_start(&options);
+	Py_END_ALLOW_THREADS
+	if (!err)
+		host.agent_threads = count_threads() - before;
 	return err;
 }
 
-/* Threads that have ended are counted by the kernel for a moment longer. */
+/* The kernel goes on counting a thread for a moment after its end. */
 static void await_thread_end(int threads_before)
 {
 	const struct timespec step = {.tv_nsec = THREAD_END_STEP_US * 1000};
 	int waited_us = 0;
 
-	while (count_threads() > threads_before - host.agent_threads && waited_us < THREAD_END_PATIENCE_US) {
+	while (count_threads() > threads_before - host.agent_threads && waited_us < THREAD_END_TIMEOUT_US) {
 		nanosleep(&step, NULL);
 		waited_us += THREAD_END_STEP_US;
 	}
@@ -203,20 +216,21 @@ static void stop_for_fork(void)
 {
 	int before = count_threads();
 
-	Py_BEGIN_ALLOW_THREADS memshed_stop();
+	Py_BEGIN_ALLOW_THREADS
+	memshed_stop();
 	await_thread_end(before);
 	Py_END_ALLOW_THREADS
 }
 
-/* Does the main thread still run the fork hooks of others? Their frames stand below the forking one. */
+/* Does the main thread still run fork hooks? Their frames stand above that of os.fork()'s caller. */
 static bool is_in_fork(void)
 {
 	PyObject *frame = (PyObject *)PyEval_GetFrame();
 
-	if (!host.forker || frame == host.forker)
+	if (!host.fork_frame || frame == host.fork_frame)
 		return false;
 	Py_XINCREF(frame);
-	while (frame && frame != host.forker) {
+	while (frame && frame != host.fork_frame) {
 		PyObject *outer = ms_py_attribute(frame, "f_back");
 
 		Py_DECREF(frame);
@@ -230,17 +244,30 @@ static bool is_in_fork(void)
 
 static void start_again(void)
 {
-	Py_CLEAR(host.forker);
+	Py_CLEAR(host.fork_frame);
 	if (host.paused && host.wanted)
 		start_agent();
 	host.paused = false;
 }
 
+/* It may fail where threads are limited, and succeed later. */
+void ms_py_host_start_due(void)
+{
+	uint64_t now_ns = ms_clock_ns();
+	int err;
+
+	if (now_ns < host.start_retry_ns)
+		return;
+	host.start_retry_ns = now_ns + START_RETRY_NS;
+	err = start_agent();
+	ms_py_host_start_is_due = err && err != -EALREADY;
+}
+
 /* A pending call. */
 static int resume(void *unused)
 {
-	if (host.paused && host.patience && is_in_fork()) {
-		host.patience--;
+	if (host.paused && host.resume_retries && is_in_fork()) {
+		host.resume_retries--;
 		if (Py_AddPendingCall(resume, unused) == 0)
 			return 0;
 	}
@@ -252,13 +279,13 @@ static PyObject *before_fork(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	if (host.wanted && !agent_state && PyThread_get_thread_ident() == host.main_thread &&
-	    ms_py_host_version() >= 0x030c0000) {
+	if (host.wanted && !ms_py_host_start_is_due && !agent_state &&
+	    PyThread_get_thread_ident() == host.main_thread && ms_py_host_version() >= 0x030c0000) {
 		host.paused = true;
-		host.patience = RESUME_PATIENCE;
-		Py_XDECREF(host.forker);
-		host.forker = (PyObject *)PyEval_GetFrame();
-		Py_XINCREF(host.forker);
+		host.resume_retries = RESUME_RETRIES;
+		Py_XDECREF(host.fork_frame);
+		host.fork_frame = (PyObject *)PyEval_GetFrame();
+		Py_XINCREF(host.fork_frame);
 		stop_for_fork();
 	}
 	Py_RETURN_NONE;
@@ -279,7 +306,10 @@ static PyObject *after_in_child(PyObject *self, PyObject *unused)
 	(void)unused;
 	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
 	host.main_thread = PyThread_get_thread_ident();
-	start_again();
+	ms_py_host_start_is_due |= host.paused && host.wanted;
+	host.paused = false;
+	Py_CLEAR(host.fork_frame);
+	ms_py_proxy_after_fork();
 	Py_RETURN_NONE;
 }
 
@@ -290,7 +320,7 @@ static void *stop_apart(void *unused)
 }
 
 /* memshed_stop() waits for a callback however long it takes. */
-static void stop_within_patience(void)
+static void stop_within_timeout(void)
 {
 	struct timespec until;
 	pthread_t thread;
@@ -300,7 +330,7 @@ static void stop_within_patience(void)
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += EXIT_PATIENCE_S;
+	until.tv_sec += EXIT_TIMEOUT_S;
 	if (pthread_timedjoin_np(thread, NULL, &until) != 0)
 		pthread_detach(thread);
 }
@@ -309,8 +339,9 @@ static PyObject *at_exit(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	host.wanted = false;
-	Py_BEGIN_ALLOW_THREADS stop_within_patience();
+	host.wanted = ms_py_host_start_is_due = false;
+	Py_BEGIN_ALLOW_THREADS
+	stop_within_timeout();
 	Py_END_ALLOW_THREADS
 	Py_RETURN_NONE;
 }
@@ -325,16 +356,17 @@ static PyMethodDef hooks[] = {
 static int hook_fork(void)
 {
 	PyObject *posix MS_PY_REF = PyImport_ImportModule("posix");
-	PyObject *enrol MS_PY_REF = posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
+	PyObject *register_at_fork MS_PY_REF =
+		posix ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
 	PyObject *none MS_PY_REF = PyTuple_New(0);
 	PyObject *before MS_PY_REF = PyCFunction_New(&hooks[0], NULL);
 	PyObject *parent MS_PY_REF = PyCFunction_New(&hooks[1], NULL);
 	PyObject *child MS_PY_REF = PyCFunction_New(&hooks[2], NULL);
-	PyObject *names MS_PY_REF = enrol && before && parent && child
+	PyObject *names MS_PY_REF = register_at_fork && before && parent && child
 					    ? Py_BuildValue("{sOsOsO}", "before", before, "after_in_parent",
 							    parent, "after_in_child", child)
 					    : NULL;
-	PyObject *done MS_PY_REF = names && none ? PyObject_Call(enrol, none, names) : NULL;
+	PyObject *done MS_PY_REF = names && none ? PyObject_Call(register_at_fork, none, names) : NULL;
 
 	return done ? 0 : -1;
 }
@@ -374,9 +406,11 @@ int ms_py_host_stop(void)
 {
 	int err;
 
-	host.wanted = false;
-	Py_BEGIN_ALLOW_THREADS err = memshed_stop();
-	Py_END_ALLOW_THREADS return err;
+	host.wanted = ms_py_host_start_is_due = false;
+	Py_BEGIN_ALLOW_THREADS
+	err = memshed_stop();
+	Py_END_ALLOW_THREADS
+	return err;
 }
 
 bool ms_py_host_is_started(void)
@@ -386,8 +420,8 @@ bool ms_py_host_is_started(void)
 
 void ms_py_host_reset(void)
 {
-	host.hooked = host.wanted = host.paused = false;
-	host.forker = NULL;
+	host.hooked = host.wanted = host.paused = ms_py_host_start_is_due = false;
+	host.fork_frame = NULL;
 }
 
 /* ---- rows ---- */

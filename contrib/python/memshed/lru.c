@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lru.c - every functools.lru_cache of the program, without the program's doing.
+ * lru.c - every functools.lru_cache of the program as a cache of memshed's.
  *
- * birth.c hands over the wrappers, by weak references. Each gets a row of the table once it holds
- * NOTABLE_ENTRIES or is older than YOUTH_NS; the small ones only while there are fewer than ROWS_FOR_SMALL.
+ * creation.c hands over the wrappers, by weak references. Each gets a row of the table in the first
+ * round that finds an entry in it, since one entry may be most of what there is to give back. Once there
+ * are ROWS_FOR_SMALL rows, only wrappers with NOTABLE_ENTRIES get one.
  *
- * Death. Nothing is called when a wrapper dies. The next count() finds the reference dead and
- * unregisters its own cache, which the library allows without waiting: nobody ever waits for the
- * agent with the GIL held, nor the agent for anybody.
+ * Removal. Nothing is called when a wrapper is deallocated. The next count() finds the reference dead and
+ * unregisters its own cache, which the library allows without waiting: no thread waits for the agent
+ * with the GIL held, and the agent waits for the GIL alone.
  *
- * Shrinking. An unbounded wrapper keeps its entries in a dict in the order of their making, from which
- * the oldest are taken in batches, the GIL released between them. A bounded one keeps them in links
- * that its dict merely points to: only cache_clear() frees them.
+ * Shrinking. An unbounded wrapper keeps its entries in a dict in the order of their insertion, from which
+ * the oldest are taken in batches; between two batches the GIL is released. A bounded one keeps them in
+ * links that its dict only points to: cache_clear() alone frees them.
+ *
+ * All of it runs with the GIL held: callbacks in the agent's thread, adoption at the beginning of a round.
  */
 #include "adapter.h"
 
@@ -23,12 +26,11 @@
 
 enum {
 	NOTABLE_ENTRIES = 16,
-	YOUTH_NS = 500000000,
 	ROWS_FOR_SMALL = 4096,
 	BATCH_ENTRIES = 512,
 	BATCH_NS = 2000000,
 	PRESSED_BATCH_NS = 50000000,
-	LONG_BREATH_NS = 400000000,
+	LONG_YIELD_NS = 400000000,
 	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
 	LINK_BYTES = 144,      /* of a bounded cache: link, and its part of the dict */
 	DEADLINE_MARGIN_NS = 20000000,
@@ -39,6 +41,7 @@ struct lru {
 	struct ms_py_row row; /* first: found from it */
 	PyObject *reference;
 	PyObject *dict;                     /* borrowed, there as long as the wrapper; unbounded ones only */
+	PyObject *proxy;                    /* likewise; may be NULL */
 	uint64_t cycle;                     /* when it was counted last */
 	bool dirty;                         /* shrunk since */
 	int64_t hits_before, misses_before; /* from before the last clearing */
@@ -100,7 +103,7 @@ static int get_info(PyObject *wrapper, struct info *ret_info)
 	return 0;
 }
 
-/* Take in what it says; when the program cleared it itself, its counts began anew. */
+/* After cache_clear() by the program the wrapper counts from 0 again. */
 static void note_info(struct lru *self, const struct info *info)
 {
 	if (info->misses < self->misses || info->hits < self->hits) {
@@ -200,12 +203,14 @@ static int count(void *ctx, struct memshed_usage *usage)
 	weigh(self, wrapper, self->dirty);
 	self->dirty = false;
 	self->cycle = ms_py_round_cycle();
-	usage->fields =
-		MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS | MEMSHED_USAGE_MISSES;
+	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS |
+			MEMSHED_USAGE_MISSES | MEMSHED_USAGE_INSERTS;
 	usage->bytes = bytes_now(self);
 	usage->entries = (uint64_t)self->entries;
 	usage->hits = (uint64_t)(self->hits_before + self->hits);
-	usage->misses = (uint64_t)(self->misses_before + self->misses);
+	usage->misses = usage->inserts = (uint64_t)(self->misses_before + self->misses);
+	if (ms_py_proxy_cost(self->proxy, &usage->cost_us))
+		usage->fields |= MEMSHED_USAGE_COST;
 	return 0;
 }
 
@@ -242,7 +247,7 @@ static unsigned gather(struct lru *self, PyObject **keys, uint64_t wanted)
 	PyObject *value;
 	unsigned count = 0;
 
-	/* An insertion may have packed the dict, and then the oldest are at its beginning again. To start
+	/* An insertion may have packed the dict; then the oldest are at its beginning again. To start
 	 * there each time would mean to pass all gaps each time. */
 	if (PyDict_Size(self->dict) != self->left_length)
 		self->cursor = 0;
@@ -255,7 +260,22 @@ static unsigned gather(struct lru *self, PyObject **keys, uint64_t wanted)
 	return count;
 }
 
-/* One batch of the oldest out of the dict. Return: how many went; -1 when that went wrong. */
+/* False: the key cannot be looked up, for its __hash__ or __eq__ fails. */
+static bool pop(PyObject *dict, PyObject *key, int *popped)
+{
+	if (PyDict_DelItem(dict, key) == 0) {
+		(*popped)++;
+		return true;
+	}
+	if (PyErr_ExceptionMatches(PyExc_KeyError)) {
+		PyErr_Clear(); /* the program was faster */
+		return true;
+	}
+	PyErr_WriteUnraisable(key);
+	return false;
+}
+
+/* Remove one batch of the oldest from the dict. Return: how many; -1 when that failed. */
 static int pop_batch(struct lru *self, uint64_t wanted)
 {
 	PyObject *keys[BATCH_ENTRIES];
@@ -264,28 +284,21 @@ static int pop_batch(struct lru *self, uint64_t wanted)
 	bool failed = !count;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (failed) {
-		} else if (PyDict_DelItem(self->dict, keys[i]) == 0) {
-			popped++;
-		} else if (PyErr_ExceptionMatches(PyExc_KeyError)) {
-			PyErr_Clear(); /* the program was faster */
-		} else {
-			PyErr_WriteUnraisable(keys[i]); /* a key whose __hash__ or __eq__ fails */
-			failed = true;
-		}
+		if (!failed)
+			failed = !pop(self->dict, keys[i], &popped);
 		Py_DECREF(keys[i]);
 	}
 	return failed && !popped ? -1 : popped;
 }
 
-/* How the work is divided: a person's order lets the program run every few milliseconds; where memory runs
- * short, what the program adds meanwhile is what is to be kept from it, and time is short as well. */
+/* How long the program is kept waiting at a time. Where memory runs short, it is kept from adding more, and
+ * the deadline is near; an order of a person's lets it run every few milliseconds. */
 static uint64_t batch_ns(const struct memshed_request *request)
 {
 	return request->reason == MEMSHED_REASON_USER ? BATCH_NS : PRESSED_BATCH_NS;
 }
 
-/* The oldest @wanted entries, a few at a time. Return: how many went. */
+/* Remove the oldest @wanted entries, a few at a time. Return: how many. */
 static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memshed_request *request)
 {
 	uint64_t end_ns = request->deadline_ns - DEADLINE_MARGIN_NS, now_ns = ms_clock_ns();
@@ -300,9 +313,9 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memsh
 			break;
 		popped += (uint64_t)count;
 		now_ns = ms_clock_ns();
-		/* The GIL may be away for as long as a garbage collection takes. */
-		if (now_ns >= batch_end_ns && now_ns + LONG_BREATH_NS < end_ns) {
-			ms_py_host_breathe();
+		/* Until the GIL is back may take as long as a garbage collection. */
+		if (now_ns >= batch_end_ns && now_ns + LONG_YIELD_NS < end_ns) {
+			ms_py_host_yield_gil();
 			now_ns = ms_clock_ns();
 			batch_end_ns = now_ns + batch_ns(request);
 		}
@@ -346,7 +359,7 @@ static enum memshed_status shrink_unbounded(void *ctx, const struct memshed_requ
 
 	if (there <= 0)
 		return there ? MEMSHED_BUSY : MEMSHED_EMPTY;
-	/* In an emergency what it said last has to do. */
+	/* In an emergency nothing may be allocated: what it said last is used. */
 	if (request->level != MEMSHED_LEVEL_EMERGENCY && get_info(wrapper, &info) == 0) {
 		note_info(self, &info);
 		weigh(self, wrapper, true);
@@ -387,7 +400,7 @@ static PyObject *source_of(PyObject *wrapper, unsigned *ret_line)
 	PyObject *function MS_PY_REF = ms_py_attribute(wrapper, "__wrapped__");
 	PyObject *code MS_PY_REF = NULL, *file MS_PY_REF = NULL, *line MS_PY_REF = NULL;
 
-	/* Of other callables the attributes may be anybody's properties. */
+	/* The attributes of other callables may be properties, which run code. */
 	if (!function || (PyObject *)Py_TYPE(function) != lru.function_type)
 		return NULL;
 	code = ms_py_attribute(function, "__code__");
@@ -403,7 +416,7 @@ static void abandon(struct ms_py_row *row)
 	release(row);
 }
 
-static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info)
+static int adopt(PyObject *wrapper, const struct ms_py_pending *pending, const struct info *info)
 {
 	struct lru *self = calloc(1, sizeof(*self));
 	unsigned line = 0;
@@ -435,34 +448,33 @@ static int adopt(PyObject *wrapper, PyObject *reference, const struct info *info
 		free(self);
 		return err;
 	}
-	self->reference = reference;
+	self->reference = pending->reference;
+	self->proxy = pending->proxy;
 	ms_py_row_link(&self->row);
 	lru.rows++;
+	/* The order that this round is for may rank it before it is counted. */
+	note_info(self, info);
+	weigh(self, wrapper, true);
+	memshed_charge(self->row.cache, bytes_now(self), (uint64_t)self->entries);
 	return 0;
 }
 
-static bool deserves_row(const struct ms_py_newborn *newborn, const struct info *info)
+int ms_py_lru_consider(const struct ms_py_pending *pending)
 {
-	if (info->entries >= NOTABLE_ENTRIES)
-		return true;
-	return lru.rows < ROWS_FOR_SMALL && ms_clock_ns() - newborn->born_ns >= YOUTH_NS;
-}
-
-int ms_py_lru_consider(const struct ms_py_newborn *newborn)
-{
-	PyObject *reference = newborn->reference;
 	PyObject *wrapper MS_PY_REF = NULL;
-	int there = ms_py_weak_get(reference, &wrapper);
+	int there = ms_py_weak_get(pending->reference, &wrapper);
 	struct info info;
 	int err;
 
 	if (!there) {
-		Py_DECREF(reference);
+		Py_DECREF(pending->reference);
 		return 1;
 	}
-	if (there < 0 || get_info(wrapper, &info) < 0 || !deserves_row(newborn, &info))
+	if (there < 0 || !ms_py_proxy_was_called(pending->proxy) || get_info(wrapper, &info) < 0)
 		return 0;
-	err = adopt(wrapper, reference, &info);
+	if (info.entries < (lru.rows < ROWS_FOR_SMALL ? 1 : NOTABLE_ENTRIES))
+		return 0;
+	err = adopt(wrapper, pending, &info);
 	return err < 0 ? err : 1;
 }
 

@@ -5,10 +5,10 @@
  * Each entry is walked as a graph of its own, breadth first, at most NODES objects; of a larger one the
  * part that was not entered is taken to be as large as the part that was, level for level. For every object
  * found the references to it from within the graph are counted; the share of its reference count that
- * they make up is the share of the object that belongs to the entry, so that what the program (or
- * another entry) holds as well is counted in part or, like small integers and interned names, not at
- * all, and a tree whose children point back to their parents is counted whole. A share is handed down:
- * what hangs from an object that is half somebody else's is at most half ours.
+ * they make up is the share of the object that belongs to the entry. So what the program (or another
+ * entry) holds as well is counted in part or, like small integers and interned names, not at all, and
+ * a tree whose children point back to their parents is counted whole. Shares are inherited: what an
+ * object refers to belongs to the entry at most as much as the object does.
  *
  * Of a container with more than WIDE items an even sample is taken and scaled. Modules, types,
  * functions, code and frames are never entered. No method written in Python is called: a __sizeof__
@@ -55,7 +55,7 @@ static struct {
 	unsigned containers, entered; /* of the nodes: that may hold others; whose referents were looked at */
 	double scale;                 /* of the objects being pushed */
 	bool full;
-	bool busy; /* a destructor may ask in the middle of a walk: it gets 0 */
+	bool busy; /* a destructor may begin another walk within one: it gets 0 */
 } walk;
 
 static struct {
@@ -80,15 +80,13 @@ static void add_opaque(PyObject *object)
 static void find_opaque(PyObject *gc)
 {
 	PyObject *len = PyDict_GetItemString(PyEval_GetBuiltins(), "len");
-	PyObject *warnings = ms_py_imported("os"); /* any module of Python text has functions */
-	PyObject *function MS_PY_REF = warnings ? ms_py_attribute(warnings, "fspath") : NULL;
-	PyObject *getenv MS_PY_REF = warnings ? ms_py_attribute(warnings, "getenv") : NULL;
+	PyObject *os = ms_py_imported("os"); /* getenv: a function written in Python, as good as any */
+	PyObject *getenv MS_PY_REF = os ? ms_py_attribute(os, "getenv") : NULL;
 	PyObject *code MS_PY_REF = getenv ? ms_py_attribute(getenv, "__code__") : NULL;
 
 	size.opaque_count = 0;
 	add_opaque(gc);
 	add_opaque(len);
-	add_opaque(function);
 	add_opaque(getenv);
 	add_opaque(code);
 	add_opaque((PyObject *)PyEval_GetFrame());
@@ -158,7 +156,10 @@ static void push(PyObject *object, double edges)
 {
 	unsigned slot;
 
-	if (!object || object == Py_None || is_opaque(object))
+	if (!object || object == Py_None)
+		return;
+	object = ms_py_proxy_see_through(object);
+	if (is_opaque(object))
 		return;
 	slot = slot_of(object);
 	if (walk.slots[slot]) {
@@ -275,7 +276,7 @@ static void push_children(PyObject *object)
 	}
 }
 
-/* What part of @node the references that were seen make up; one more is the walk's own. */
+/* The part of @node's references that were seen; the walk's own reference is left out. */
 static double share_of(const struct node *node)
 {
 	uint64_t count = (uint64_t)Py_REFCNT(node->object) & COUNT_MASK;
@@ -302,7 +303,7 @@ static double add_up(void)
 	return walk.full && walk.entered ? total * walk.containers / walk.entered : total;
 }
 
-/* What the last references end may run anything, another walk's beginning included. */
+/* Where a last reference is dropped any code may run, also code that begins another walk. */
 static void finish(void)
 {
 	if (walk.count * 8 > SLOTS)
@@ -360,13 +361,13 @@ double ms_py_sample_average(const struct ms_py_sample *sample)
 	return sample->weight > 0 ? sample->total_bytes / sample->weight : 0;
 }
 
-/* Entries in an order whose every beginning is spread evenly, since time may run out anywhere. */
+/* An order of entries of which every first part is spread evenly: time may run out anywhere. */
 static unsigned spread(unsigned i, unsigned count)
 {
 	return (unsigned)((i * UINT64_C(0x9e3779b1) & UINT32_MAX) * count >> 32);
 }
 
-/* At least one entry, so that every slice gets on. */
+/* At least one entry, so that every slice makes progress. */
 static void go_on(struct ms_py_sample *sample, const struct ms_py_entry *entries, unsigned count)
 {
 	uint64_t end_ns = ms_clock_ns() + SLICE_NS;
@@ -404,7 +405,7 @@ void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict)
 			break;
 		Py_INCREF(key);
 		Py_INCREF(value);
-		/* The reference taken here is one that is known, too. */
+		/* Two: the cache's, and the one taken here. */
 		entries[count++] = (struct ms_py_entry){.roots = {key, value}, .edges = {2, 2}};
 	}
 	go_on(sample, entries, count);

@@ -84,8 +84,8 @@ def order(verb, pid, *args):
     """Clear or shrink by the tool. Its answer for the one cache, or a list of several."""
     done = tool(verb, pid, *args, "--json")
     assert done.stdout, done.stderr
-    orders = json.loads(done.stdout)["orders"]
-    return orders[0] if len(orders) == 1 else orders
+    caches = json.loads(done.stdout)["caches"]
+    return caches[0] if len(caches) == 1 else caches
 
 
 class Program:

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 import support
-from support import cache_when, caches, order, run, wait_for
+from support import TOOL, cache_when, caches, order, run, wait_for
 
 CACHED = """
 import functools, os, sys, time
@@ -84,11 +84,142 @@ forker = threading.Thread(target=fork); forker.start()
         cache_when(program.pid, "__main__.f", lambda c: c["entries"] == 1000)
         program.do("import ctypes\nlibc = ctypes.PyDLL(None)\nr, w = os.pipe()\n"
                                "pid = libc.fork()\n"
-                               "if pid == 0:\n    os.close(w); os.read(r, 1); libc._exit(f.cache_info()[3] % 251)\n")
+                               "if pid == 0:\n    f(-1); os.close(w); os.read(r, 1)\n"
+                               "    libc._exit(f.cache_info()[3] % 251)\n")
         child = program.get("pid")
         wait_for(lambda: caches(child), "the child's table")
         self.assertEqual(order("clear", child, "__main__.f")["status"], "busy")
-        self.assertEqual(program.get("[os.close(w), os.waitpid(pid, 0)[1] >> 8]"), [None, 1000 % 251])
+        self.assertEqual(program.get("[os.close(w), os.waitpid(pid, 0)[1] >> 8]"), [None, 1001 % 251])
+
+
+def tasks(pid):
+    return len(os.listdir("/proc/%d/task" % pid))
+
+
+class WithoutThreads(support.TestCase):
+    """A forked child has no thread of the agent's until it needs one."""
+
+    def child(self, text):
+        program = self.program(CACHED + "import memshed")
+        cache_when(program.pid, "__main__.f", lambda c: c["entries"] == 1000)
+        program.do("r, w = os.pipe()\nr2, w2 = os.pipe()\nr3, w3 = os.pipe()\npid = os.fork()\n"
+                   "if pid == 0:\n    [os.close(x) for x in (w, r2, w3)]; f(5); os.write(w2, b'1'); os.read(r, 1)\n" +
+                   text + "\n    os.write(w2, b'2'); os.read(r3, 1)\n    os._exit(0)\n")
+        self.assertEqual(program.get("os.read(r2, 1).decode()"), "1")
+        child = program.get("pid")
+        self.assertEqual(tasks(child), 1)
+        program.do("os.write(w, b'1')")
+        self.assertEqual(program.get("os.read(r2, 1).decode()"), "2")
+        return program, child
+
+    def end(self, program):
+        self.assertEqual(program.get("[os.close(w3), os.waitpid(pid, 0)[1]]"), [None, 0])
+        self.assertEqual(order("clear", program.pid, "__main__.f")["status"], "done")
+        self.assertEqual(program.end(), (0, ""))
+
+    def test_hits_need_none(self):
+        program, child = self.child("    for i in range(1000): f(i)")
+        self.assertEqual(tasks(child), 1)
+        self.end(program)
+
+    def test_a_miss_starts_it(self):
+        program, child = self.child("    f(1000)")
+        self.assertGreater(tasks(child), 1)
+        cache_when(child, "__main__.f", lambda c: c["entries"] == 1001)
+        self.assertEqual(order("clear", child, "__main__.f")["entries"], 1001)
+        self.end(program)
+
+    def test_a_registration_starts_it(self):
+        program, child = self.child("    handle = memshed.register('mine', clear=lambda: None, entries=lambda: 7)")
+        self.assertGreater(tasks(child), 1)
+        cache_when(child, "mine", lambda c: c["entries"] == 7)
+        self.assertEqual(order("clear", child, "mine")["status"], "done")
+        self.end(program)
+
+    def test_a_start_by_hand(self):
+        program, child = self.child("    memshed.start()")
+        cache_when(child, "__main__.f", lambda c: c["entries"] == 1000)
+        self.end(program)
+
+    def test_a_child_that_forks_and_misses(self):
+        """The grandchild needs no agent of its parent's, nor the parent one of the grandchild's."""
+        program, child = self.child("    pid = os.fork()\n"
+                                    "    if pid == 0: f(2000); f(2001); os._exit(f.cache_info()[3] % 251)\n"
+                                    "    assert os.waitpid(pid, 0)[1] >> 8 == 1002 % 251\n")
+        self.assertEqual(tasks(child), 1)
+        self.end(program)
+
+    def test_user_namespaces(self):
+        """Sandboxes are set up in a forked child: unshare() of a user namespace refuses threads."""
+        folder = self.folder(main=CACHED + """
+import ctypes, subprocess
+libc = ctypes.CDLL(None)
+def sandbox():
+    if libc.unshare(0x10000000): os._exit(77)
+print(sum(subprocess.run(["/bin/true"], preexec_fn=sandbox).returncode == 0 for i in range(20)))
+pid = os.fork()
+if pid == 0: sandbox(); os._exit(0)
+print(os.waitpid(pid, 0)[1] >> 8)
+""")
+        if run("main.py", with_memshed=False, cwd=folder).stdout != "20\n0\n":
+            self.skipTest("no user namespaces here")
+        done = run("run", "--quiet", "--", sys.executable, "main.py", program=TOOL, cwd=folder)
+        self.assertEqual((done.stdout, done.stderr), ("20\n0\n", ""))
+
+    def test_a_limit_of_tasks(self):
+        """What fits without memshed fits with it: 40 children where 100 tasks are allowed."""
+        folder = self.folder(main=CACHED + """
+r, w = os.pipe()
+failed, children = 0, []
+for i in range(40):
+    try:
+        pid = os.fork()
+    except OSError:
+        failed += 1
+        continue
+    if pid == 0: os.close(w); os.read(r, 1); os._exit(0)
+    children.append(pid)
+os.close(r), os.close(w)
+print(failed, {os.waitpid(pid, 0)[1] for pid in children})
+""")
+        for root in "/sys/fs/cgroup/pids", "/sys/fs/cgroup":
+            group = os.path.join(root, "memshed-test-%d" % os.getpid())
+            try:
+                os.mkdir(group)
+                self.addCleanup(os.rmdir, group)
+                with open(os.path.join(group, "pids.max"), "w") as out:
+                    out.write("100")
+                break
+            except OSError:
+                continue
+        else:
+            self.skipTest("no cgroup with a limit of tasks can be made here")
+        done = run("-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group, TOOL, "run", "--quiet", "--", sys.executable,
+                   os.path.join(folder, "main.py"), program="/bin/sh")
+        self.assertEqual((done.stdout, done.stderr), ("0 {0}\n", ""))
+
+    def test_descriptors_closed_after_fork(self):
+        """As daemons do. The watch knows the child all the same, and has it shrink its caches."""
+        folder = self.folder(main="""
+import functools, os, resource, sys, time
+@functools.lru_cache(maxsize=None)
+def item(n):
+    end = time.perf_counter() + .001
+    while time.perf_counter() < end: pass
+    return os.urandom(64) * 1024
+for i in range(int(sys.argv[1])):
+    pid = os.fork()
+    if pid: os._exit(os.waitpid(pid, 0)[1] >> 8)
+os.closerange(3, 4096)
+for n in range(2400): item(n)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+""")
+        for forks in "1", "2":
+            with self.subTest(forks):
+                done = run("run", "--quiet", "--max", "60M", "--", sys.executable, "main.py", forks, program=TOOL,
+                           cwd=folder)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertLess(int(done.stdout), 120 << 10, done.stderr)
 
 
 class Workers(support.TestCase):
@@ -151,7 +282,7 @@ print(len([x for x in os.listdir("/proc/self/fd") if "memshed-table" in link(x)]
         self.assertEqual((done.stdout, done.stderr), ("1\n", ""))
 
     def test_closing_all_descriptors(self):
-        """As daemons do: nobody can look any more, but the program does not notice."""
+        """As daemons do: the table cannot be read any more, but the program does not notice."""
         program = self.program(CACHED)
         cache_when(program.pid, "__main__.f")
         program.do("os.closerange(3, 4096)\nfor i in range(2000): f(i)\n"

@@ -121,10 +121,10 @@ class Sees(support.TestCase):
                             "for i in range(20):\n  if os.fork() == 0: os._exit(0)\n"
                             "  os.wait()\nprint('done')")
 
-    def test_error_with_environment_ignored(self):
-        for flag in "-I", "-E", "-S":
-            done = run(flag, "-c", "import sys; print([x for x in sys.modules if 'memshed' in x])")
-            self.assertEqual(done.stdout, "[]\n")
+    def test_where_site_does_not_start_it(self):
+        for flag, on_path in ("-I", 0), ("-E", 0), ("-S", 1):
+            done = run(flag, "-c", "import sys; print([x for x in sys.modules if 'memshed' in x], %r in sys.path)" % ADAPTER)
+            self.assertEqual(done.stdout, "[] %s\n" % bool(on_path))
 
     def test_import_time(self):
         self.assertEqual(run("-X", "importtime", "-c", "import functools").returncode, 0)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch/watch.h - a watched job: its roots and all that descends from them, its budget, what is decided and
+ * asked, and what of it is published.
+ *
+ * It lives in the loop of whoever watches (`run`: a child and one watch): it registers its own sources there
+ * and a timer, and knows nothing of the loop's other sources. One look: who belongs, how much is used and which
+ * limit binds, what came of the orders, whether to give more; then nothing until the job could be half way to
+ * the next mark, an edge comes, or orders are to be turned.
+ *
+ * The parts are of the files that are named like them; each is written by its own file alone. One thread. After
+ * ms_watch_start() nothing allocates, and above danger nothing is opened.
+ */
+#ifndef MS_WATCH_WATCH_H
+#define MS_WATCH_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "policy/policy.h"
+#include "table/state.h"
+#include "util/root.h"
+#include "util/units.h"
+#include "watch/loop.h"
+#include "watch/members.h"
+#include "watch/orders.h"
+#include "watch/reading.h"
+#include "watch/report.h"
+#include "watch/shortage.h"
+
+struct ms_watch_options {
+	pid_t roots[MS_STATE_ROOTS];
+	uint32_t root_count; /* at least 1 */
+	pid_t adopter_pid;   /* whose children all belong; 0 = of no process */
+	uint64_t max_bytes;  /* --max; 0 = none */
+	struct ms_mark high, low;
+	int hello_fd;        /* where members say hello; -1: tables are only looked for; not owned */
+	const char *journal; /* path, to be published; NULL = none */
+};
+
+/* What its process could get of the system, to be told and published. */
+struct ms_watch_live {
+	bool locked; /* all memory */
+	bool fifo;
+	bool oom_protected;
+};
+
+struct ms_watch {
+	struct ms_watch_options options;
+	struct ms_watch_live live;
+	int blind_error; /* negative errno: nothing is watched */
+	struct ms_root root;
+	struct ms_loop *loop;
+	struct ms_loop_timer look;
+	struct ms_report *report;
+
+	struct ms_policy_config config;
+	struct ms_orders orders;
+	struct ms_shortage shortage;
+	struct ms_event_end summary;
+	uint64_t oom_kills_before;
+
+	struct ms_state_writer writer;
+	struct ms_state state;
+
+	struct ms_plan plan;
+	struct ms_policy_state policy;
+	struct ms_reading reading;
+	struct ms_members members;
+};
+
+/**
+ * ms_watch_open - open all that will be read, and publish
+ * @watch: zeroed memory; large, and touched as far as processes are there
+ * @report: initialised; not owned, as the loop
+ *
+ * What of it cannot be had is kept in blind_error: the roots go on without a watch. In a /proc of another pid
+ * namespace (-EXDEV) their numbers stand for other processes.
+ */
+void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *options, struct ms_report *report,
+		   struct ms_loop *loop);
+
+/** ms_watch_start - read once, touch every path, say that it begins, look from now on */
+void ms_watch_start(struct ms_watch *watch, const struct ms_watch_live *live);
+
+/** ms_watch_notice - a process of the job may have ended, stopped or gone on */
+void ms_watch_notice(struct ms_watch *watch);
+
+/* How the command ended. */
+struct ms_watch_end {
+	int exit_code; /* as a shell has it */
+	int signal;    /* 0: none ended it */
+	uint64_t max_rss_bytes; /* of its largest process */
+};
+
+/** ms_watch_end - the last event, with the summary */
+void ms_watch_end(struct ms_watch *watch, const struct ms_watch_end *end);
+
+/* --max, or UINT64_MAX where there is none, as events have it */
+static inline uint64_t ms_watch_option_max(const struct ms_watch *watch)
+{
+	return watch->options.max_bytes ? watch->options.max_bytes : UINT64_MAX;
+}
+
+#endif
