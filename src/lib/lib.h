@@ -22,8 +22,7 @@
  *            pairs with [lib.L2]
  *   [lib.L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
  *            before it looks, and sleeps only while it has not gone up since; pairs with [lib.L3]
- *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the loads of
- *            it need no acquire, since every access to the table goes through the value loaded; pairs with [lib.L4]
+ *   [lib.L4] the table is complete before ms_guard.base (release); pairs with [charge.B1]
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -32,7 +31,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "lib/agent.h"
 #include "lib/allocator.h"
@@ -84,9 +86,37 @@ struct ms_guard {
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
 
-/* All zeroes before the first start: what has to be something else is set there. */
+/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
+ * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
+struct ms_kept {
+	int saved_errno, cancel_state;
+};
+struct ms_kept ms_kept_begin(void);
+void ms_kept_end(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
+/* The same in a call that is a cancellation point, before it has done anything. */
+#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
+	pthread_testcancel();                                                                      \
+	MS_KEEP_CALLER
+
+/* Which shards are whose; shards.c. */
+struct ms_shards {
+	pthread_key_t end_key;
+	_Atomic uint64_t unowned; /* bit per shard */
+	_Atomic uint64_t last_thread_id;
+};
+
+/* Where the hello goes; guarded by [K1]. */
+struct ms_hello_address {
+	struct sockaddr_un address;
+	socklen_t bytes; /* 0: nowhere */
+	uint64_t token;
+};
+
+/* All zeroes before the first start: what has to be something else is set there. On pages of its own, and what
+ * fork() changes on the first: each page that it changes is copied, in the child and in the parent. */
 struct ms_lib {
-	pthread_mutex_t lock;        /* [K1] */
+	_Alignas(MS_GUARD_BYTES) pthread_mutex_t lock; /* [K1] */
 	pthread_mutex_t result_lock; /* [K2] */
 	_Atomic uint32_t life;       /* enum ms_life; writers hold [K1] */
 	struct memshed_agent_options agent_options; /* guarded by [K1]; fixed while the agent runs */
@@ -95,7 +125,6 @@ struct ms_lib {
 	struct ms_executor executor;
 	struct ms_candidates candidates;
 	struct ms_count count;
-	struct ms_agent agent;
 	struct ms_allocator allocator;
 	struct memshed_cache allocator_row;
 	struct ms_mode_thread mode_thread;
@@ -117,21 +146,14 @@ struct ms_lib {
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
 	_Atomic uint32_t loaded;    /* enter.c */
 	int load_error;             /* writer: ms_enter(), before loaded */
+	struct ms_shards shards;
+	struct ms_hello_address hello;
+	bool forking;               /* between the atfork handlers, which then hold all locks; guarded by [K1] */
+	struct ms_kept forker;      /* the thread that forks; likewise */
+	struct ms_agent agent;
 };
+_Static_assert(offsetof(struct ms_lib, agent) <= MS_GUARD_BYTES, "the rest is on the first page");
 extern struct ms_lib ms_lib;
-
-/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
- * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
-struct ms_kept {
-	int saved_errno, cancel_state;
-};
-struct ms_kept ms_kept_begin(void);
-void ms_kept_end(struct ms_kept *kept);
-#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
-/* The same in a call that is a cancellation point, before it has done anything. */
-#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
-	pthread_testcancel();                                                                      \
-	MS_KEEP_CALLER
 
 static inline uint32_t ms_lib_life(void)
 {
