@@ -19,7 +19,7 @@
 /* NULL: this thread has no shard of its own, or the table is not this process's. */
 static inline struct ms_shard_row *find_row(const struct memshed_cache *cache)
 {
-	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
+	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed); /* [lib.L4] */
 	uint64_t shard = ms_shard_offset;
 
 	if (ms_unlikely(!base || !shard))

@@ -43,6 +43,8 @@ int ms_registry_add(struct memshed_cache *cache, struct memshed_cache **ret_cach
 		.priority = options->priority,
 		.cost_us = options->cost_us,
 	};
+	ms_table_complete(&ms_lib.table);
+
 	int error = ms_table_row_add(&ms_lib.table, &identity, ms_clock_ns(), &cache->row, &cache->generation);
 
 	if (error)

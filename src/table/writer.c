@@ -293,7 +293,6 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 {
 	if (!table->base)
 		return -ENOMEM;
-	ms_table_complete(table);
 
 	struct ms_table_header *header = table->header;
 	uint32_t high = atomic_load_explicit(&header->row_high, memory_order_relaxed);

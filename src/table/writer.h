@@ -86,7 +86,7 @@ enum { MS_FORK_ROWS = 512 };
 
 /**
  * ms_table_complete - in a forked child: show the rows that ms_table_recreate() did not
- * Under the registry lock; ms_table_row_add() does it by itself. Does nothing where all rows are shown.
+ * Under the registry lock, before ms_table_row_add(). Does nothing where all rows are shown.
  */
 void ms_table_complete(struct ms_table *table);
 
@@ -103,6 +103,7 @@ void ms_table_destroy(struct ms_table *table);
 
 /**
  * ms_table_row_add - take a row and make it LIVE, under the registry lock
+ * In a forked child after ms_table_complete().
  * @ret_row, @ret_generation: which
  * Return: 0; -ENOSPC when no row is free or has cooled off.
  */

@@ -113,7 +113,9 @@ for path in sources():
     code, comments = split(text)
     names = module_of(path)
     for offset, comment, alone in comments:
-        if not alone:
+        if not alone:  # at an access, be it a relaxed one
+            for label in LABEL.findall(comment):
+                used[label].append((path, line_of(text, offset)))
             continue
         flat = re.sub(r"\n\s*\*?", " ", comment)
         own = [m for m in LABEL.finditer(flat)
