@@ -14,23 +14,21 @@
 #include "lib/lib.h"
 #include "util/cleanup.h"
 
-static struct sockaddr_un address; /* guarded by [K1] */
-static socklen_t address_bytes;    /* 0: nobody to greet */
-
 void ms_hello_prepare(void)
 {
 	const char *path = secure_getenv(MS_HELLO_ENV);
+	struct sockaddr_un *address = &ms_lib.greeting.address;
 	size_t length = path ? strlen(path) : 0;
 
-	address_bytes = 0;
-	if (length < 2 || length >= sizeof(address.sun_path))
+	ms_lib.greeting.bytes = 0;
+	if (length < 2 || length >= sizeof(address->sun_path))
 		return;
-	address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(address.sun_path, path, length);
-	address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(address->sun_path, path, length);
+	ms_lib.greeting.bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 	if (path[0] == '@') { /* an abstract name has no final NUL */
-		address.sun_path[0] = '\0';
-		address_bytes--;
+		address->sun_path[0] = '\0';
+		ms_lib.greeting.bytes--;
 	}
 }
 
@@ -52,15 +50,15 @@ void ms_hello_send(void)
 	} control = {.bytes = {0}};
 	struct iovec iov = {.iov_base = &hello, .iov_len = sizeof(hello)};
 	struct msghdr message = {
-		.msg_name = &address,
-		.msg_namelen = address_bytes,
+		.msg_name = &ms_lib.greeting.address,
+		.msg_namelen = ms_lib.greeting.bytes,
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
 
-	if (!address_bytes || !ms_inode_is(fds[0], &ms_lib.table.held) || !ms_inode_is(fds[1], &ms_lib.control.held))
+	if (!ms_lib.greeting.bytes || !ms_inode_is(fds[0], &ms_lib.table.held) || !ms_inode_is(fds[1], &ms_lib.control.held))
 		return;
 
 	MS_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
