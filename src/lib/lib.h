@@ -112,6 +112,7 @@ struct ms_lib {
 	_Atomic uint32_t dispatching; /* a thread of the host's is the agent; see host.c */
 	_Atomic uint32_t poll_word; /* 0: memshed_poll() has nothing to do; see mode_poll.c */
 	_Atomic uint32_t workers;   /* threads of the agent's that have not ended */
+	_Atomic bool main_ended;    /* writer: the main thread, when it ends before the process; see worker.c */
 	bool exit_handler;          /* guarded by [K1] */
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
 	_Atomic uint32_t loaded;    /* enter.c */

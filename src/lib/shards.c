@@ -14,6 +14,7 @@
 #include "lib/shards.h"
 
 #include <limits.h>
+#include <unistd.h>
 
 #include "lib/lib.h"
 
@@ -30,9 +31,20 @@ static _Atomic uint64_t free_shards; /* bit per shard; [shards.N1] */
 static _Atomic uint64_t last_thread_id;
 static pthread_key_t end_key;
 
+/* The agent looks then whether it is the last. The control page is not to be touched in a raw clone. */
+static void note_end_of_main(void)
+{
+	if (gettid() != getpid() || !atomic_load_explicit(&ms_guard.home, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&ms_lib.main_ended, true, memory_order_relaxed);
+	if (ms_lib.control.page)
+		ms_control_wake(&ms_lib.control);
+}
+
 static void give_back(void *value)
 {
 	(void)value;
+	note_end_of_main();
 	own.no_shard = true;
 	if (!ms_shard_offset)
 		return;
@@ -42,7 +54,11 @@ static void give_back(void *value)
 
 int ms_shards_init(void)
 {
-	return -pthread_key_create(&end_key, give_back);
+	int error = pthread_key_create(&end_key, give_back);
+
+	if (!error && gettid() == getpid())
+		pthread_setspecific(end_key, &own);
+	return -error;
 }
 
 static uint64_t all_shards(uint32_t shard_count)
@@ -61,6 +77,8 @@ void ms_shards_after_fork(void)
 {
 	uint64_t shards = all_shards(ms_lib.table.shard_count);
 
+	atomic_store_explicit(&ms_lib.main_ended, false, memory_order_relaxed);
+	pthread_setspecific(end_key, &own); /* it is the main thread from now on */
 	if (ms_shard_offset)
 		shards &= ~(UINT64_C(1) << own.shard);
 	atomic_store_explicit(&free_shards, shards, memory_order_relaxed);
