@@ -23,7 +23,7 @@ static inline void ms_copy_put(void *shared, const void *from, size_t bytes)
 		uint64_t word;
 
 		memcpy(&word, (const unsigned char *)from + i * sizeof(word), sizeof(word));
-		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE); /* [W1] */
+		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE); /* [W1], [state.W1] */
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* table/fence.h - a fence between two copies made by the kernel (pread); see reader.c for its pairs. */
+/* table/fence.h - a fence between two copies made by the kernel (pread); see reader.c and state.c for its pairs. */
 #ifndef MS_TABLE_FENCE_H
 #define MS_TABLE_FENCE_H
 
@@ -11,7 +11,7 @@ static inline void ms_fence_acquire(void)
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
-	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* [R1] to [R4] */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* [R1] to [R4], [state.R1], [state.R2] */
 #pragma GCC diagnostic pop
 }
 
