@@ -57,13 +57,12 @@ bool ms_reading_is_short(const struct ms_reading *reading)
 static uint64_t scan_interval_ns(const struct ms_reading *reading, uint64_t now_ns)
 {
 	enum ms_limit_source source = reading->sample.limit.source;
+	uint64_t age_ns = now_ns - reading->started_ns;
 	bool whole = source == MS_LIMIT_CGROUP1 || source == MS_LIMIT_CGROUP1_MEMSW ||
 		     source == MS_LIMIT_CGROUP2_MAX || source == MS_LIMIT_CGROUP2_HIGH;
-	uint64_t interval = (now_ns - reading->started_ns) / 4, most = whole && reading->hellos ? SCAN_SELDOM_NS : SCAN_NS;
+	uint64_t interval_ns = whole && reading->hellos ? least(age_ns / 2, SCAN_SELDOM_NS) : least(age_ns / 4, SCAN_NS);
 
-	if (interval < SCAN_LEAST_NS)
-		return SCAN_LEAST_NS;
-	return least(interval, most);
+	return interval_ns > SCAN_LEAST_NS ? interval_ns : SCAN_LEAST_NS;
 }
 
 /* The process after which the chain of cgroups goes: the first root that is left, else any member. */
