@@ -52,6 +52,8 @@ static void describe_state(struct ms_agent *agent, char *text, size_t size)
 			 since(agent, time));
 	else if (agent->state == MS_AGENT_NONE)
 		snprintf(text, size, "not started");
+	else if (agent->state == MS_AGENT_LAZY)
+		snprintf(text, size, "starts when this forked child first uses a cache");
 	else
 		snprintf(text, size, "%s", ms_agent_state_name(agent->state));
 }

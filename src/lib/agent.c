@@ -167,8 +167,19 @@ static bool is_sweep_due(uint64_t now_ns)
 	return now_ns >= sweep;
 }
 
+/* In a forked child: who is asked for memory must be seen, and only now pays for it. */
+static void complete_table(void)
+{
+	if (ms_table_is_complete(&ms_lib.table))
+		return;
+	pthread_mutex_lock(&ms_lib.lock);
+	ms_table_complete(&ms_lib.table);
+	pthread_mutex_unlock(&ms_lib.lock);
+}
+
 int ms_agent_serve(void)
 {
+	complete_table();
 	atomic_store_explicit(&ms_lib.table.header->heartbeat_ns, ms_clock_ns(), memory_order_relaxed);
 
 	int answered = serve_waiting();

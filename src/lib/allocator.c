@@ -24,9 +24,9 @@
 
 #include "lib/allocator.h"
 #include "lib/lib.h"
+#include "lib/registry.h"
 #include "lib/statm.h"
 #include "util/clock.h"
-#include "util/rcu.h"
 #include "util/saturate.h"
 
 /* Less than this is not worth walking the heap for: glibc keeps that much as its own reserve anyway
@@ -252,5 +252,5 @@ void ms_allocator_start(const struct ms_allocator_found *found)
 	ms_lib.allocator_row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
 	atomic_store_explicit(&ms_lib.allocator.count_due_ns, kind && kind->free_bytes ? ms_clock_ns() : UINT64_MAX,
 			      memory_order_relaxed);
-	ms_rcu_assign(&ms_lib.by_row[MS_ALLOCATOR_ROW], &ms_lib.allocator_row);
+	ms_registry_publish(&ms_lib.allocator_row);
 }

@@ -7,14 +7,14 @@ MS_PUBLIC int memshed_fd(void)
 {
 	MS_KEEP_CALLER;
 
-	return ms_enter() < 0 ? -ENOENT : ms_fd_get();
+	return ms_lib_wake() < 0 ? -ENOENT : ms_fd_get();
 }
 
 MS_PUBLIC int memshed_dispatch(void)
 {
 	MS_KEEP_CALLER;
 
-	return ms_enter() < 0 ? -ENOENT : ms_fd_dispatch();
+	return ms_lib_wake() < 0 ? -ENOENT : ms_fd_dispatch();
 }
 
 MS_PUBLIC int memshed_poll(void)
@@ -26,5 +26,8 @@ MS_PUBLIC int memshed_poll(void)
 
 	MS_KEEP_CALLER;
 
-	return ms_enter() < 0 ? 0 : ms_poll_run(word);
+	if (ms_lib_wake() < 0)
+		return 0;
+	word = atomic_load_explicit(&ms_lib.poll_word, memory_order_acquire); /* [mode_poll.O2] */
+	return ms_poll_run(word & ~MS_POLL_LAZY);
 }

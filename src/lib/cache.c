@@ -2,8 +2,7 @@
 /*
  * lib/cache.c - memshed_register() and memshed_unregister().
  *
- * Any thread, also from inside a callback. [K1] is held for short, and never across a grace period or the wait
- * for a callback.
+ * Any thread, also from inside a callback. [K1] is held for short, and never while a callback is waited for.
  */
 #include <stdlib.h>
 
@@ -15,10 +14,10 @@
 
 static int publish(struct memshed_cache *cache, struct memshed_cache **ret_cache)
 {
-	int error = ms_candidates_reserve();
+	ms_candidates_reserve();
 
-	if (!error)
-		error = ms_registry_add(cache, ret_cache);
+	int error = ms_registry_add(cache, ret_cache);
+
 	if (!error && cache->options.count && ms_lib_runs())
 		ms_count_expect();
 	return error;

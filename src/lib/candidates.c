@@ -4,8 +4,8 @@
  *
  * Owns the memory for the keys: address space for all rows that there can be, of which a page becomes
  * resident when a cache is registered that may need it. So an order in a full memory cgroup finds it
- * there. Reserving runs under [K1]; collecting in the thread that is the agent; that allocates nothing and
- * takes no lock.
+ * there. Reserving runs under [K1]; collecting in the thread that is the agent; that allocates nothing, and
+ * takes [K2] for one row after the other.
  */
 #include "lib/candidates.h"
 
@@ -15,36 +15,31 @@
 #include "lib/registry.h"
 #include "table/memfd.h"
 #include "util/clock.h"
-#include "util/rcu.h"
 
 enum { PAGE_BYTES = 4096, PER_PAGE = PAGE_BYTES / sizeof(struct ms_rank_key) };
 
 _Static_assert(PAGE_BYTES % sizeof(struct ms_rank_key) == 0, "no key on two pages");
 
-static int map_keys(void)
+int ms_candidates_init(void)
 {
 	void *keys = NULL;
-	int error = ms_memfd_map_private(MS_ROW_COUNT * sizeof(struct ms_rank_key), &keys);
+	int error = ms_lib.candidates.keys ? 0 : ms_memfd_map_private(MS_ROW_COUNT * sizeof(struct ms_rank_key), &keys);
 
-	ms_lib.candidates.keys = keys;
+	if (keys)
+		ms_lib.candidates.keys = keys;
 	return error;
 }
 
 /* Rows are handed out in order, so when this one is new, the agent cannot use its place yet. */
-int ms_candidates_reserve(void)
+void ms_candidates_reserve(void)
 {
-	uint32_t row = ms_lib.table.row_high;
 	struct ms_candidates *candidates = &ms_lib.candidates;
+	uint32_t row = ms_lib.table.row_high;
 
-	int error = candidates->keys ? 0 : map_keys();
-
-	if (error)
-		return error;
 	if (row >= candidates->reserved && row < MS_ROW_COUNT) {
 		((volatile struct ms_rank_key *)candidates->keys)[row].row = row;
 		candidates->reserved = (row / PER_PAGE + 1) * PER_PAGE;
 	}
-	return 0;
 }
 
 bool ms_candidates_allow(const struct memshed_cache *cache, const struct ms_order *order)
@@ -71,12 +66,12 @@ static bool find_group(const struct ms_order *order)
 {
 	bool found = false;
 
-	ms_rcu_read_lock();
+	pthread_mutex_lock(&ms_lib.result_lock);
 	if (ms_registry_find(order->row, order->generation)) {
 		memcpy(ms_lib.candidates.group, ms_lib.table.rows[order->row].name, MS_NAME_BYTES);
 		found = true;
 	}
-	ms_rcu_read_unlock();
+	pthread_mutex_unlock(&ms_lib.result_lock);
 	return found;
 }
 
@@ -115,7 +110,7 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 	struct ms_rank_facts facts;
 	bool found = false;
 
-	ms_rcu_read_lock();
+	pthread_mutex_lock(&ms_lib.result_lock);
 	const struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache && ms_candidates_fit(cache, order)) {
@@ -125,7 +120,7 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 		found = order->scope == MS_SCOPE_GROUP || order->level == MS_LEVEL_COUNT ||
 			ret_key->tier < MS_RANK_STUCK;
 	}
-	ms_rcu_read_unlock();
+	pthread_mutex_unlock(&ms_lib.result_lock);
 	return found;
 }
 

@@ -5,7 +5,7 @@
  * Every user of a cache pays this, so the common case is a function without a frame: the cache, this
  * thread's shard, the table's base, and plain adds to words that no other thread writes. Any thread;
  * no lock, no system call. The rest (first charge of a thread, shared shard, the child of a raw clone,
- * NULL) is one cold function.
+ * NULL) is one cold function; there the first charge of a forked child starts the child's agent.
  */
 #include <stddef.h>
 
@@ -36,6 +36,8 @@ __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cac
 	MS_KEEP_CALLER;
 	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 
+	if (cache && !base && ms_lib_wake() == 0)
+		base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 	if (!cache || !base)
 		return;
 	if (ms_shard_offset || ms_shards_claim()) {

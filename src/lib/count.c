@@ -14,7 +14,6 @@
 #include "lib/lib.h"
 #include "lib/registry.h"
 #include "util/clock.h"
-#include "util/rcu.h"
 
 enum { BACK_OFF_LIMIT = 8 };
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
@@ -85,12 +84,12 @@ static uint32_t find_puller(uint32_t row)
 {
 	uint32_t generation = 0;
 
-	ms_rcu_read_lock();
+	pthread_mutex_lock(&ms_lib.result_lock);
 	const struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache && cache->options.count)
 		generation = cache->generation;
-	ms_rcu_read_unlock();
+	pthread_mutex_unlock(&ms_lib.result_lock);
 	return generation;
 }
 

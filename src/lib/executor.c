@@ -180,10 +180,8 @@ static bool run(struct memshed_cache *cache, struct ms_outcome *ret_outcome)
 	ms_callback_call(cache, &ask, &usage, ret_outcome);
 	calling = before;
 	finish(cache, &usage, ret_outcome, &in_time, &dying);
-	if (dying) {
-		ms_rcu_synchronize();
+	if (dying)
 		ms_registry_bury(cache);
-	}
 	ms_lib_returned();
 	return in_time;
 }
@@ -456,7 +454,6 @@ bool ms_executor_end(struct memshed_cache *cache)
 {
 	if (calling == cache)
 		return make_dying(cache);
-	ms_rcu_synchronize();
 	for (;;) {
 		uint32_t seen = atomic_load_explicit(&ms_lib.returns, memory_order_acquire); /* [lib.L3] */
 

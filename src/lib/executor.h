@@ -9,7 +9,7 @@
 
 #include "lib/ask.h"
 #include "table/layout.h"
-#include "util/rcu.h"
+#include "util/list.h"
 
 struct memshed_cache;
 struct ms_order;

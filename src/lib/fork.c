@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/fork.c - a forked child gets a table, a control page and an agent of its own.
+ * lib/fork.c - a forked child gets a table and a control page of its own before fork() returns in it, and
+ * says hello: it may close all descriptors next. An agent that needs a thread comes with the first call of the
+ * library: most children end or exec soon, and some do what a process with threads may not, such as entering
+ * a user namespace.
  *
  * The parent's mappings are not inherited (MADV_DONTFORK), so nothing the child does can reach them.
  * The handlers are installed when the library is loaded: early, so that they prepare last and the child
@@ -19,10 +22,9 @@
 #include "lib/lib.h"
 #include "lib/registry.h"
 #include "util/clock.h"
-#include "util/rcu.h"
 
 /* Between prepare and the other two; guarded by [K1]. */
-static bool holds_locks, holds_rcu;
+static bool holds_locks;
 static struct ms_kept kept;
 
 static void prepare(void)
@@ -38,10 +40,6 @@ static void prepare(void)
 	holds_locks = true;
 	kept = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
-	/* A library that was never used leaves liburcu to whoever else uses it. */
-	holds_rcu = ms_lib_life() != MS_LIFE_NEVER;
-	if (holds_rcu)
-		ms_rcu_before_fork();
 	ms_table_before_fork(&ms_lib.table);
 }
 
@@ -52,8 +50,6 @@ static void parent(void)
 	if (!holds_locks)
 		return;
 	ms_table_after_fork(&ms_lib.table);
-	if (holds_rcu)
-		ms_rcu_after_fork_parent();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
 	ms_kept_end(&caller);
@@ -67,14 +63,12 @@ static bool take_memory(void)
 	int control = ms_control_recreate(&ms_lib.control, identity);
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;
-	/* [lib.L4] */
-	atomic_store_explicit(&ms_guard.base, ms_lib.lost ? NULL : ms_lib.table.base, memory_order_release);
-	return !ms_lib.lost && table >= 0 && control >= 0;
+	return table >= 0 && control >= 0;
 }
 
-static void repair(void)
+static void begin_anew(void)
 {
-	bool ran = ms_lib_life() == MS_LIFE_RUNNING;
+	bool had_agent = ms_lib_runs() || ms_lib_life() == MS_LIFE_LAZY;
 	bool seen = take_memory();
 
 	if (ms_lib.lost)
@@ -86,10 +80,13 @@ static void repair(void)
 	if (ms_lib.mode->after_fork)
 		ms_lib.mode->after_fork();
 	ms_registry_after_fork(ms_executor_in_fork());
-	ms_statm_after_fork();
 	atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
-	if (ran && seen)
-		ms_lib_start_agent(true); /* without one the child's caches are still seen */
+	if (had_agent && seen)
+		ms_lib_fork_agent();
+	else
+		ms_lib_disarm();
+	if (seen)
+		ms_hello_send();
 }
 
 static void child(void)
@@ -97,10 +94,8 @@ static void child(void)
 	if (!holds_locks)
 		return;
 	atomic_store_explicit(&ms_guard.home, 1, memory_order_relaxed);
-	if (holds_rcu)
-		ms_rcu_after_fork_child();
 	if (ms_lib.table.base)
-		repair();
+		begin_anew();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
 	ms_kept_end(&kept);

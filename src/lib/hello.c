@@ -2,9 +2,8 @@
 /*
  * lib/hello.c - tells the supervisor that started this process where the table is.
  *
- * The address is taken from the environment when the agent starts, in the caller's thread; the packet is
- * sent by the agent, never waits, and its failure is nobody's business: a supervisor also finds tables
- * by itself. A child of a fork says hello for itself.
+ * The address is taken from the environment when the agent starts. The packet is sent then, and by the child
+ * of a fork inside fork(). It never waits; where it cannot be sent, a supervisor finds the table by itself.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include "lib/lib.h"
 #include "util/cleanup.h"
 
-static struct sockaddr_un address; /* guarded by [K1] until the agent's thread exists; fixed then */
+static struct sockaddr_un address; /* guarded by [K1] */
 static socklen_t address_bytes;    /* 0: nobody to greet */
 static uint64_t token;             /* likewise */
 

@@ -12,7 +12,6 @@
 
 #include "lib/lib.h"
 #include "lib/registry.h"
-#include "util/rcu.h"
 #include "util/saturate.h"
 
 #define LEAST_BYTES (UINT64_C(1) << 20) /* pages that other threads touch meanwhile disturb smaller ones */
@@ -49,12 +48,12 @@ void ms_learn_claim(uint32_t row, uint64_t round, uint64_t claimed_bytes, uint64
 {
 	if (claimed_bytes < LEAST_BYTES)
 		return;
-	ms_rcu_read_lock();
+	pthread_mutex_lock(&ms_lib.result_lock);
 	struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache)
 		cache->lesson = (struct ms_lesson){.round = round, .claimed_bytes = claimed_bytes, .fell_bytes = fell_bytes};
-	ms_rcu_read_unlock();
+	pthread_mutex_unlock(&ms_lib.result_lock);
 }
 
 /* Return: the cache's lesson of @round that is not settled yet, or NULL; as ms_registry_find(). */
@@ -69,14 +68,14 @@ static uint64_t sum_short(const struct ms_rank_key *keys, uint32_t count, uint64
 {
 	uint64_t sum = 0;
 
-	ms_rcu_read_lock();
+	pthread_mutex_lock(&ms_lib.result_lock);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ms_lesson *lesson = find(&keys[i], round);
 
 		if (lesson)
 			sum = ms_sat_add(sum, ms_sat_sub(lesson->claimed_bytes, lesson->fell_bytes));
 	}
-	ms_rcu_read_unlock();
+	pthread_mutex_unlock(&ms_lib.result_lock);
 	return sum;
 }
 

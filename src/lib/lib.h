@@ -15,7 +15,6 @@
  * one to return:
  *   [K1] ms_lib.lock         registrations, start and stop
  *   [K2] ms_lib.result_lock  the executor, and what the table says of callbacks (result, pulled values, stuck)
- *   [K3] liburcu's own
  * Charging takes none of them. fork takes all of them (fork.c).
  *
  * How the others wait:
@@ -71,6 +70,7 @@ enum ms_life {
 	MS_LIFE_RUNNING,
 	MS_LIFE_STOPPING, /* no callback begins any more; one may still run */
 	MS_LIFE_STOPPED,
+	MS_LIFE_LAZY, /* a forked child whose agent starts when the library is first used there */
 };
 
 /* A page that the kernel zeroes in a forked child: base is NULL until the atfork handler, which a raw
@@ -103,7 +103,7 @@ struct ms_lib {
 	struct ms_mode_poll mode_poll;
 	struct ms_table table;
 	struct ms_control_server control;
-	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under RCU */
+	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under [K2] */
 	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
@@ -160,6 +160,8 @@ int ms_enter(void);
 
 /* ---- start.c ---- */
 
+/** ms_lib_wake - as ms_enter(); in a forked child the agent starts that it has not needed until now */
+int ms_lib_wake(void);
 /** ms_lib_ensure - make the table and start the agent unless that was done, or memshed_stop() called */
 int ms_lib_ensure(void);
 
@@ -167,8 +169,14 @@ int ms_lib_ensure(void);
 
 /** ms_lib_new_identity - a random number that table and control page share */
 uint64_t ms_lib_new_identity(void);
-/** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: in the atfork handler */
+/** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: where the parent's ran, with as
+ * little as will do */
 int ms_lib_start_agent(bool in_child);
+/** ms_lib_fork_agent - in a forked child whose parent had an agent: have one now, where that takes no thread,
+ * or at the first ms_lib_wake(); under [K1] */
+void ms_lib_fork_agent(void);
+/** ms_lib_disarm - charging and memshed_poll() need not call ms_lib_wake() any more; under [K1] */
+void ms_lib_disarm(void);
 /** ms_lib_settle - what a mode does after that with no lock held */
 void ms_lib_settle(enum memshed_agent_mode mode);
 

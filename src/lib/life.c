@@ -4,6 +4,7 @@
  *
  * Under [K1] but for what says otherwise.
  */
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -36,6 +37,10 @@ int ms_lib_start_agent(bool in_child)
 	ms_lib.mode = modes[ms_lib.agent_options.mode];
 	if (!in_child)
 		ms_executor_init();
+	ms_statm_open();
+	/* Where the agent looks first must be in memory when there is none left. */
+	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
+	mlock(header, MS_HEADER_BYTES);
 	ms_agent_reset();
 	header->agent_mode = ms_lib.agent_options.mode;
 	header->agent_signal = (uint32_t)ms_lib.agent_options.signal;
@@ -49,6 +54,28 @@ int ms_lib_start_agent(bool in_child)
 		ms_lib_show_agent(MS_AGENT_NONE);
 	}
 	return error;
+}
+
+void ms_lib_disarm(void)
+{
+	atomic_fetch_and_explicit(&ms_lib.poll_word, ~MS_POLL_LAZY, memory_order_relaxed);
+	/* [lib.L4]: the table is complete for the threads that charge. */
+	atomic_store_explicit(&ms_guard.base, ms_lib.table.base, memory_order_release);
+}
+
+void ms_lib_fork_agent(void)
+{
+	if (!ms_lib.mode->has_threads) {
+		ms_lib_disarm();
+		ms_lib_start_agent(true);
+		return;
+	}
+	atomic_store_explicit(&ms_lib.life, MS_LIFE_LAZY, memory_order_release); /* [lib.L2] */
+	ms_lib_show_agent(MS_AGENT_LAZY);
+	if (ms_executor_in_fork()) /* a child that ends inside the callback needs none */
+		ms_lib_disarm();
+	else
+		atomic_fetch_or_explicit(&ms_lib.poll_word, MS_POLL_LAZY, memory_order_relaxed);
 }
 
 void ms_lib_settle(enum memshed_agent_mode mode)

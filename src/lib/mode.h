@@ -12,7 +12,8 @@
 
 /* NULL where a mode has nothing to do. */
 struct ms_mode {
-	int (*start)(bool in_child);  /* under [K1], life is RUNNING; @in_child: in the atfork handler */
+	bool has_threads;
+	int (*start)(bool in_child);  /* under [K1], life is RUNNING; @in_child: see ms_lib_start_agent() */
 	void (*settle)(void);         /* after start(), with no lock held; not in a child */
 	void (*stop)(void);           /* life is about to be STOPPING; under [K1] */
 	void (*ring)(void);           /* life has changed, or an earlier deadline has come up; under any lock */
@@ -25,6 +26,7 @@ struct ms_mode_thread {
 	_Atomic uint32_t role;       /* the index of the worker that is the agent */
 	_Atomic uint32_t alarm_bell; /* futex */
 	_Atomic uint32_t warm;       /* workers that are ready; futex */
+	_Atomic bool alone;          /* there is no standby yet */
 };
 
 struct ms_mode_fd {
@@ -33,12 +35,12 @@ struct ms_mode_fd {
 	_Atomic uint32_t notified;   /* the relay has made it readable and waits for memshed_dispatch() */
 };
 
-enum { MS_POLL_MODE = 1u << 31 }; /* in ms_lib.poll_word; the bits below count what is queued */
+/* In ms_lib.poll_word; the bits below count what is queued. */
+enum { MS_POLL_MODE = 1u << 31, MS_POLL_LAZY = 1u << 30 };
 
 struct ms_mode_poll {
 	_Atomic uint32_t seen_doorbell; /* writer: the thread that is inside; readers: any in memshed_poll() */
 	_Atomic uint32_t signalled;     /* writers: the handler, and the thread that is inside; a hint like the above */
-	_Atomic bool hello_due;         /* a forked child says it at its first safe point, not inside fork() */
 	struct sigaction handler_before;
 	int signal;
 };

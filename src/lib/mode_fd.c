@@ -67,7 +67,6 @@ static void be_relay(uint32_t rung)
 	uint64_t told_late = 0; /* the deadline that was passed when the host was last told */
 
 	ms_worker_warm("memshed-relay", false);
-	ms_hello_send();
 	while (ms_lib_runs()) {
 		uint64_t now = ms_clock_ns(), late = ms_executor_watch();
 		uint32_t seen = ms_control_doorbell(&ms_lib.control);
@@ -154,7 +153,13 @@ static void after_fork(void)
 	atomic_store_explicit(&mode->notified, 0, memory_order_relaxed);
 }
 
-const struct ms_mode ms_mode_fd = {.start = start, .ring = ring, .stopped = close_event, .after_fork = after_fork};
+const struct ms_mode ms_mode_fd = {
+	.has_threads = true,
+	.start = start,
+	.ring = ring,
+	.stopped = close_event,
+	.after_fork = after_fork,
+};
 
 /* ---- what the host calls ---- */
 

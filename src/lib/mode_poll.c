@@ -51,7 +51,6 @@ static int start(bool in_child)
 	atomic_store_explicit(&mode->seen_doorbell, ms_control_doorbell(&ms_lib.control), memory_order_relaxed);
 	atomic_fetch_or_explicit(&ms_lib.poll_word, MS_POLL_MODE, memory_order_release); /* [mode_poll.O2] */
 	ms_lib_show_agent(MS_AGENT_IDLE);
-	atomic_store_explicit(&mode->hello_due, true, memory_order_relaxed);
 	return 0;
 }
 
@@ -65,21 +64,7 @@ static void stop(void)
 		sigaction(mode->signal, &mode->handler_before, NULL);
 }
 
-static void say_hello(void)
-{
-	if (atomic_exchange_explicit(&mode->hello_due, false, memory_order_relaxed))
-		ms_hello_send();
-}
-
-static void settle(void)
-{
-	if (ms_host_enter() == MS_ENTRY_FREE) {
-		say_hello();
-		ms_host_leave();
-	}
-}
-
-const struct ms_mode ms_mode_poll = {.start = start, .settle = settle, .stop = stop};
+const struct ms_mode ms_mode_poll = {.start = start, .stop = stop};
 
 /* ---- what the host calls ---- */
 
@@ -88,7 +73,6 @@ static bool is_due(void)
 	struct timespec coarse;
 
 	if (atomic_load_explicit(&mode->signalled, memory_order_relaxed) ||
-	    atomic_load_explicit(&mode->hello_due, memory_order_relaxed) ||
 	    ms_control_doorbell(&ms_lib.control) != atomic_load_explicit(&mode->seen_doorbell, memory_order_relaxed))
 		return true;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
@@ -103,7 +87,6 @@ static int serve(void)
 		return 0;
 	atomic_store_explicit(&mode->signalled, 0, memory_order_relaxed);
 	atomic_store_explicit(&mode->seen_doorbell, ms_control_doorbell(&ms_lib.control), memory_order_relaxed);
-	say_hello();
 	return ms_host_serve(MEMSHED_AGENT_SIGNAL, entry);
 }
 

@@ -25,7 +25,7 @@
 #include "util/clock.h"
 #include "util/futex.h"
 
-enum { WORKERS = 2, ALONE_US = 10000 };
+enum { WORKERS = 2, STANDBY = 1 };
 
 static struct ms_mode_thread *const mode = &ms_lib.mode_thread;
 
@@ -48,6 +48,16 @@ static bool stand_by(uint32_t index)
 	return false;
 }
 
+static void *work(void *index);
+
+/* In a forked child the standby comes when the first order is answered, and memory is there again: most children
+ * get none, and each is one task more. Without it none takes over from a stuck callback; orders are served. */
+static void have_standby(void)
+{
+	if (atomic_exchange_explicit(&mode->alone, false, memory_order_relaxed))
+		ms_worker_spawn(work, (void *)(uintptr_t)STANDBY);
+}
+
 static void be_agent(uint32_t index, bool resume)
 {
 	atomic_store_explicit(&ms_lib.table.header->agent_tid, (uint32_t)gettid(), memory_order_relaxed);
@@ -57,8 +67,12 @@ static void be_agent(uint32_t index, bool resume)
 	while (ms_lib_runs() && is_agent(index)) {
 		uint32_t seen = ms_control_doorbell(&ms_lib.control);
 
-		if (ms_agent_serve() < 0)
+		int answered = ms_agent_serve();
+
+		if (answered < 0)
 			return;
+		if (answered > 0)
+			have_standby();
 		if (ms_control_doorbell(&ms_lib.control) != seen)
 			continue;
 		ms_lib_show_agent(MS_AGENT_IDLE);
@@ -77,8 +91,6 @@ static void be_worker(uint32_t index)
 	ms_worker_warm(index ? "memshed-standby" : "memshed-agent", true);
 	atomic_fetch_add_explicit(&mode->warm, 1, memory_order_release); /* [mode_thread.H3] */
 	ms_futex_wake_all(&mode->warm);
-	if (index == 0)
-		ms_hello_send();
 	while (ms_lib_runs()) {
 		if (is_agent(index))
 			be_agent(index, resume);
@@ -95,31 +107,17 @@ static void *work(void *index)
 	return NULL;
 }
 
-/* In a forked child, where one thread is started, and only after a while the rest: most children exec or
- * exit at once, and should not pay for more. An order ends the while. */
-static void *work_alone_first(void *index)
-{
-	uint32_t seen = ms_control_doorbell(&ms_lib.control);
-
-	if (ms_lib_runs() && !ms_control_posted(&ms_lib.control))
-		ms_control_sleep(&ms_lib.control, seen, ALONE_US);
-	if (ms_lib_runs())
-		ms_worker_spawn(work, (void *)(uintptr_t)1); /* without it none takes over; orders are served */
-	return work(index);
-}
-
 static int start(bool in_child)
 {
 	atomic_store_explicit(&mode->role, 0, memory_order_relaxed);
 	atomic_store_explicit(&mode->warm, 0, memory_order_relaxed);
+	atomic_store_explicit(&mode->alone, in_child, memory_order_relaxed);
 	ms_lib_show_agent(MS_AGENT_IDLE);
-	if (in_child)
-		return ms_worker_spawn(work_alone_first, NULL);
 
 	int error = ms_worker_spawn(work, NULL);
 
 	/* At the limit of threads: none takes over from a stuck callback, but orders are served. */
-	if (!error && ms_worker_spawn(work, (void *)(uintptr_t)1) < 0)
+	if (!error && !in_child && ms_worker_spawn(work, (void *)(uintptr_t)STANDBY) < 0)
 		atomic_fetch_add_explicit(&mode->warm, 1, memory_order_release); /* [mode_thread.H3] */
 	return error;
 }
@@ -140,4 +138,4 @@ static void ring(void)
 	ms_futex_wake_all(&mode->alarm_bell);
 }
 
-const struct ms_mode ms_mode_thread = {.start = start, .settle = settle, .ring = ring};
+const struct ms_mode ms_mode_thread = {.has_threads = true, .start = start, .settle = settle, .ring = ring};

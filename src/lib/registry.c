@@ -4,13 +4,13 @@
  *
  * Any thread, also from inside a callback. [K1] is held for short.
  *
- * How a cache stays alive while others use it:
- *   C1  ms_lib.by_row[] is read under RCU, or under [K2].
- *   C2  a cache that is unregistered is taken out of by_row[]; after a grace period no reader has it any more.
- *   C3  it is freed only after it was moved to DYING (executor.c), which is done under [K2] and not while its
- *       callback runs. So a thread that finds it under [K2] may use it until it releases [K2], and until the
- *       callback has returned that it began meanwhile. Nothing may wait for [K2] in a read section: fork
- *       holds [K2] while it waits for liburcu.
+ *   [registry.R1] what a cache is before it stands in ms_lib.by_row[] (release); pairs with [registry.R2]
+ *   [registry.R2] the look there (acquire) before its use; pairs with [registry.R1]
+ *
+ * A cache is found under [K2] alone. One that is unregistered is taken out of by_row[] first, and freed only
+ * after it was moved to DYING (executor.c), which is done under [K2] and not while its callback runs. So
+ * a thread that finds it may use it until it releases [K2], and until the callback has returned that it
+ * began meanwhile.
  */
 #include "lib/registry.h"
 
@@ -19,12 +19,16 @@
 
 #include "lib/lib.h"
 #include "util/clock.h"
-#include "util/rcu.h"
 
 static uint32_t row_flags(const struct memshed_cache_options *options)
 {
 	return options->flags | (options->count ? MS_ROW_PULLED : 0) | (options->shrink ? MS_ROW_PARTIAL : 0) |
 	       (options->thread_class == MEMSHED_THREAD_OWNER ? MS_ROW_OWNER_ONLY : 0);
+}
+
+void ms_registry_publish(struct memshed_cache *cache)
+{
+	atomic_store_explicit(&ms_lib.by_row[cache->row], cache, memory_order_release); /* [registry.R1] */
 }
 
 int ms_registry_add(struct memshed_cache *cache, struct memshed_cache **ret_cache)
@@ -49,14 +53,14 @@ int ms_registry_add(struct memshed_cache *cache, struct memshed_cache **ret_cach
 	if (options->count)
 		atomic_fetch_add_explicit(&ms_lib.pullers, 1, memory_order_relaxed);
 	*ret_cache = cache; /* before the first callback, which may look there */
-	ms_rcu_assign(&ms_lib.by_row[cache->row], cache);
+	ms_registry_publish(cache);
 	return 0;
 }
 
 void ms_registry_withdraw(struct memshed_cache *cache)
 {
 	pthread_mutex_lock(&ms_lib.lock);
-	ms_rcu_assign(&ms_lib.by_row[cache->row], NULL); /* C2 */
+	atomic_store_explicit(&ms_lib.by_row[cache->row], NULL, memory_order_relaxed);
 	cache->next = ms_lib.dying;
 	ms_lib.dying = cache;
 	if (cache->options.count)
@@ -80,7 +84,10 @@ void ms_registry_bury(struct memshed_cache *cache)
 
 struct memshed_cache *ms_registry_find(uint32_t row, uint32_t generation)
 {
-	struct memshed_cache *cache = row < MS_ROW_COUNT ? ms_rcu_dereference(&ms_lib.by_row[row]) : NULL;
+	struct memshed_cache *cache = NULL;
+
+	if (row < MS_ROW_COUNT)
+		cache = atomic_load_explicit(&ms_lib.by_row[row], memory_order_acquire); /* [registry.R2] */
 
 	return cache && (!generation || generation == cache->generation) ? cache : NULL;
 }

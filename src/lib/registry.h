@@ -14,7 +14,9 @@ int ms_registry_add(struct memshed_cache *cache, struct memshed_cache **ret_cach
 void ms_registry_withdraw(struct memshed_cache *cache);
 /** ms_registry_bury - no thread uses it: retire its row, and free it */
 void ms_registry_bury(struct memshed_cache *cache);
-/** ms_registry_find - inside a read section, or under [K2]; @generation 0: any; Return: NULL when there is none */
+/** ms_registry_publish - it is found from now on, in the row that it has already; under [K1] */
+void ms_registry_publish(struct memshed_cache *cache);
+/** ms_registry_find - under [K2]; @generation 0: any; Return: NULL when there is none */
 struct memshed_cache *ms_registry_find(uint32_t row, uint32_t generation);
 /** ms_registry_after_fork - @in_use: the cache whose callback this thread is in, or NULL; under [K1] */
 void ms_registry_after_fork(const struct memshed_cache *in_use);

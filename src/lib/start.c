@@ -6,6 +6,9 @@
  *
  *   from              to        who
  *   NEVER, STOPPED    RUNNING   memshed_start(), or the first memshed_register() from NEVER
+ *   RUNNING           LAZY      a forked child, at birth (fork.c)
+ *   LAZY              RUNNING   the child's first call of the library
+ *   LAZY              STOPPED   memshed_stop()
  *   RUNNING           STOPPING  memshed_stop(), or the process exits: no callback begins any more
  *   STOPPING          STOPPED   whoever is the last to leave: memshed_stop(), a worker, a dispatch
  *
@@ -51,6 +54,8 @@ static int make_tables(const struct ms_allocator_found *allocator)
 
 	error = make_rows();
 	if (!error)
+		error = ms_candidates_init();
+	if (!error)
 		error = ms_table_create(&ms_lib.table, identity, ms_clock_ns());
 	if (error)
 		return error;
@@ -60,13 +65,7 @@ static int make_tables(const struct ms_allocator_found *allocator)
 		return error;
 	}
 	ms_shards_open(ms_lib.table.shard_count);
-	ms_statm_open();
 	ms_allocator_start(allocator);
-	/* Where the agent looks first must be in memory when there is none left. */
-	mlock(ms_lib.control.page, MS_CONTROL_BYTES);
-	mlock(ms_lib.table.header, MS_HEADER_BYTES);
-	/* [lib.L4]: the table is complete for the threads that charge. */
-	atomic_store_explicit(&ms_guard.base, ms_lib.table.base, memory_order_release);
 	return 0;
 }
 
@@ -82,9 +81,14 @@ static int start_locked(const struct memshed_agent_options *options, const struc
 		atexit(leave_process);
 		ms_lib.exit_handler = true;
 	}
+	ms_lib_disarm();
 	ms_lib.agent_options = *options;
-	ms_hello_prepare();
-	return ms_lib_start_agent(false);
+	error = ms_lib_start_agent(false);
+	if (!error) {
+		ms_hello_prepare();
+		ms_hello_send();
+	}
+	return error;
 }
 
 /* The agent that is stopping must have left. Return: 0 with [K1] held; -EBUSY in the callback itself. */
@@ -122,16 +126,31 @@ MS_PUBLIC int memshed_start(const struct memshed_agent_options *options)
 	error = lock_when_settled();
 	if (error)
 		return error;
-	error = ms_lib_life() == MS_LIFE_RUNNING ? -EALREADY : start_locked(&copy, &allocator);
+	error = ms_lib_runs() ? -EALREADY : start_locked(&copy, &allocator);
 	pthread_mutex_unlock(&ms_lib.lock);
 	if (!error)
 		ms_lib_settle(copy.mode);
 	return error;
 }
 
-int ms_lib_ensure(void)
+int ms_lib_wake(void)
 {
 	int error = ms_enter();
+
+	if (error || ms_lib_life() != MS_LIFE_LAZY || ms_executor_is_in_callback())
+		return error;
+	pthread_mutex_lock(&ms_lib.lock);
+	if (ms_lib_life() == MS_LIFE_LAZY) {
+		ms_lib_disarm();
+		ms_lib_start_agent(true); /* without one its caches are still seen; the next registration tries again */
+	}
+	pthread_mutex_unlock(&ms_lib.lock);
+	return 0;
+}
+
+int ms_lib_ensure(void)
+{
+	int error = ms_lib_wake();
 
 	if (error || ms_lib_life() != MS_LIFE_NEVER)
 		return error;
@@ -147,6 +166,12 @@ static int begin_stop(void)
 	int error = -ENOENT;
 
 	pthread_mutex_lock(&ms_lib.lock);
+	if (ms_lib_life() == MS_LIFE_LAZY) {
+		ms_lib_disarm();
+		ms_lib_show_agent(MS_AGENT_STOPPED);
+		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
+		error = 0;
+	}
 	if (ms_lib_life() == MS_LIFE_RUNNING) {
 		if (ms_lib.mode->stop)
 			ms_lib.mode->stop();

@@ -17,22 +17,22 @@
 
 void ms_statm_open(void)
 {
+	uint32_t pid = ms_lib.table.header->pid;
+
+	if (ms_lib.statm.pid == pid)
+		return;
+	ms_inode_close(ms_lib.statm.fd, &ms_lib.statm.held);
+
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0)
 		fd = ms_fd_raise(fd);
 	ms_lib.statm = (struct ms_statm){
+		.pid = pid,
 		.fd = fd,
 		.held = ms_inode_of(fd),
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 	};
-}
-
-/* /proc/self was the parent when the descriptor was opened. */
-void ms_statm_after_fork(void)
-{
-	ms_inode_close(ms_lib.statm.fd, &ms_lib.statm.held);
-	ms_statm_open();
 }
 
 /* "SIZE RESIDENT ..." in pages; the second is wanted. */

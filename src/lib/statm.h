@@ -8,15 +8,14 @@
 #include "util/inode.h"
 
 struct ms_statm {
+	uint32_t pid; /* whose; 0: it was not opened yet */
 	int fd; /* the host may close it */
 	struct ms_inode held; /* all zero: no descriptor */
 	uint64_t page_bytes;
 };
 
-/** ms_statm_open - at start; under [K1] */
+/** ms_statm_open - unless this process's is open: a forked child inherits its parent's; under [K1] */
 void ms_statm_open(void);
-/** ms_statm_after_fork - the descriptor is of the parent's file: open this process's; under [K1] */
-void ms_statm_after_fork(void);
 /** ms_statm_rss_bytes - Return: the resident set; 0 where it cannot be read */
 uint64_t ms_statm_rss_bytes(void);
 

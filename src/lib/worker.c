@@ -3,7 +3,7 @@
  * lib/worker.c - the library's own threads: small, warm, out of the host's way.
  *
  * What a thread needs at the moment memory is short it gets when it starts: its stack is touched and,
- * where RLIMIT_MEMLOCK allows, locked; its malloc arena exists; liburcu knows it. It asks for
+ * where RLIMIT_MEMLOCK allows, locked; its malloc arena exists. It asks for
  * SCHED_FIFO, the lowest priority of that class, which needs CAP_SYS_NICE or RLIMIT_RTPRIO and is not
  * missed where it is refused; what a callback starts does not inherit it.
  */
@@ -18,7 +18,6 @@
 #include "lib/agent.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
-#include "util/rcu.h"
 
 /* Callbacks run on it, an interpreter's too, and those count on as much as the process's threads have by
  * default. Only the warm part is resident. */
@@ -89,5 +88,4 @@ void ms_worker_warm(const char *name, bool runs_callbacks)
 		return;
 	warm_stack();
 	warm_malloc();
-	ms_rcu_register_thread();
 }

@@ -94,6 +94,7 @@ enum ms_agent_state {
 	MS_AGENT_ENTERING = 2, /* waits for the host's lock (round_begin) */
 	MS_AGENT_RUNNING = 3,  /* in a callback: current_row, current_since_ns */
 	MS_AGENT_STOPPED = 4,
+	MS_AGENT_LAZY = 5,     /* a forked child that has not used the library: it starts then */
 };
 
 /* Counters of one row in one shard. writer: the one thread that owns the shard (the shared shard:

@@ -47,6 +47,7 @@ const char *ms_agent_state_name(uint32_t state)
 		[MS_AGENT_ENTERING] = "entering",
 		[MS_AGENT_RUNNING] = "running",
 		[MS_AGENT_STOPPED] = "stopped",
+		[MS_AGENT_LAZY] = "lazy",
 	};
 
 	return LOOK_UP(names, state);
@@ -80,4 +81,9 @@ const char *ms_answer_status_name(uint32_t status)
 	};
 
 	return LOOK_UP(names, status);
+}
+
+bool ms_agent_takes_orders(uint32_t state)
+{
+	return state != MS_AGENT_NONE && state != MS_AGENT_STOPPED && state != MS_AGENT_LAZY;
 }

@@ -3,6 +3,7 @@
 #ifndef MS_TABLE_NAMES_H
 #define MS_TABLE_NAMES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Each returns "unknown" for a number that has no word. */
@@ -11,5 +12,8 @@ const char *ms_agent_mode_name(uint32_t mode);             /* enum memshed_agent
 const char *ms_agent_state_name(uint32_t state);           /* enum ms_agent_state */
 const char *ms_order_level_name(uint32_t level);           /* enum ms_level */
 const char *ms_answer_status_name(uint32_t status);        /* enum ms_answer_status */
+
+/** ms_agent_takes_orders - false in a state (enum ms_agent_state) in which an order would stay where it is posted */
+bool ms_agent_takes_orders(uint32_t state);
 
 #endif

@@ -3,7 +3,8 @@
  * table/writer.c - the target's side of its own table: make it, move rows between their states, keep
  * results and pulled values. (writer_fork.c: the child of a fork; shard.h: the counters.)
  *
- * Owns every byte of the table but the shards in use. Threads: whoever holds the caller's registry lock
+ * Owns every byte of the table but the shards in use. Each row is written twice: in private memory, which a
+ * forked child inherits as it was at the fork, and in the table. Threads: whoever holds the caller's registry lock
  * for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
  * own, no system call but for zeroing a used row's shards and for sums.
  *
@@ -34,7 +35,7 @@
 #include "table/copy.h"
 #include "table/writer_internal.h"
 
-enum { COOL_OFF_MS = 2000 };
+enum { COOL_OFF_MS = 2000, HUGE_FROM_ROW = 4096 };
 
 /* ---- making the table ---- */
 
@@ -92,7 +93,6 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 	header->total_bytes = table->bytes;
 	header->start_ticks = own_start_ticks();
 	header->identity = identity;
-	read_boot_id(header->boot_id);
 	atomic_store_explicit(&header->heartbeat_ns, now_ns, memory_order_relaxed);
 	atomic_store_explicit(&header->row_high, 1, memory_order_relaxed);
 }
@@ -144,11 +144,15 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 		return error;
 	}
 	table->private = private;
+	/* The first 4,096 rows take no more than they need; with more, a fork has fewer pages to copy. */
+	madvise(table->private->rows + HUGE_FROM_ROW, (MS_ROW_COUNT - HUGE_FROM_ROW) * MS_ROW_BYTES, MADV_HUGEPAGE);
 	table->fd = fd;
 	table->retired_head = table->retired_count = 0;
 	table->row_high = 1;
+	atomic_store_explicit(&table->shown, MS_ROW_COUNT, memory_order_relaxed);
 	ms_table_place(table, base);
 	ms_table_write_header(table, identity, now_ns);
+	read_boot_id(table->header->boot_id);
 	ms_table_publish(table);
 	return 0;
 }
@@ -196,40 +200,43 @@ static void write_source(char source[MS_SOURCE_BYTES], const struct ms_row_ident
 	memcpy(source + length, line, (size_t)digits);
 }
 
+static void write_private(struct ms_row_abi *row, const struct ms_row_identity *identity, uint64_t now_ns)
+{
+	uint32_t generation = (atomic_load_explicit(&row->generation, memory_order_relaxed) + 1) | 1;
+
+	memset(row, 0, sizeof(*row));
+	row->kind = identity->kind;
+	row->priority = identity->priority;
+	row->cost_us = identity->cost_us;
+	row->registered_ns = now_ns;
+	strncpy(row->name, identity->name, sizeof(row->name) - 1);
+	if (identity->source_file)
+		write_source(row->source, identity);
+	atomic_store_explicit(&row->flags, identity->flags, memory_order_relaxed);
+	atomic_store_explicit(&row->state, MS_ROW_LIVE, memory_order_relaxed);
+	atomic_store_explicit(&row->generation, generation, memory_order_relaxed);
+}
+
 /* kind up to and with source, as one block of words. */
-struct identity_block {
-	uint32_t kind;
-	int32_t priority;
-	uint64_t cost_us;
-	uint64_t registered_ns;
-	char name[MS_NAME_BYTES];
-	char source[MS_SOURCE_BYTES];
+enum {
+	IDENTITY_AT = offsetof(struct ms_row_abi, kind),
+	IDENTITY_BYTES = offsetof(struct ms_row_abi, result_seq) - IDENTITY_AT,
 };
-_Static_assert(offsetof(struct ms_row_abi, result_seq) - offsetof(struct ms_row_abi, kind) ==
-		       sizeof(struct identity_block),
-	       "the block is what stands in the row");
+_Static_assert(IDENTITY_AT % 8 == 0 && IDENTITY_BYTES % 8 == 0, "copied as words");
 
 static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_identity *identity,
 		      uint64_t now_ns, bool used_before)
 {
-	struct ms_row_abi *to = &table->rows[row];
+	struct ms_row_abi *own = &table->private->rows[row], *to = &table->rows[row];
 	uint32_t seq = atomic_load_explicit(&to->seq, memory_order_relaxed);
-	uint32_t generation = (atomic_load_explicit(&to->generation, memory_order_relaxed) + 1) | 1;
-	struct identity_block block = {
-		.kind = identity->kind,
-		.priority = identity->priority,
-		.cost_us = identity->cost_us,
-		.registered_ns = now_ns,
-	};
+	uint32_t generation;
 
-	strncpy(block.name, identity->name, sizeof(block.name) - 1);
-	if (identity->source_file)
-		write_source(block.source, identity);
-
+	write_private(own, identity, now_ns);
+	generation = atomic_load_explicit(&own->generation, memory_order_relaxed);
 	MS_KILL_POINT("row:before-seq-odd");
 	atomic_store_explicit(&to->seq, seq | 1, memory_order_relaxed);
 	MS_KILL_POINT("row:after-seq-odd");
-	ms_copy_put((unsigned char *)to + offsetof(struct ms_row_abi, kind), &block, sizeof(block)); /* [W1] */
+	ms_copy_put((unsigned char *)to + IDENTITY_AT, (unsigned char *)own + IDENTITY_AT, IDENTITY_BYTES); /* [W1] */
 	if (used_before) {
 		ms_table_row_pulled(table, row, &(struct ms_row_pulled){0});
 		ms_table_row_result(table, row, &(struct ms_row_result){0});
@@ -242,7 +249,7 @@ static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_
 	MS_KILL_POINT("row:before-live");
 	atomic_store_explicit(&to->state, MS_ROW_LIVE, memory_order_release);         /* [W3] */
 	MS_KILL_POINT("row:after-live");
-	table->private->generation[row] = generation;
+	table->private->live[row] = true;
 }
 
 static uint32_t now_in_ms(uint64_t now_ns)
@@ -278,6 +285,7 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 {
 	if (!table->base)
 		return -ENOMEM;
+	ms_table_complete(table);
 
 	struct ms_table_header *header = table->header;
 	uint32_t high = atomic_load_explicit(&header->row_high, memory_order_relaxed);
@@ -296,13 +304,13 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 	}
 	count_registered(table, 1);
 	*ret_row = row;
-	*ret_generation = table->private->generation[row];
+	*ret_generation = atomic_load_explicit(&table->private->rows[row].generation, memory_order_relaxed);
 	return 0;
 }
 
 void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_identity *identity, uint64_t now_ns)
 {
-	if (!table->base || table->private->generation[MS_ALLOCATOR_ROW])
+	if (!table->base || ms_table_is_live(table, MS_ALLOCATOR_ROW))
 		return;
 	make_live(table, MS_ALLOCATOR_ROW, identity, now_ns, false);
 	count_registered(table, 1);
@@ -310,32 +318,40 @@ void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_iden
 
 void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns)
 {
-	if (!table->base || row == MS_ALLOCATOR_ROW || row >= MS_ROW_COUNT || !table->private->generation[row])
+	if (!table->base || row == MS_ALLOCATOR_ROW || row >= MS_ROW_COUNT || !ms_table_is_live(table, row))
 		return;
 
-	struct ms_row_abi *to = &table->rows[row];
+	struct ms_row_abi *own = &table->private->rows[row], *to = &table->rows[row];
+	uint32_t generation = atomic_fetch_add_explicit(&own->generation, 1, memory_order_relaxed) + 1;
 
-	MS_KILL_POINT("retire:before-state");
-	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);                      /* [W4] */
-	MS_KILL_POINT("retire:before-generation");
-	atomic_store_explicit(&to->generation, table->private->generation[row] + 1, memory_order_release);     /* [W4] */
-	table->private->generation[row] = 0;
+	table->private->live[row] = false;
+	atomic_store_explicit(&own->state, MS_ROW_RETIRED, memory_order_relaxed);
 	table->private->retired[(table->retired_head + table->retired_count) % MS_ROW_COUNT] = (uint16_t)row;
 	table->retired_count++;
 	table->private->retired_at_ms[row] = now_in_ms(now_ns);
+	if (row >= atomic_load_explicit(&table->shown, memory_order_relaxed))
+		return;
+	MS_KILL_POINT("retire:before-state");
+	atomic_store_explicit(&to->state, MS_ROW_RETIRED, memory_order_release);      /* [W4] */
+	MS_KILL_POINT("retire:before-generation");
+	atomic_store_explicit(&to->generation, generation, memory_order_release);     /* [W4] */
 	count_registered(table, -1);
 }
 
 void ms_table_row_set_flags(struct ms_table *table, uint32_t row, uint32_t flags)
 {
-	if (table->base && row < MS_ROW_COUNT)
-		atomic_fetch_or_explicit(&table->rows[row].flags, flags, memory_order_relaxed);
+	if (!table->base || row >= MS_ROW_COUNT)
+		return;
+	atomic_fetch_or_explicit(&table->private->rows[row].flags, flags, memory_order_relaxed);
+	atomic_fetch_or_explicit(&table->rows[row].flags, flags, memory_order_relaxed);
 }
 
 void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t flags)
 {
-	if (table->base && row < MS_ROW_COUNT)
-		atomic_fetch_and_explicit(&table->rows[row].flags, ~flags, memory_order_relaxed);
+	if (!table->base || row >= MS_ROW_COUNT)
+		return;
+	atomic_fetch_and_explicit(&table->private->rows[row].flags, ~flags, memory_order_relaxed);
+	atomic_fetch_and_explicit(&table->rows[row].flags, ~flags, memory_order_relaxed);
 }
 
 /* [W5]: words under result_seq. */
@@ -352,12 +368,16 @@ static void put_result(struct ms_row_abi *row, void *shared, const void *from, s
 
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled)
 {
-	if (table->base && row < MS_ROW_COUNT)
-		put_result(&table->rows[row], &table->rows[row].pulled, pulled, sizeof(*pulled));
+	if (!table->base || row >= MS_ROW_COUNT)
+		return;
+	table->private->rows[row].pulled = *pulled;
+	put_result(&table->rows[row], &table->rows[row].pulled, pulled, sizeof(*pulled));
 }
 
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result)
 {
-	if (table->base && row < MS_ROW_COUNT)
-		put_result(&table->rows[row], &table->rows[row].last, result, sizeof(*result));
+	if (!table->base || row >= MS_ROW_COUNT)
+		return;
+	table->private->rows[row].last = *result;
+	put_result(&table->rows[row], &table->rows[row].last, result, sizeof(*result));
 }

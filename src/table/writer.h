@@ -8,6 +8,7 @@
 #ifndef MS_TABLE_WRITER_H
 #define MS_TABLE_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,10 @@ struct ms_table {
 	struct ms_row_abi *rows;
 	unsigned char *shards;
 	uint32_t shard_count; /* with the shared shard, which is the last */
-	uint32_t row_high;   /* as the header has it */
+	uint32_t row_high;   /* as the header has it, unless rows are not shown */
+	/* The rows below are in the table; from there on a forked child's wait for ms_table_complete(). MS_ROW_COUNT:
+	 * all are. writer: the holder of the registry lock; readers: any thread, as a hint. */
+	_Atomic uint32_t shown;
 	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
 	struct ms_table_private *private;
 };
@@ -51,8 +55,8 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 /**
  * ms_table_before_fork, ms_table_after_fork - around a fork, in the parent; under the registry lock
  *
- * Where the host has closed the descriptor that a child would copy the rows from, it inherits the
- * mapping until it has copied them.
+ * Where the host has closed the descriptor that a child would read the counters from, it inherits the
+ * mapping until it has read them.
  */
 void ms_table_before_fork(struct ms_table *table);
 void ms_table_after_fork(struct ms_table *table);
@@ -66,6 +70,10 @@ void ms_table_after_fork(struct ms_table *table);
  * owner. What other threads of the parent charged between the fork and this call is in the sums too.
  * All agent fields of the header start at zero, and no row is stuck.
  *
+ * Only the first MS_FORK_ROWS rows are written at once: the pages of 65,536 rows would take longer than fork()
+ * itself, and most children end or call execve() soon. The others, with their counters of now, are kept in
+ * private memory until ms_table_complete(). Charging them works meanwhile.
+ *
  * Return: 0: every pointer into the old mapping is valid again. 1: something else stood at the
  * address meanwhile, so the table has moved: take base, header, rows and shards from @table again.
  * A negative errno: no memfd could be had. A blind mapping then stands there (at the same address
@@ -73,6 +81,19 @@ void ms_table_after_fork(struct ms_table *table);
  * them; @table->fd is -1. Where even that failed, @table->base is NULL.
  */
 int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns);
+
+enum { MS_FORK_ROWS = 512 };
+
+/**
+ * ms_table_complete - in a forked child: show the rows that ms_table_recreate() did not
+ * Under the registry lock; ms_table_row_add() does it by itself. Does nothing where all rows are shown.
+ */
+void ms_table_complete(struct ms_table *table);
+
+static inline bool ms_table_is_complete(const struct ms_table *table)
+{
+	return atomic_load_explicit(&table->shown, memory_order_relaxed) == MS_ROW_COUNT;
+}
 
 void ms_table_destroy(struct ms_table *table);
 
@@ -91,16 +112,16 @@ void ms_table_row_add_allocator(struct ms_table *table, const struct ms_row_iden
 /** ms_table_row_retire - LIVE -> RETIRED, under the registry lock, when no callback of it runs */
 void ms_table_row_retire(struct ms_table *table, uint32_t row, uint64_t now_ns);
 
-/** ms_table_row_set_flags, _clear_flags - atomic, any thread */
+/** ms_table_row_set_flags, _clear_flags - atomic, any thread; after ms_table_complete() */
 void ms_table_row_set_flags(struct ms_table *table, uint32_t row, uint32_t flags);
 void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t flags);
 
-/** ms_table_row_pulled, ms_table_row_result - agent only, while the row cannot retire */
+/** ms_table_row_pulled, ms_table_row_result - agent only, while the row cannot retire; likewise */
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
 
 /* ms_table_rows_sum - the counters of up to MS_TABLE_SUMS rows summed over the shards, by the target itself; any
- * thread. One pread per shard in use and pass, so that holes stay holes. */
+ * thread. One lseek() per shard in use and pass, so that holes stay holes. */
 enum { MS_TABLE_SUMS = 32 };
 struct ms_shard_sum {
 	uint64_t bytes, entries, hits, misses, evictions, inserts; /* inserts: entries ever added */

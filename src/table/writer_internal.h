@@ -4,32 +4,49 @@
 #define MS_TABLE_WRITER_INTERNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "table/writer.h"
 
-/* In private memory, so that a forked child still knows it when the parent's table has moved on; taken
- * by mmap, and resident only as far as rows are used. */
+enum { MS_SHARDS_BATCH = 64, MS_COUNTERS = 7 }; /* a batch is a page of a shard: a hole, or none */
+_Static_assert(offsetof(struct ms_shard_row, reserved) == MS_COUNTERS * sizeof(uint64_t), "the counters come first");
+
+/* In private memory, so that a forked child has it as it was at the fork, however the parent's table moves on;
+ * taken by mmap, and resident only as far as rows are used. */
 struct ms_table_private {
-	uint32_t generation[MS_ROW_COUNT]; /* of the live rows; 0 = not live */
+	/* The rows as they stand in the table, or will; seq and result_seq are not kept here. writer: the holder of the
+	 * registry lock, but for flags (any thread) and results (the agent, under a lock that a fork takes). */
+	struct ms_row_abi rows[MS_ROW_COUNT];
+	bool live[MS_ROW_COUNT]; /* beside them, because a fork looks at all of them */
 	uint32_t retired_at_ms[MS_ROW_COUNT];
 	uint16_t retired[MS_ROW_COUNT];
+	/* Of the rows that are not shown yet: their counters at the fork. By counter, because most are zero. */
+	uint64_t inherited[MS_COUNTERS][MS_ROW_COUNT];
+	struct ms_shard_row sums[MS_SHARDS_BATCH], batch[MS_SHARDS_BATCH]; /* scratch of the child of a fork */
 };
+
+static inline bool ms_table_is_live(const struct ms_table *table, uint32_t row)
+{
+	return table->private->live[row];
+}
 
 /* A new sealed memfd of table->bytes, mapped at @at where that is free. */
 int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base);
 /* Point base, header, rows and shards into a mapping; NULL: to none. */
 void ms_table_place(struct ms_table *table, void *base);
-/* All of the header but its magic. */
+/* All of the header but its magic and boot_id. */
 void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 void ms_table_publish(struct ms_table *table);
 
-/* Where shards are copied from: a memfd, or a mapping when fd is -1. */
+/* Where shards are copied from: a mapped table, and its memfd, which knows the holes; -1: nothing does. */
 struct ms_shards_source {
 	int fd;
-	const struct ms_table_header *header; /* NULL: the parent's, which is read through fd */
+	const struct ms_table_header *header;
 	const unsigned char *shards;
 	uint64_t offset;
 	uint32_t shard_count;
+	/* NULL, or by shard: where the data end that were found last. For who goes through the rows from first to last. */
+	uint64_t *known_end;
 	/* As of the last ms_shards_mark(). */
 	uint32_t shard_high;
 	bool shared_used;
@@ -40,12 +57,11 @@ struct ms_shards_source ms_table_shards_source(const struct ms_table *table);
 void ms_shards_mark(struct ms_shards_source *source);
 bool ms_shards_used(const struct ms_shards_source *source, uint32_t shard);
 /* @count rows of one shard from row @first on. */
-void ms_shards_copy(const struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
+void ms_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
 		   struct ms_shard_row *to);
 
-enum { MS_SHARDS_BATCH = 32 };
-/* Sums over the shards of up to MS_SHARDS_BATCH rows, removed before added, as a reader does [G5]. */
-void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count,
-		  struct ms_shard_row *ret_sums);
+/* Sums over the shards of @count rows, removed before added, as a reader does [G5]. @batch: room for @count */
+void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
+		   struct ms_shard_row *ret_sums);
 
 #endif

@@ -2,9 +2,8 @@
 /*
  * table/writer_sum.c - the target sums its own shards.
  *
- * Reads through the descriptor, as other processes do: reading a hole through the mapping would make a
- * page of it. Only where the host has closed the descriptor, the mapping has to do. Any thread; no
- * locks, no malloc.
+ * Asks the file where it has holes: looking at one through the mapping would make a page of it. Only where
+ * the host has closed the descriptor, the holes are filled. Any thread; no locks, no malloc.
  */
 #include <string.h>
 #include <unistd.h>
@@ -28,16 +27,8 @@ struct ms_shards_source ms_table_shards_source(const struct ms_table *table)
 
 void ms_shards_mark(struct ms_shards_source *source)
 {
-	const struct ms_table_header *header = source->header;
-	struct ms_table_header copy = {0};
-
-	if (!header) {
-		if (source->fd >= 0 && pread(source->fd, &copy, sizeof(copy), 0) != sizeof(copy))
-			copy = (struct ms_table_header){0};
-		header = &copy;
-	}
-	source->shard_high = atomic_load_explicit(&header->shard_high, memory_order_relaxed);
-	source->shared_used = atomic_load_explicit(&header->shared_shard_used, memory_order_relaxed);
+	source->shard_high = atomic_load_explicit(&source->header->shard_high, memory_order_relaxed);
+	source->shared_used = atomic_load_explicit(&source->header->shared_shard_used, memory_order_relaxed);
 }
 
 bool ms_shards_used(const struct ms_shards_source *source, uint32_t shard)
@@ -45,23 +36,44 @@ bool ms_shards_used(const struct ms_shards_source *source, uint32_t shard)
 	return shard == source->shard_count - 1 ? source->shared_used : shard < source->shard_high;
 }
 
-void ms_shards_copy(const struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
+/* How far the data reach. Where there were data there still are; a hole may have been filled since the last look. */
+static uint64_t find_end(int fd, off_t data)
+{
+	off_t hole = lseek(fd, data, SEEK_HOLE);
+
+	return hole < 0 ? 0 : (uint64_t)hole;
+}
+
+static bool is_hole(struct ms_shards_source *source, uint32_t shard, uint64_t from, uint64_t until)
+{
+	uint64_t *known_end = source->known_end ? &source->known_end[shard] : NULL;
+
+	if (source->fd < 0 || (known_end && until <= *known_end))
+		return false;
+	off_t data = lseek(source->fd, (off_t)from, SEEK_DATA);
+
+	if (data < 0 || (uint64_t)data >= until)
+		return true;
+	if (known_end)
+		*known_end = find_end(source->fd, data);
+	return false;
+}
+
+void ms_shards_copy(struct ms_shards_source *source, uint32_t shard, uint32_t first, uint32_t count,
 		   struct ms_shard_row *to)
 {
 	size_t bytes = (size_t)count * MS_SHARD_ROW_BYTES;
-	uint64_t offset = (uint64_t)shard * MS_SHARD_BYTES + (uint64_t)first * MS_SHARD_ROW_BYTES;
+	uint64_t at = (uint64_t)shard * MS_SHARD_BYTES + (uint64_t)first * MS_SHARD_ROW_BYTES;
 
-	if (source->fd < 0)
-		ms_copy_get(to, source->shards + offset, bytes);
-	else if (pread(source->fd, to, bytes, (off_t)(source->offset + offset)) != (ssize_t)bytes)
+	if (is_hole(source, shard, source->offset + at, source->offset + at + bytes))
 		memset(to, 0, bytes);
+	else
+		ms_copy_get(to, source->shards + at, bytes);
 }
 
-static void add_all(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *sums,
-		    void (*add_one)(struct ms_shard_row *, const struct ms_shard_row *))
+static void add_all(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
+		    struct ms_shard_row *sums, void (*add_one)(struct ms_shard_row *, const struct ms_shard_row *))
 {
-	struct ms_shard_row batch[MS_SHARDS_BATCH];
-
 	ms_shards_mark(source);
 	for (uint32_t shard = 0; shard < source->shard_count; shard++) {
 		if (!ms_shards_used(source, shard))
@@ -72,24 +84,24 @@ static void add_all(struct ms_shards_source *source, uint32_t first, uint32_t co
 	}
 }
 
-void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *ret_sums)
+void ms_shards_sum(struct ms_shards_source *source, uint32_t first, uint32_t count, struct ms_shard_row *batch,
+		   struct ms_shard_row *ret_sums)
 {
 	memset(ret_sums, 0, count * sizeof(*ret_sums));
-	add_all(source, first, count, ret_sums, ms_sum_removed);
+	add_all(source, first, count, batch, ret_sums, ms_sum_removed);
 	ms_fence_acquire(); /* removed before added, as [R3] in reader.c; pairs with [L1] in shard.h */
-	add_all(source, first, count, ret_sums, ms_sum_added);
+	add_all(source, first, count, batch, ret_sums, ms_sum_added);
 }
 
-_Static_assert((int)MS_TABLE_SUMS == (int)MS_SHARDS_BATCH, "one pass");
 
 void ms_table_rows_sum(const struct ms_table *table, uint32_t first, uint32_t count, struct ms_shard_sum *ret_sums)
 {
-	struct ms_shard_row rows[MS_TABLE_SUMS] = {0};
+	struct ms_shard_row rows[MS_TABLE_SUMS] = {0}, batch[MS_TABLE_SUMS];
 
 	if (table->base && first < MS_ROW_COUNT && count <= MS_TABLE_SUMS && count <= MS_ROW_COUNT - first) {
 		struct ms_shards_source source = ms_table_shards_source(table);
 
-		ms_shards_sum(&source, first, count, rows);
+		ms_shards_sum(&source, first, count, batch, rows);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		ret_sums[i] = (struct ms_shard_sum){

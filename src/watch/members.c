@@ -10,6 +10,7 @@
 
 #include "memshed.h"
 #include "rank/facts.h"
+#include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -223,7 +224,7 @@ bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 	if (!member->can_post || member->stopped)
 		return false;
 	if (info->agent_state != MS_AGENT_RUNNING || info->current_since_ns == 0)
-		return info->agent_state != MS_AGENT_NONE && info->agent_state != MS_AGENT_STOPPED;
+		return ms_agent_takes_orders(info->agent_state);
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 

@@ -5,9 +5,10 @@
  * The order's callback frees nothing and the agent sleeps before each; so the round trip is post, wake,
  * take, call, answer, wake. It is measured within one process, beside a futex handed back and forth
  * between two threads, which is what two wake-ups cost here without any of ours.
- * fork: a child that exits at once, before the library was used by this process and after.
+ * fork: a child that exits at once, before the library was used by this process, with one cache and with as
+ * many as there can be; and how long it takes until fork() has returned in both.
  *
- * BENCH_ORDERS (2,000), BENCH_REGISTER (20,000), BENCH_FORKS (200): how many of each.
+ * BENCH_ORDERS (2,000), BENCH_REGISTER (20,000), BENCH_FORKS (200; a tenth of that with many caches): how many of each.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,17 +54,52 @@ static double fork_once(void)
 	return (double)(ms_clock_ns() - from) / 1000;
 }
 
-static double measure_forks(unsigned long count)
+/* Until it has returned in the parent and in the child. */
+static double fork_only(void)
+{
+	uint64_t from = ms_clock_ns(), returned, in_child = 0;
+	int ends[2], status;
+
+	if (pipe(ends) < 0)
+		abort();
+	pid_t child = fork();
+
+	returned = ms_clock_ns();
+	if (child == 0)
+		_exit(write(ends[1], &returned, sizeof(returned)) == sizeof(returned) ? 0 : 1);
+	if (child < 0 || read(ends[0], &in_child, sizeof(in_child)) != sizeof(in_child) ||
+	    waitpid(child, &status, 0) != child)
+		abort();
+	close(ends[0]);
+	close(ends[1]);
+	return (double)((returned > in_child ? returned : in_child) - from) / 1000;
+}
+
+static double measure(double (*once)(void), unsigned long count)
 {
 	double *us = calloc(count, sizeof(*us));
 
 	for (unsigned long i = 0; i < count; i++)
-		us[i] = fork_once();
+		us[i] = once();
 
 	double median = bench_quantile(us, count, 0.5);
 
 	free(us);
 	return median;
+}
+
+static void measure_many(const struct memshed_cache_options *options, unsigned long count)
+{
+	struct memshed_cache **caches = calloc(MEMSHED_MAX_CACHES, sizeof(struct memshed_cache *));
+	unsigned registered = 0;
+
+	while (registered < MEMSHED_MAX_CACHES && memshed_register(options, &caches[registered]) == 0)
+		memshed_charge(caches[registered++], 100, 1);
+	bench_line("fork with 65,535 caches", measure(fork_only, count), "us", 0);
+	bench_line("fork and exit with 65,535 caches", measure(fork_once, count), "us", 0);
+	while (registered)
+		memshed_unregister(caches[--registered]);
+	free(caches);
 }
 
 /* ---- order round trip ---- */
@@ -163,7 +199,7 @@ int main(void)
 	unsigned long orders = read_env("BENCH_ORDERS", 2000), forks = read_env("BENCH_FORKS", 200);
 	double *order_us = calloc(orders, sizeof(double)), *futex_us = calloc(orders, sizeof(double));
 	struct memshed_cache *cache;
-	double fork_without = measure_forks(forks);
+	double fork_without = measure(fork_once, forks);
 
 	if (memshed_register(&options, &cache) != 0)
 		return 1;
@@ -173,9 +209,10 @@ int main(void)
 		   bench_quantile(futex_us, orders, 0.5));
 	bench_line("order round trip, p99, beside two futex wake-ups", bench_quantile(order_us, orders, 0.99), "us",
 		   bench_quantile(futex_us, orders, 0.99));
-	bench_line("fork and exit with an agent, beside without", measure_forks(forks), "us", fork_without);
+	bench_line("fork and exit with an agent, beside without", measure(fork_once, forks), "us", fork_without);
 	bench_line("register and unregister", measure_register(&options, read_env("BENCH_REGISTER", 20000)), "ns", 0);
 	memshed_unregister(cache);
+	measure_many(&options, forks / 10 + 1);
 	free(order_us);
 	free(futex_us);
 	return 0;

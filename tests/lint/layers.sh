@@ -30,7 +30,7 @@ cmd     table/writer\\.h                                   only the target write
 # Headers of libraries, and the only place that may include them.
 fenced="
 libproc2/        ^src/sample/               libproc2 lives in src/sample alone
-urcu             ^src/util/rcu\\.h\$        go through util/rcu.h
+urcu             ^src/util/list\\.h\$       go through util/list.h
 libsmartcols/    ^src/cmd/                  tables are drawn in src/cmd alone
 jansson\\.h      ^src/(cmd|event)/          JSON is written in src/cmd and src/event alone
 "

@@ -86,7 +86,7 @@ echo '#include "table/reader.h"' | fault layers 'does not read it' src/lib/b.c
 echo '#include "sample/process.h"' | fault layers 'struct ms_sample' src/policy/b.c
 echo '#include "reader.h"' | fault layers 'folder/file.h' src/table/b.c
 echo '#include <libproc2/pids.h>' | fault layers 'src/sample alone' src/util/a.c
-echo '#include <urcu-bp.h>' | fault layers 'go through util/rcu.h' src/lib/b.c
+echo '#include <urcu-bp.h>' | fault layers 'go through util/list.h' src/lib/b.c
 { printf 'int long_one(void)\n{\n'; repeat 80 '	x++;'; echo '}'; } | fault function-size 'long_one has 82 lines' src/util/a.c
 repeat 700 '/* */' | fault file-size 'is longer than 700' src/util/a.c
 echo 'int x;' | fault spdx 'b.c:1: has no licence' src/util/b.c

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A process that is short of threads, descriptors or room for files when its first cache registers. */
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "lib_bed.h"
 
@@ -180,10 +184,73 @@ static void test_one_thread(void **state)
 	assert_int_equal(memshed_stop(), 0);
 }
 
+/* ---- a sandbox that closes after the start ---- */
+
+static bool refuse(unsigned call)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+}
+
+/* Whatever is refused: errors, or less than all, but the process lives on. */
+static void check_refused(unsigned call)
+{
+	struct memshed_cache *cache, *other;
+	int status;
+
+	alarm(60);
+	if (add(&cache) != 0)
+		_exit(1);
+	if (!refuse(call))
+		_exit(0);
+	memshed_charge(cache, 1, 1);
+	if (add(&other) == 0) {
+		memshed_charge(other, 1, 1);
+		memshed_unregister(other);
+	}
+
+	pid_t child = fork();
+
+	if (child == 0) {
+		memshed_charge(cache, 1, 1);
+		memshed_unregister(cache);
+		_exit(0);
+	}
+	if (waitpid(child, &status, 0) != child || status != 0)
+		_exit(2);
+	memshed_unregister(cache);
+	_exit(0);
+}
+
+static void test_refused_calls(void **state)
+{
+	const unsigned calls[] = {SYS_membarrier, SYS_memfd_create, SYS_ftruncate, SYS_mprotect, SYS_madvise,
+				  SYS_mlock, SYS_munlock, SYS_fcntl, SYS_prlimit64, SYS_getrandom, SYS_socket,
+				  SYS_sendmsg, SYS_pread64, SYS_prctl, SYS_sched_setscheduler, SYS_openat, SYS_fstat};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			check_refused(calls[i]);
+		bed_expect_child(child, 0);
+	}
+}
+
 int main(void)
 {
 	/* In this order: each finds the library as the one before it left it. */
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused_calls), /* first: its children find the library unused */
 		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_small_files),
 		cmocka_unit_test(test_no_thread),

@@ -9,6 +9,12 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { CAN_TRIM = 0 }; /* the sanitizer is the allocator */
+#else
+enum { CAN_TRIM = 1 };
+#endif
+
 static struct bed bed;
 
 /* A cache of pages of its own, so that what it frees comes back at once. */
@@ -25,9 +31,10 @@ struct pages {
 static enum memshed_status unmap(void *ctx, const struct memshed_request *request, struct memshed_result *result)
 {
 	struct pages *pages = ctx;
-	uint64_t bytes = pages->bytes;
+	uint64_t bytes;
 
 	bed_meet();
+	bytes = pages->bytes;
 	if (request->target_bytes && request->target_bytes * 1000 / pages->claim_per_mille < bytes)
 		bytes = (request->target_bytes * 1000 / pages->claim_per_mille + 4095) / 4096 * 4096;
 	pages->order = ++call_order;
@@ -125,6 +132,8 @@ static void test_hollow_claims_are_seen_through(void **state)
 	struct pages real = {0};
 
 	(void)state;
+	if (!CAN_TRIM) /* then what was claimed may come back yet */
+		return;
 	add(&hollow, MEMSHED_CACHE_OPTIONS(.name = "hollow", .priority = -1));
 	memshed_charge(hollow.handle, 64 * MIB, 1000);
 	add_pages(&real, MEMSHED_CACHE_OPTIONS(.name = "real"), 32 * MIB);
@@ -208,11 +217,11 @@ static void test_trim_is_shared_by_claims(void **state)
 	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_TRIM, 20 * MIB);
 
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	assert_true(count_trims() == trims + 1);
-	assert_in_range(answer.returned_bytes, 20 * MIB, 60 * MIB);
-	assert_in_range(bed_row(&bed, "blocks").last.returned_per_mille, 500, 1300);
-#endif
+	assert_true(count_trims() == trims + CAN_TRIM);
+	if (CAN_TRIM) {
+		assert_in_range(answer.returned_bytes, 20 * MIB, 60 * MIB);
+		assert_in_range(bed_row(&bed, "blocks").last.returned_per_mille, 500, 1300);
+	}
 	free(blocks[BLOCKS - 1]);
 
 	/* Not in an emergency; nothing is learnt then of what may lie in the allocator. */
@@ -229,7 +238,6 @@ static void test_trim_is_shared_by_claims(void **state)
 	memshed_unregister(fake.handle);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 /* No cache claims anything, but the allocator says that it holds enough. */
 static void test_trim_without_claims(void **state)
 {
@@ -237,6 +245,8 @@ static void test_trim_without_claims(void **state)
 	uint64_t trims;
 
 	(void)state;
+	if (!CAN_TRIM)
+		return;
 	bed_do(&bed, "allocator", MS_LEVEL_TRIM, 0);
 	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "empty"));
 	fill_blocks();
@@ -256,7 +266,6 @@ static void test_trim_without_claims(void **state)
 	free(blocks[BLOCKS - 1]);
 	memshed_unregister(fake.handle);
 }
-#endif
 
 /* ---- who is asked, and when ---- */
 
@@ -399,7 +408,7 @@ static void test_thousands_of_small_caches(void **state)
 	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_TRIM, 100 * MIB);
 
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
-	assert_in_range(answer.returned_bytes, 99 * MIB, 120 * MIB);
+	assert_in_range(answer.returned_bytes, CAN_TRIM ? 99 * MIB : 80 * MIB, 120 * MIB);
 	assert_in_range(answer.claimed_bytes, 99 * MIB, 120 * MIB);
 	for (unsigned i = 0; i < MANY; i++)
 		asked += many[i].calls;
@@ -432,9 +441,7 @@ int main(void)
 		cmocka_unit_test(test_hollow_claims_are_seen_through),
 		cmocka_unit_test(test_ratio_may_exceed_one),
 		cmocka_unit_test(test_trim_is_shared_by_claims),
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 		cmocka_unit_test(test_trim_without_claims),
-#endif
 		cmocka_unit_test(test_the_small_last_and_the_manual_never),
 		cmocka_unit_test(test_group_is_all_of_one_name),
 		cmocka_unit_test(test_count_of_all),

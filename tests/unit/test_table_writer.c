@@ -186,7 +186,7 @@ static void a_new_use_starts_at_zero(void **state)
 	ms_shard_add(&counters(1, row)->hits, 3);
 	ms_shard_add_shared(&counters(last, row)->added_bytes, 11);
 	ms_shard_add_shared(&counters(last, row)->added_entries, 2);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	assert_int_equal(sum.bytes, 411);
 	assert_int_equal(sum.entries, 2);
 	assert_int_equal(sum.inserts, 2);
@@ -198,7 +198,7 @@ static void a_new_use_starts_at_zero(void **state)
 
 	ms_table_row_retire(&table, row, 1);
 	assert_int_equal(add_at("new", 3 * MS_NS_PER_S), row);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	assert_memory_equal(&sum, &(struct ms_shard_sum){0}, sizeof(sum));
 	assert_int_equal(table.rows[row].pulled.fields, 0);
 	assert_int_equal(table.rows[row].last.order_seq, 0);
@@ -213,7 +213,7 @@ static void removed_more_than_added_is_nothing(void **state)
 
 	table.header->shard_high = 1;
 	ms_shard_add(&counters(0, row)->removed_bytes, 1);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	assert_int_equal(sum.bytes, 0);
 }
 
@@ -339,7 +339,7 @@ static void child_without_descriptors(void *arg)
 	CHILD_ASSERT(table.fd == -1);
 	CHILD_ASSERT(strcmp(table.rows[row].name, "x") == 0);
 	ms_shard_add(&counters(0, row)->added_bytes, 5);
-	ms_table_row_sum(&table, row, &sum);
+	ms_table_rows_sum(&table, row, 1, &sum);
 	CHILD_ASSERT(sum.bytes == 5);
 	CHILD_ASSERT(ms_table_row_add(&table, &identity, 8, &other, &generation) == 0);
 	CHILD_ASSERT(other == row + 1);
@@ -408,6 +408,155 @@ static void a_taken_place_is_left_alone(void **state)
 	assert_child_succeeds(child_finds_the_place_taken, &row);
 }
 
+/* ---- fork with more rows than the child writes at once ---- */
+
+enum { MANY = MS_FORK_ROWS * 3, LAST = MANY - 1, GONE = MANY - 2, DROPPED = MANY - 3, REUSED = MANY - 4 };
+
+static uint64_t bytes_of(uint32_t row)
+{
+	struct ms_shard_sum sum;
+
+	ms_table_rows_sum(&table, row, 1, &sum);
+	return sum.bytes;
+}
+
+static void check_row(uint32_t row, uint64_t bytes)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "cache %u", row);
+	CHILD_ASSERT(table.rows[row].state == MS_ROW_LIVE);
+	CHILD_ASSERT(table.rows[row].generation == 1);
+	CHILD_ASSERT(strcmp(table.rows[row].name, name) == 0);
+	CHILD_ASSERT(bytes_of(row) == bytes);
+}
+
+/* Also what the parent has done to them since, or this process before they were shown. */
+static void check_many(uint64_t charged)
+{
+	ms_table_complete(&table);
+	CHILD_ASSERT(table.header->row_high == MANY);
+	CHILD_ASSERT(table.header->live_rows == MANY - 2); /* neither the allocator's nor GONE's */
+	for (uint32_t row = 1; row < MANY; row++)
+		if (row != GONE && row != LAST)
+			check_row(row, 1000 + row);
+	check_row(LAST, 1000 + LAST + charged);
+	CHILD_ASSERT(table.rows[LAST].last.order_seq == 5);
+	CHILD_ASSERT(!(table.rows[LAST].flags & MS_ROW_STUCK));
+	CHILD_ASSERT(table.rows[GONE].state != MS_ROW_LIVE);
+	CHILD_ASSERT(bytes_of(GONE) == 0);
+	ms_table_complete(&table);
+	CHILD_ASSERT(table.header->live_rows == MANY - 2);
+}
+
+/* The child of a child that has not shown them, and has charged them. */
+static void grandchild_has_them(void)
+{
+	CHILD_ASSERT(ms_table_recreate(&table, 44, 9) >= 0);
+	CHILD_ASSERT(table.header->row_high == MS_FORK_ROWS);
+	ms_shard_add(&counters(1, LAST)->added_bytes, 7);
+	check_many(57);
+}
+
+struct ends {
+	int forked[2], moved_on[2];
+};
+
+static void child_of_many(const struct ends *ends)
+{
+	struct ms_row_identity identity = {.name = "new"};
+	uint32_t row, generation;
+	int status;
+	pid_t child;
+
+	CHILD_ASSERT(ms_table_recreate(&table, 43, 8) >= 0);
+	CHILD_ASSERT(write(ends->forked[1], "x", 1) == 1);
+	wait_for_byte(ends->moved_on[0]);
+	CHILD_ASSERT(table.header->row_high == MS_FORK_ROWS);
+	CHILD_ASSERT(table.header->live_rows == MS_FORK_ROWS - 1);
+	CHILD_ASSERT(table.rows[LAST].state == MS_ROW_FREE);
+	check_row(MS_FORK_ROWS - 1, 1000 + MS_FORK_ROWS - 1);
+	ms_shard_add(&counters(0, LAST)->added_bytes, 50); /* by the owner of shard 0, who needs no row for it */
+	ms_table_row_retire(&table, GONE, 1);
+
+	child = fork();
+	if (child == 0) {
+		grandchild_has_them();
+		_exit(0);
+	}
+	CHILD_ASSERT(waitpid(child, &status, 0) == child && status == 0);
+	check_many(50);
+
+	/* The next row is none of theirs. */
+	CHILD_ASSERT(ms_table_row_add(&table, &identity, 8, &row, &generation) == 0);
+	CHILD_ASSERT(row == MANY);
+	CHILD_ASSERT(bytes_of(row) == 0);
+	CHILD_ASSERT(ms_table_row_add(&table, &identity, 8 * MS_NS_PER_S, &row, &generation) == 0);
+	CHILD_ASSERT(row == GONE);
+	CHILD_ASSERT(generation == 3);
+	CHILD_ASSERT(bytes_of(row) == 0);
+}
+
+static void a_child_shows_many_rows_later(void **state)
+{
+	char name[16];
+	struct ends ends;
+	int status;
+	pid_t child;
+
+	(void)state;
+	table.header->shard_high = 2;
+	for (uint32_t row = 1; row < MANY; row++) {
+		snprintf(name, sizeof(name), "cache %u", row);
+		assert_int_equal(add_at(name, 1), row);
+		ms_shard_add(&counters(row % 2, row)->added_bytes, 1100 + row);
+		ms_shard_add(&counters(1, row)->removed_bytes, 100);
+	}
+	ms_table_row_set_flags(&table, LAST, MS_ROW_STUCK);
+	ms_table_row_result(&table, LAST, &(struct ms_row_result){.order_seq = 5});
+	assert_int_equal(pipe(ends.forked), 0);
+	assert_int_equal(pipe(ends.moved_on), 0);
+	child = fork();
+	if (child == 0) {
+		child_of_many(&ends);
+		_exit(0);
+	}
+	close(ends.forked[1]);
+	assert_int_equal(read(ends.forked[0], name, 1), 1);
+	ms_table_row_result(&table, LAST, &(struct ms_row_result){.order_seq = 6});
+	ms_table_row_retire(&table, REUSED, 1);
+	ms_table_row_retire(&table, DROPPED, 1);
+	assert_int_equal(add_at("another", 3 * MS_NS_PER_S), REUSED);
+	ms_shard_add(&counters(0, 1)->added_bytes, 1);
+	assert_int_equal(write(ends.moved_on[1], "x", 1), 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(ends.forked[0]);
+	close(ends.moved_on[0]);
+	close(ends.moved_on[1]);
+}
+
+static void child_recreates(void *unused)
+{
+	(void)unused;
+	CHILD_ASSERT(ms_table_recreate(&table, 43, 8) >= 0);
+}
+
+static void a_fork_fills_no_hole(void **state)
+{
+	uint32_t row = add_at("x", 1);
+	struct stat before, after;
+
+	(void)state;
+	table.header->shard_high = table.shard_count - 1;
+	ms_shard_add(&counters(2, row)->added_bytes, 5);
+	assert_int_equal(fstat(table.fd, &before), 0);
+	assert_child_succeeds(child_recreates, &row);
+	assert_int_equal(bytes_of(row), 5);
+	assert_int_equal(fstat(table.fd, &after), 0);
+	assert_int_equal(after.st_blocks, before.st_blocks);
+}
+
 static long resident_pages(void)
 {
 	long size = 0, resident = 0;
@@ -455,6 +604,8 @@ int main(void)
 		WITH_TABLE(a_child_without_descriptors_goes_on),
 		WITH_TABLE(small_files_are_no_signal),
 		WITH_TABLE(a_taken_place_is_left_alone),
+		WITH_TABLE(a_child_shows_many_rows_later),
+		WITH_TABLE(a_fork_fills_no_hole),
 		WITH_TABLE(locked_memory_is_not_filled),
 	};
 
