@@ -101,7 +101,15 @@ static void stop_running(struct ms_executor *executor)
 	show(0, 0);
 }
 
-/* Its outcome, and that of what was queued, is the job's no longer. */
+void ms_executor_reply_add(struct ms_replies *replies, const struct ms_outcome *outcome)
+{
+	replies->statuses |= 1u << outcome->status;
+	replies->claimed_bytes = ms_sat_add(replies->claimed_bytes, outcome->claimed_bytes);
+	replies->claimed_entries = ms_sat_add(replies->claimed_entries, outcome->claimed_entries);
+	replies->scanned_entries = ms_sat_add(replies->scanned_entries, outcome->scanned_entries);
+}
+
+/* Its outcome goes to the job that waits for it; @ran: a callback did. */
 static void reply(struct ms_executor *executor, struct memshed_cache *cache, const struct ms_outcome *outcome, bool ran)
 {
 	struct ms_replies *replies = &executor->replies[cache->job % MS_SLOT_COUNT];
@@ -112,10 +120,7 @@ static void reply(struct ms_executor *executor, struct memshed_cache *cache, con
 	replies->open--;
 	replies->callbacks += ran;
 	atomic_store_explicit(&executor->replied, true, memory_order_relaxed);
-	replies->statuses |= 1u << outcome->status;
-	replies->claimed_bytes = ms_sat_add(replies->claimed_bytes, outcome->claimed_bytes);
-	replies->claimed_entries = ms_sat_add(replies->claimed_entries, outcome->claimed_entries);
-	replies->scanned_entries = ms_sat_add(replies->scanned_entries, outcome->scanned_entries);
+	ms_executor_reply_add(replies, outcome);
 }
 
 static void make_late(struct ms_executor *executor)

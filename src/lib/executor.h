@@ -65,6 +65,8 @@ enum ms_asked ms_executor_ask(uint32_t row, uint32_t generation, const struct ms
 			      bool (*fits)(const struct memshed_cache *cache, const struct ms_order *order),
 			      const struct ms_order *order, struct ms_outcome *ret_outcome);
 
+/** ms_executor_reply_add - one outcome more */
+void ms_executor_reply_add(struct ms_replies *replies, const struct ms_outcome *outcome);
 /** ms_executor_replies - what the queued caches of @job have answered, which is taken away; Return: how many
  * have not yet */
 uint32_t ms_executor_replies(uint32_t job, struct ms_replies *ret_replies);

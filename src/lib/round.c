@@ -129,15 +129,15 @@ void ms_round_note(struct ms_job *job, uint32_t status)
 	job->statuses |= 1u << status;
 }
 
-static void add(struct ms_job *job, const struct ms_outcome *outcome)
+static void add(struct ms_job *job, const struct ms_replies *replies)
 {
-	ms_round_note(job, outcome->status);
-	job->answer.claimed_bytes = ms_sat_add(job->answer.claimed_bytes, outcome->claimed_bytes);
-	job->answer.claimed_entries = ms_sat_add(job->answer.claimed_entries, outcome->claimed_entries);
-	job->answer.scanned_entries = ms_sat_add(job->answer.scanned_entries, outcome->scanned_entries);
-	job->answer.caches++;
+	job->statuses |= replies->statuses;
+	job->answer.claimed_bytes = ms_sat_add(job->answer.claimed_bytes, replies->claimed_bytes);
+	job->answer.claimed_entries = ms_sat_add(job->answer.claimed_entries, replies->claimed_entries);
+	job->answer.scanned_entries = ms_sat_add(job->answer.scanned_entries, replies->scanned_entries);
+	job->answer.caches += replies->callbacks;
 	if (job->order.row != MS_ALLOCATOR_ROW || job->order.scope != MS_SCOPE_ROW)
-		job->untrimmed_bytes = ms_sat_add(job->untrimmed_bytes, outcome->claimed_bytes);
+		job->untrimmed_bytes = ms_sat_add(job->untrimmed_bytes, replies->claimed_bytes);
 }
 
 uint32_t ms_round_collect(struct ms_job *job)
@@ -145,12 +145,7 @@ uint32_t ms_round_collect(struct ms_job *job)
 	struct ms_replies replies;
 	uint32_t open = ms_executor_replies(job->handle.slot, &replies);
 
-	job->statuses |= replies.statuses;
-	job->answer.claimed_bytes = ms_sat_add(job->answer.claimed_bytes, replies.claimed_bytes);
-	job->answer.claimed_entries = ms_sat_add(job->answer.claimed_entries, replies.claimed_entries);
-	job->answer.scanned_entries = ms_sat_add(job->answer.scanned_entries, replies.scanned_entries);
-	job->answer.caches += replies.callbacks;
-	job->untrimmed_bytes = ms_sat_add(job->untrimmed_bytes, replies.claimed_bytes);
+	add(job, &replies);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, replies.claimed_bytes);
 	return open;
 }
@@ -202,6 +197,7 @@ static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
 
 static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_outcome *outcome)
 {
+	struct ms_replies reply = {.callbacks = 1};
 	uint64_t before = job->rss_now_bytes;
 	uint32_t row = job->keys[index].row;
 
@@ -209,7 +205,8 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 		put_off(job, index);
 		return;
 	}
-	add(job, outcome);
+	ms_executor_reply_add(&reply, outcome);
+	add(job, &reply);
 	measure(job);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));

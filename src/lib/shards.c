@@ -6,10 +6,10 @@
  * next owner adds to them. Threads that find none share the last shard. Any thread; no locks; what a
  * thread does at its end is called by the C library through a key.
  *
- *   [N1] giving a shard back (release) pairs with taking it (acquire): the next owner reads the values
- *        that the one before it left.
- *   [N2] shard_high goes up (release) before the first value in the shard, and shared_shard_used likewise:
- *        readers look only at shards that were used; pairs with [R1] in table/reader.c.
+ *   [shards.N1] a shard is given back (release) with the values that its next owner reads when it has taken it
+ *               (acquire); pairs with [shards.N1]
+ *   [shards.N2] shard_high goes up (release) before the first value in the shard, and shared_shard_used likewise:
+ *               readers look only at shards that were used; pairs with [reader.R1]
  */
 #include "lib/shards.h"
 
@@ -26,7 +26,7 @@ static __thread struct {
 	bool no_shard; /* found none, or is ending: shares the last one from now on */
 } own __attribute__((tls_model("initial-exec")));
 
-static _Atomic uint64_t free_shards; /* bit per shard; [N1] */
+static _Atomic uint64_t free_shards; /* bit per shard; [shards.N1] */
 static _Atomic uint64_t last_thread_id;
 static pthread_key_t end_key;
 
@@ -37,7 +37,7 @@ static void give_back(void *value)
 	if (!ms_shard_offset)
 		return;
 	ms_shard_offset = 0;
-	atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << own.shard, memory_order_release); /* [N1] */
+	atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << own.shard, memory_order_release); /* [shards.N1] */
 }
 
 int ms_shards_init(void)
@@ -54,7 +54,7 @@ static uint64_t all_shards(uint32_t shard_count)
 
 void ms_shards_open(uint32_t shard_count)
 {
-	atomic_store_explicit(&free_shards, all_shards(shard_count), memory_order_release); /* [N1] */
+	atomic_store_explicit(&free_shards, all_shards(shard_count), memory_order_release); /* [shards.N1] */
 }
 
 void ms_shards_after_fork(void)
@@ -74,7 +74,7 @@ static bool take_bit(uint32_t *ret_shard)
 		uint32_t shard = (uint32_t)__builtin_ctzll(shards);
 
 		if (atomic_compare_exchange_weak_explicit(&free_shards, &shards, shards & ~(UINT64_C(1) << shard),
-							  memory_order_acquire, memory_order_relaxed)) { /* [N1] */
+							  memory_order_acquire, memory_order_relaxed)) { /* [shards.N1] */
 			*ret_shard = shard;
 			return true;
 		}
@@ -88,7 +88,7 @@ static void raise_shard_high(uint32_t high)
 	uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
 
 	while (seen < high && !atomic_compare_exchange_weak_explicit(word, &seen, high, memory_order_release,
-								     memory_order_relaxed)) /* [N2] */
+								     memory_order_relaxed)) /* [shards.N2] */
 		;
 }
 
@@ -108,7 +108,7 @@ bool ms_shards_claim(void)
 		return false;
 	own.shard = shard;
 	if (pthread_setspecific(end_key, &own) != 0) { /* nobody would give it back */
-		atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << shard, memory_order_release); /* [N1] */
+		atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << shard, memory_order_release); /* [shards.N1] */
 		return false;
 	}
 	raise_shard_high(shard + 1);
@@ -122,7 +122,7 @@ uint64_t ms_shards_shared_offset(void)
 	_Atomic uint32_t *used = &ms_lib.table.header->shared_shard_used;
 
 	if (!atomic_load_explicit(used, memory_order_relaxed))
-		atomic_store_explicit(used, 1, memory_order_release); /* [N2] */
+		atomic_store_explicit(used, 1, memory_order_release); /* [shards.N2] */
 	return offset_of(ms_lib.table.shard_count - 1);
 }
 
