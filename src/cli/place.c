@@ -79,7 +79,8 @@ const char *ms_place_runner(const char *own_dir, char path[PATH_MAX])
 {
 	static const char name[] = "/memshed-run";
 
-	if (!find_dir(own_dir, ".", ms_place_libexec, name + 1, path) || strlen(path) + sizeof(name) > PATH_MAX)
+	if (!find_dir(own_dir, ".", ms_place_libexec, name + 1, path) ||
+	    strlen(path) + sizeof(name) > PATH_MAX)
 		snprintf(path, PATH_MAX, "%s", ms_place_libexec);
 	return strncat(path, name, PATH_MAX - strlen(path) - 1);
 }

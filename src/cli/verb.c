@@ -15,8 +15,8 @@
 
 /*
  * A caller may have closed 0, 1 or 2, and what is opened next would take their place: output would go to a
- * journal, or a socket be overwritten. "/" opened with O_PATH stands in: it is there without /dev too, reading
- * and writing fail on it as on a closed descriptor, and a command that is executed does not see it.
+ * journal, or a socket be overwritten. "/" opened with O_PATH stands in: it is there without /dev too,
+ * reading and writing fail on it as on a closed descriptor, and a command that is executed does not see it.
  */
 static void occupy_standard_descriptors(void)
 {
@@ -98,8 +98,10 @@ static _Noreturn void unknown_long(const struct ms_verb *verb, const struct opti
 	for (; options->name; options++)
 		ms_nearest_add(&nearest, options->name);
 	if (nearest.count > 0)
-		ms_verb_wrong(verb, "unknown option '%.*s': did you mean '--%s'?", length, text, nearest.names[0]);
-	ms_verb_wrong(verb, "unknown option '%.*s': `memshed %s --help` lists them", length, text, verb->name);
+		ms_verb_wrong(verb, "unknown option '%.*s': did you mean '--%s'?", length, text,
+			      nearest.names[0]);
+	ms_verb_wrong(verb, "unknown option '%.*s': `memshed %s --help` lists them", length, text,
+		      verb->name);
 }
 
 /* getopt_long() does not tell which word it means: the one before optind, but for a letter within a word. */
@@ -110,12 +112,13 @@ static _Noreturn void wrong_option(const struct ms_verb *verb, const struct opti
 	if (meant && optopt == meant->val)
 		ms_verb_wrong(verb, "option '--%s' takes no value", meant->name);
 	if (optopt)
-		ms_verb_wrong(verb, "unknown option '-%c': `memshed %s --help` lists them", optopt, verb->name);
+		ms_verb_wrong(verb, "unknown option '-%c': `memshed %s --help` lists them", optopt,
+			      verb->name);
 	unknown_long(verb, options, text);
 }
 
-int ms_verb_next_option(const struct ms_verb *verb, const char *letters, const struct option *options, int argc,
-			char **argv)
+int ms_verb_next_option(const struct ms_verb *verb, const char *letters, const struct option *options,
+			int argc, char **argv)
 {
 	opterr = 0;
 	int option = getopt_long(argc, argv, letters, options, NULL);

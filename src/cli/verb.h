@@ -52,8 +52,8 @@ _Noreturn void ms_verb_leave(int code);
  * @options: has "help" with the value 'h'
  * Return: as getopt_long(), but never 'h', '?' or ':': these end the program.
  */
-int ms_verb_next_option(const struct ms_verb *verb, const char *letters, const struct option *options, int argc,
-			char **argv);
+int ms_verb_next_option(const struct ms_verb *verb, const char *letters, const struct option *options,
+			int argc, char **argv);
 
 /** ms_verb_wrong - say what is wrong with the command line, and end the program */
 _Noreturn void ms_verb_wrong(const struct ms_verb *verb, const char *format, ...)

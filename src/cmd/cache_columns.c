@@ -7,14 +7,17 @@
 #include "memshed.h"
 #include "table/names.h"
 
+/* clang-format off */
 enum {
-	NAME, BYTES, ESTIMATED, ENTRIES, HITS, MISSES, SHOWN_HITS, SHOWN_MISSES, RATE, EVICTIONS, AGE, KIND, LAST, SOURCE, SHORT_SOURCE,
+	NAME, BYTES, ESTIMATED, ENTRIES, HITS, MISSES, SHOWN_HITS, SHOWN_MISSES, RATE, EVICTIONS, AGE, KIND,
+	LAST, SOURCE, SHORT_SOURCE,
 	PRIORITY, COST, PARTIAL, MANUAL, OWNER_ONLY, UNHELPFUL, STUCK,
 	LAST_STATUS, LAST_CLAIMED, LAST_ENTRIES, LAST_DURATION, LAST_AGO, LAST_LEVEL, LAST_AFTER,
 	ORDERS, TOTAL_CLAIMED, TOTAL_ENTRIES, TOTAL_DURATION, RETURNED,
 };
+/* clang-format on */
 
-#define ALL (MS_VIEW_NARROW | MS_VIEW_WIDE | MS_VIEW_JSON)
+#define ALL   (MS_VIEW_NARROW | MS_VIEW_WIDE | MS_VIEW_JSON)
 #define TABLE (MS_VIEW_NARROW | MS_VIEW_WIDE)
 
 /* In the order of the table for people. */
@@ -68,10 +71,12 @@ static struct ms_value last_text(const struct ms_cache_item *item, char space[MS
 		return (struct ms_value){0};
 	int at = snprintf(space, MS_VALUE_SPACE, "%s", ms_answer_status_name(last->status));
 	if (last->claimed_bytes > 0)
-		at += snprintf(space + at, MS_VALUE_SPACE - (size_t)at, " %s",
-			       ms_render_bytes(claimed, true, ms_row_is_estimated(item->row), last->claimed_bytes));
+		at += snprintf(
+			space + at, MS_VALUE_SPACE - (size_t)at, " %s",
+			ms_render_bytes(claimed, true, ms_row_is_estimated(item->row), last->claimed_bytes));
 	if (item->wide && ms_age_us(last->finished_ns, item->now_ns, &ago_us))
-		snprintf(space + at, MS_VALUE_SPACE - (size_t)at, ", %s ago", ms_render_us(ago, true, ago_us));
+		snprintf(space + at, MS_VALUE_SPACE - (size_t)at, ", %s ago",
+			 ms_render_us(ago, true, ago_us));
 	return ms_value_text(MS_VALUE_WORD, space);
 }
 
@@ -96,7 +101,7 @@ static struct ms_value last_value(const struct ms_cache_item *item, int id)
 		known = known && ms_age_us(last->finished_ns, item->now_ns, &ago_us);
 		return ms_value_of(MS_VALUE_US, known, ago_us);
 	case LAST_LEVEL:
-		return ms_value_text(MS_VALUE_WORD, known ? ms_order_level_name(last->level) : NULL);
+		return ms_value_text(MS_VALUE_WORD, known ? ms_level_name(last->level) : NULL);
 	case ORDERS:
 		return ms_value_of(MS_VALUE_COUNT, true, last->orders);
 	case TOTAL_CLAIMED:

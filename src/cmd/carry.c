@@ -35,7 +35,8 @@ int ms_carry_open(struct ms_carry *carry, struct ms_target *target)
 	const struct ms_table_info *info = &target->table.info;
 	const struct sigaction action = {.sa_handler = take_signal};
 	int signal = info->agent_mode == MEMSHED_AGENT_SIGNAL ? (int)info->agent_signal : 0;
-	int error = ms_control_open(&carry->client, target->control_fd, info->identity, target->pidfd, signal);
+	int error =
+		ms_control_open(&carry->client, target->control_fd, info->identity, target->pidfd, signal);
 
 	if (error < 0)
 		return error;
@@ -112,7 +113,8 @@ enum ms_carry_end ms_carry_out(struct ms_carry *carry, struct ms_carried *orders
 	while (first < count && end == MS_CARRY_ENDED) {
 		uint64_t now_ns = ms_clock_ns();
 
-		if (next < count && next - first < AT_A_TIME && (next == first || is_taken(&orders[next - 1].post))) {
+		if (next < count && next - first < AT_A_TIME &&
+		    (next == first || is_taken(&orders[next - 1].post))) {
 			begin(&orders[next], next > first, now_ns);
 			next++;
 		}

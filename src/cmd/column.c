@@ -75,7 +75,8 @@ struct libscols_table *ms_columns_table(const struct ms_columns *columns, unsign
 	assert(columns->count <= COLUMNS);
 	for (unsigned i = 0; i < columns->count; i++)
 		if (is_cell(&columns->at[i], view))
-			chosen[count++] = (struct ms_render_column){columns->at[i].header, columns->at[i].align};
+			chosen[count++] =
+				(struct ms_render_column){columns->at[i].header, columns->at[i].align};
 	return ms_render_new(chosen, count);
 }
 

@@ -44,7 +44,8 @@ static inline struct ms_value ms_value_of(enum ms_value_kind kind, bool known, u
 
 static inline struct ms_value ms_value_bytes(bool known, bool estimated, uint64_t bytes)
 {
-	return (struct ms_value){.kind = known ? MS_VALUE_BYTES : MS_VALUE_NONE, .estimated = estimated, .number = bytes};
+	return (struct ms_value){
+		.kind = known ? MS_VALUE_BYTES : MS_VALUE_NONE, .estimated = estimated, .number = bytes};
 }
 
 /** ms_value_text - @kind WORD or TEXT; MS_VALUE_NONE for NULL; not copied */

@@ -80,7 +80,8 @@ static const char *next_word(struct words *words)
  * The word that says what is interpreted: a script, or the option that stands for one.
  * @ret_module: the word behind -m, which people say too
  */
-static const char *find_script(const struct interpreter *interpreter, struct words *words, const char **ret_module)
+static const char *find_script(const struct interpreter *interpreter, struct words *words,
+			       const char **ret_module)
 {
 	const char *word;
 

@@ -5,7 +5,6 @@
 #include "cmd/doctor.h"
 
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,22 +36,14 @@ static const struct {
 	const char *name; /* as in JSON */
 	ms_check_fn *check;
 } checks[] = {
-	{"kernel", ms_check_kernel},
-	{"memory", ms_check_memory},
-	{"swap", ms_check_swap},
-	{"overcommit", ms_check_overcommit},
-	{"huge pages", ms_check_thp},
-	{"cgroup", ms_check_cgroup},
-	{"limits", ms_check_limits},
-	{"child cgroup", ms_check_child_cgroup},
-	{"memfd", ms_check_memfd},
-	{"pidfd", ms_check_pidfd},
-	{"others", ms_check_others},
-	{"hidepid", ms_check_hidepid},
-	{"real time", ms_check_fifo},
-	{"locked memory", ms_check_mlock},
-	{"oom score", ms_check_oom_score},
-	{"python", ms_check_python},
+	{"kernel", ms_check_kernel},       {"memory", ms_check_memory},
+	{"swap", ms_check_swap},           {"overcommit", ms_check_overcommit},
+	{"huge pages", ms_check_thp},      {"cgroup", ms_check_cgroup},
+	{"limits", ms_check_limits},       {"child cgroup", ms_check_child_cgroup},
+	{"memfd", ms_check_memfd},         {"pidfd", ms_check_pidfd},
+	{"others", ms_check_others},       {"hidepid", ms_check_hidepid},
+	{"real time", ms_check_fifo},      {"locked memory", ms_check_mlock},
+	{"oom score", ms_check_oom_score}, {"python", ms_check_python},
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
 
@@ -61,27 +52,6 @@ static const char *const states[] = {
 	[MS_CHECK_LIMITED] = "limited",
 	[MS_CHECK_MISSING] = "missing",
 };
-
-void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows,
-		  ...)
-{
-	va_list args;
-
-	check->state = state;
-	snprintf(check->found, sizeof(check->found), "%s", found);
-	va_start(args, follows);
-	vsnprintf(check->follows, sizeof(check->follows), follows, args);
-	va_end(args);
-}
-
-ssize_t ms_check_read(const struct ms_root *root, const char *path, char *text, size_t size)
-{
-	ssize_t length = ms_root_read_text(root, text, size, "%s", path);
-
-	if (length > 0 && text[length - 1] == '\n')
-		text[--length] = '\0';
-	return length;
-}
 
 /* Width of the first two, with what separates them. */
 enum { FIRST_COLUMNS = 22 };

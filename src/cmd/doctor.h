@@ -36,6 +36,8 @@ ms_check_fn ms_check_cgroup, ms_check_limits, ms_check_child_cgroup;
 ms_check_fn ms_check_others, ms_check_memfd, ms_check_pidfd, ms_check_fifo, ms_check_mlock,
 	ms_check_oom_score, ms_check_python;
 
+/* doctor_say.c */
+
 /** ms_check_say - set state and both texts; @follows is printf-like */
 void ms_check_say(struct ms_check *check, enum ms_check_state state, const char *found, const char *follows,
 		  ...) __attribute__((format(printf, 4, 5)));

@@ -47,7 +47,8 @@ static enum ms_exit say_no_pid(const struct ms_verb *verb, const char *wanted, u
 		ms_verb_error(verb, "%s: no such process", wanted);
 		return MS_EXIT_NO_PROCESS;
 	}
-	ms_verb_error(verb, "%s: cannot be read: /proc hides it (hidepid); run as its user or as root", wanted);
+	ms_verb_error(verb, "%s: cannot be read: /proc hides it (hidepid); run as its user or as root",
+		      wanted);
 	return MS_EXIT_NO_PERMISSION;
 }
 
@@ -183,7 +184,8 @@ static enum ms_exit say_doubtful(const struct ms_verb *verb, const struct search
 
 	append_pid(pids, sizeof(pids), &search->found[0]);
 	ms_verb_error(verb,
-		      "%s: ambiguous: your own process of that name has no table, but another user's has one; to name "
+		      "%s: ambiguous: your own process of that name has no table, but another user's has "
+		      "one; to name "
 		      "that one give its pid:%s",
 		      search->wanted, pids);
 	return MS_EXIT_AMBIGUOUS;
@@ -195,13 +197,15 @@ static enum ms_exit say_none(const struct ms_verb *verb, const struct search *se
 
 	if (named == 0) {
 		ms_verb_error(verb, "%s: no process of that name%s; `memshed list` shows those with caches",
-			      search->wanted, is_hidden(1) && access("/proc/1/stat", R_OK) < 0
-					      ? " can be seen here (hidepid)" : "");
+			      search->wanted,
+			      is_hidden(1) && access("/proc/1/stat", R_OK) < 0 ? " can be seen here (hidepid)"
+									       : "");
 		return MS_EXIT_NO_PROCESS;
 	}
 	if (search->hidden > 0) {
 		ms_verb_error(verb,
-			      "%s: %zu of %zu processes of that name cannot be read: permission denied; run as their "
+			      "%s: %zu of %zu processes of that name cannot be read: permission denied; run "
+			      "as their "
 			      "user or as root",
 			      search->wanted, search->hidden, named);
 		return MS_EXIT_NO_PERMISSION;
@@ -221,7 +225,8 @@ static const struct ms_pid_facts *only_named(const struct search *search)
 	if (search->named[OWN] + search->named[OTHERS] != 1)
 		return NULL;
 	for (size_t i = 0; i < search->count; i++)
-		if (ms_pid_has_name(&search->processes[i], search->wanted) && !is_this_program(&search->processes[i]))
+		if (ms_pid_has_name(&search->processes[i], search->wanted) &&
+		    !is_this_program(&search->processes[i]))
 			only = &search->processes[i];
 	return only;
 }

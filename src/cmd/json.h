@@ -14,7 +14,8 @@
 
 struct ms_verb;
 
-/** ms_json_option - the options of a verb that has --json and --help alone; Return: whether --json was given */
+/** ms_json_option - the options of a verb that has --json and --help alone; Return: whether --json was given
+ */
 bool ms_json_option(const struct ms_verb *verb, int argc, char **argv);
 
 /** ms_json_start - call once before any other use of jansson in a verb */

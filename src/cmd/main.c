@@ -11,15 +11,15 @@
 #include "config.h"
 
 /* Each verb is a file of its own, and a line here. */
-#define VERBS(V) \
-	V(run) \
-	V(list) \
-	V(show) \
-	V(clear) \
-	V(shrink) \
+#define VERBS(V)                                                                                             \
+	V(run)                                                                                               \
+	V(list)                                                                                              \
+	V(show)                                                                                              \
+	V(clear)                                                                                             \
+	V(shrink)                                                                                            \
 	V(doctor)
 
-#define DECLARE(name) extern const struct ms_verb ms_verb_##name;
+#define DECLARE(name)  extern const struct ms_verb ms_verb_##name;
 #define POINT_TO(name) &ms_verb_##name,
 VERBS(DECLARE)
 static const struct ms_verb *const verbs[] = {VERBS(POINT_TO)};
@@ -56,7 +56,8 @@ static _Noreturn void unknown_verb(const char *name)
 	if (nearest.count > 0)
 		ms_verb_wrong(NULL, "unknown verb '%s': did you mean '%s'?", name, nearest.names[0]);
 	if (name[0] == '-')
-		ms_verb_wrong(NULL, "unknown option '%s'; options other than --help and --version follow a verb",
+		ms_verb_wrong(NULL,
+			      "unknown option '%s'; options other than --help and --version follow a verb",
 			      name);
 	ms_verb_wrong(NULL, "unknown verb '%s': `memshed --help` lists them", name);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "cli/nearest.h"
-#include "cmd/agent.h"
+#include "cmd/activity.h"
 #include "cmd/find.h"
 #include "cmd/json.h"
 #include "util/cleanup.h"
@@ -86,10 +86,12 @@ static void parse(int argc, char **argv, struct ms_order_options *options)
 	int option;
 
 	while ((option = ms_verb_next_option(options->verb, options->shrink ? ":b:nah" : ":nah",
-					     options->shrink ? all_options : clear_options, argc, argv)) != -1)
+					     options->shrink ? all_options : clear_options, argc, argv)) !=
+	       -1)
 		take_option(option, options);
 	if (optind >= argc)
-		ms_verb_wrong(options->verb, "no process given: `memshed %s PID|NAME ...`", options->verb->name);
+		ms_verb_wrong(options->verb, "no process given: `memshed %s PID|NAME ...`",
+			      options->verb->name);
 	if (options->shrink && options->wanted_bytes == 0)
 		ms_verb_wrong(options->verb, "--bytes SIZE is required; `memshed clear` drops everything");
 	options->target = argv[optind];
@@ -129,8 +131,8 @@ static bool is_named(const struct ms_order_options *options, const struct ms_row
 }
 
 /* Move the rows that are meant to the front: those named; without names all caches, the allocator none. */
-static enum ms_exit select_rows(const struct ms_order_options *options, const char *label, struct ms_row *rows,
-				unsigned count, unsigned *ret_count)
+static enum ms_exit select_rows(const struct ms_order_options *options, const char *label,
+				struct ms_row *rows, unsigned count, unsigned *ret_count)
 {
 	unsigned kept = 0;
 
@@ -182,8 +184,8 @@ static enum ms_carry_end shrink_groups(struct ms_carry *carry, struct ms_order_r
 }
 
 /* Return: @ret_end, and 0 or a negative errno of reading the rows. */
-static int carry_out(const struct ms_order_options *options, struct ms_carry *carry, struct ms_order_report *report,
-		     enum ms_carry_end *ret_end)
+static int carry_out(const struct ms_order_options *options, struct ms_carry *carry,
+		     struct ms_order_report *report, enum ms_carry_end *ret_end)
 {
 	bool by_process = options->name_count == 0;
 	int error, more = 0;
@@ -206,7 +208,8 @@ static void warn_if_stopped(const struct ms_order_options *options, const struct
 	if (state != 'T' && state != 't')
 		return;
 	ms_verb_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
-		      target->label, state == 't' ? " by a debugger" : "", state == 'T' ? " (kill -CONT)" : "",
+		      target->label, state == 't' ? " by a debugger" : "",
+		      state == 'T' ? " (kill -CONT)" : "",
 		      ms_units_format_duration(timeout, options->timeout_us));
 }
 
@@ -226,12 +229,12 @@ static bool read_rss(const struct ms_target *target, uint64_t *ret_bytes)
 static enum ms_exit say_no_answer(const struct ms_verb *verb, struct ms_target *target)
 {
 	struct ms_row *rows MS_CLEANUP_FREE = NULL;
-	struct ms_agent agent = {.text = "unknown"};
+	struct ms_activity agent = {.text = "unknown"};
 	int count = ms_target_rows(target, &rows);
 
 	if (count >= 0)
-		ms_agent_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
-				  ms_clock_ns(), &agent);
+		ms_activity_describe(&target->table.info, rows, (unsigned)count, ms_target_state(target),
+				     ms_clock_ns(), &agent);
 	ms_verb_error(verb, "%s: its agent did not answer in time; it is now: %s", target->label, agent.text);
 	return MS_EXIT_NO_ANSWER;
 }
@@ -239,20 +242,25 @@ static enum ms_exit say_no_answer(const struct ms_verb *verb, struct ms_target *
 static const struct ms_post *first_failed(const struct ms_order_report *report)
 {
 	for (unsigned i = 0; i < report->order_count; i++)
-		if (report->orders[i].post.state == MS_POST_ENDED && report->orders[i].post.end != MS_POST_ANSWERED)
+		if (report->orders[i].post.state == MS_POST_ENDED &&
+		    report->orders[i].post.end != MS_POST_ANSWERED)
 			return &report->orders[i].post;
 	return NULL;
 }
 
-static enum ms_exit say_failed(const struct ms_verb *verb, struct ms_target *target, const struct ms_post *post)
+static enum ms_exit say_failed(const struct ms_verb *verb, struct ms_target *target,
+			       const struct ms_post *post)
 {
 	if (post && post->end == MS_POST_NO_SLOT) {
-		ms_verb_error(verb, "%s: others have posted as many orders as it takes; try again", target->label);
+		ms_verb_error(verb, "%s: others have posted as many orders as it takes; try again",
+			      target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
 	if (post && post->end == MS_POST_BROKEN) {
-		ms_verb_error(verb, "%s: its control page cannot be understood: damaged, or made by another version",
-			      target->label);
+		ms_verb_error(
+			verb,
+			"%s: its control page cannot be understood: damaged, or made by another version",
+			target->label);
 		return MS_EXIT_FAILURE;
 	}
 	return say_no_answer(verb, target);
@@ -275,7 +283,8 @@ static enum ms_exit judge_shrink(const struct ms_order_options *options, const s
 	if (bytes >= options->wanted_bytes || (by_process && answer->status == MS_ANSWER_DONE))
 		return MS_EXIT_OK;
 	ms_verb_error(options->verb, "%s of %s were freed: the caches gave no more",
-		      ms_units_format_bytes(got, bytes), ms_units_format_bytes(wanted, options->wanted_bytes));
+		      ms_units_format_bytes(got, bytes),
+		      ms_units_format_bytes(wanted, options->wanted_bytes));
 	return MS_EXIT_INCOMPLETE;
 }
 
@@ -387,7 +396,8 @@ static enum ms_exit order_target(const struct ms_order_options *options, struct 
 		return code;
 	uint32_t agent = target->table.info.agent_state;
 	if (!options->dry_run && (agent == MS_AGENT_NONE || agent == MS_AGENT_STOPPED)) {
-		ms_verb_error(options->verb, "%s: its agent is stopped: no order would be carried out", target->label);
+		ms_verb_error(options->verb, "%s: its agent is stopped: no order would be carried out",
+			      target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
 	int error = take_rows(&report, rows, count);

@@ -38,7 +38,7 @@ struct ms_order_report {
 	unsigned row_count;
 	struct ms_carried *orders;
 	unsigned order_count;
-	uint64_t first_seq; /* of orders[0]; the others follow */
+	uint64_t first_seq;   /* of orders[0]; the others follow */
 	uint32_t running_row; /* when the rows were read again: whose callback ran; UINT32_MAX = none */
 	bool rss_before_known, rss_after_known;
 	uint64_t rss_before_bytes, rss_after_bytes;
@@ -76,7 +76,8 @@ int ms_order_read_rows(struct ms_order_report *report, struct ms_target *target)
 /** ms_order_claimed - bytes claimed by the caches of all orders, the allocator's not among them */
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated);
 
-/** ms_order_status - the word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask" */
+/** ms_order_status - the word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask"
+ */
 const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row);
 
 void ms_order_print_text(struct ms_order_report *report);

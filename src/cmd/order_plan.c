@@ -35,7 +35,8 @@ static int add_order(const struct ms_order_options *options, struct ms_order_rep
 
 static int by_name(const void *left, const void *right)
 {
-	const struct ms_order_row *a = *(struct ms_order_row *const *)left, *b = *(struct ms_order_row *const *)right;
+	const struct ms_order_row *a = *(struct ms_order_row *const *)left,
+				  *b = *(struct ms_order_row *const *)right;
 	int order = strcmp(ms_row_label(&a->before), ms_row_label(&b->before));
 
 	return order ? order : (a > b) - (a < b);
@@ -46,8 +47,8 @@ static int make_groups(const struct ms_order_options *options, struct ms_order_r
 		       struct ms_order_row **sorted, unsigned count, bool *leads)
 {
 	for (unsigned i = 0; i < count; i++)
-		leads[sorted[i] - report->rows] =
-			i == 0 || strcmp(ms_row_label(&sorted[i - 1]->before), ms_row_label(&sorted[i]->before)) != 0;
+		leads[sorted[i] - report->rows] = i == 0 || strcmp(ms_row_label(&sorted[i - 1]->before),
+								   ms_row_label(&sorted[i]->before)) != 0;
 	for (unsigned i = 0; i < report->row_count; i++) {
 		const struct ms_row *row = &report->rows[i].before;
 		const struct ms_order order = {
@@ -71,7 +72,8 @@ static int make_groups(const struct ms_order_options *options, struct ms_order_r
 static int plan_groups(const struct ms_order_options *options, struct ms_order_report *report,
 		       bool (*wanted)(const struct ms_order_report *report, const struct ms_order_row *row))
 {
-	struct ms_order_row **sorted MS_CLEANUP_FREE = calloc(report->row_count + 1, sizeof(struct ms_order_row *));
+	struct ms_order_row **sorted MS_CLEANUP_FREE =
+		calloc(report->row_count + 1, sizeof(struct ms_order_row *));
 	bool *leads MS_CLEANUP_FREE = calloc(report->row_count + 1, sizeof(*leads));
 	unsigned count = 0;
 
@@ -102,8 +104,8 @@ static void aim(const struct ms_order_options *options, struct ms_order_report *
 		struct ms_order_row *row = &report->rows[i];
 		uint64_t worth = ms_row_returnable_bytes(&row->before);
 
-		if (options->shrink && (left == 0 || (options->name_count == 0 &&
-						      ms_row_is_never_asked(&row->before, now_ns))))
+		if (options->shrink &&
+		    (left == 0 || (options->name_count == 0 && ms_row_is_never_asked(&row->before, now_ns))))
 			continue;
 		row->would_ask = true;
 		if (options->shrink && row->before.flags & MS_ROW_PARTIAL)

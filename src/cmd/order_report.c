@@ -31,11 +31,13 @@ static const char *end_name(const struct ms_post *post)
 }
 
 /* The order that is for a cache: its own, or the one for all; that is the last when it was not answered. */
-static const struct ms_carried *order_for(const struct ms_order_report *report, const struct ms_order_row *row)
+static const struct ms_carried *order_for(const struct ms_order_report *report,
+					  const struct ms_order_row *row)
 {
 	if (row->meant_by >= 0)
 		return &report->orders[row->meant_by];
-	return report->order_count == 1 && report->orders[0].order.scope == MS_SCOPE_PROCESS ? report->orders : NULL;
+	return report->order_count == 1 && report->orders[0].order.scope == MS_SCOPE_PROCESS ? report->orders
+											     : NULL;
 }
 
 const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row)
@@ -75,8 +77,8 @@ uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estima
 
 	*ret_estimated = false;
 	for (unsigned i = 0; i < report->order_count; i++)
-		if (is_answered(&report->orders[i]) &&
-		    (report->orders[i].order.scope != MS_SCOPE_ROW || report->orders[i].order.row != MS_ALLOCATOR_ROW))
+		if (is_answered(&report->orders[i]) && (report->orders[i].order.scope != MS_SCOPE_ROW ||
+							report->orders[i].order.row != MS_ALLOCATOR_ROW))
 			answered = ms_sat_add(answered, report->orders[i].post.answer.claimed_bytes);
 	for (unsigned i = 0; i < report->row_count; i++) {
 		const struct ms_order_row *row = &report->rows[i];
@@ -93,7 +95,12 @@ uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estima
 /* ---- the columns of a cache ---- */
 
 enum { VIEW_ANSWER = 1, VIEW_AIM = 2, VIEW_JSON = 4 };
-enum { CACHE, KIND, BYTES, ENTRIES, AIM, LEVEL, TARGET, STATUS, CLAIMED, FREED_ENTRIES, TIME, ESTIMATED, AFTER };
+/* clang-format off */
+enum {
+	CACHE, KIND, BYTES, ENTRIES, AIM, LEVEL, TARGET,
+	STATUS, CLAIMED, FREED_ENTRIES, TIME, ESTIMATED, AFTER,
+};
+/* clang-format on */
 
 static const struct ms_column columns[] = {
 	{BYTES, "bytes_before", "BYTES", MS_RENDER_RIGHT, VIEW_AIM | VIEW_JSON},
@@ -152,7 +159,8 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 	case STATUS:
 		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
 	case LEVEL:
-		return ms_value_text(MS_VALUE_WORD, item->row->asked_by >= 0 ? ms_order_level_name(last->level) : NULL);
+		return ms_value_text(MS_VALUE_WORD,
+				     item->row->asked_by >= 0 ? ms_level_name(last->level) : NULL);
 	case CLAIMED:
 		return ms_value_bytes(known, ms_row_is_estimated(&item->row->before), last->claimed_bytes);
 	case FREED_ENTRIES:
@@ -160,8 +168,9 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 	case TIME:
 		return ms_value_of(MS_VALUE_US, known, last->duration_us);
 	case AFTER:
-		return ms_value_bytes(item->row->after.generation != 0 && ms_row_is_counted(&item->row->after), false,
-				      item->row->after.bytes);
+		return ms_value_bytes(item->row->after.generation != 0 &&
+					      ms_row_is_counted(&item->row->after),
+				      false, item->row->after.bytes);
 	}
 	return before_value(item, id);
 }
@@ -196,7 +205,8 @@ static bool is_line(const struct ms_order_report *report, const struct ms_order_
 {
 	if (report->dry_run)
 		return row->would_ask;
-	return row->asked_by >= 0 || (row->meant_by >= 0 && report->orders[row->meant_by].post.state != MS_POST_IDLE) ||
+	return row->asked_by >= 0 ||
+	       (row->meant_by >= 0 && report->orders[row->meant_by].post.state != MS_POST_IDLE) ||
 	       row->after.flags & MS_ROW_STUCK || row->before.row == report->running_row ||
 	       (!report->shrink && !is_answered(&report->orders[0]));
 }
@@ -224,8 +234,12 @@ static void print_lines(const struct ms_order_report *report)
 		printf("... and %u more: --all shows them\n", cut);
 	if (others > 0)
 		printf("%u %s%s%s.\n", others, shown > 0 ? "more " : "",
-		       report->dry_run ? "would not be asked" : others == 1 ? "was not asked" : "were not asked",
-		       report->shrink ? "" : others == 1 ? ": it is empty" : ": they are empty");
+		       report->dry_run ? "would not be asked"
+		       : others == 1   ? "was not asked"
+				       : "were not asked",
+		       report->shrink ? ""
+		       : others == 1  ? ": it is empty"
+				      : ": they are empty");
 }
 
 static void print_rss(const struct ms_order_report *report)
@@ -262,60 +276,33 @@ void ms_order_print_text(struct ms_order_report *report)
 
 /* ---- for scripts ---- */
 
-enum { ORDER_SCOPE, ORDER_LEVEL, ORDER_TARGET, ORDER_STATUS, ORDER_CLAIMED, ORDER_RETURNED, ORDER_ENTRIES,
-       ORDER_CACHES, ORDER_TIME };
-
-static const struct ms_column order_list[] = {
-	{ORDER_SCOPE, "scope", NULL, 0, VIEW_JSON},
-	{ORDER_LEVEL, "level", NULL, 0, VIEW_JSON},
-	{ORDER_TARGET, "target_bytes", NULL, 0, VIEW_JSON},
-	{ORDER_STATUS, "status", NULL, 0, VIEW_JSON},
-	{ORDER_CLAIMED, "claimed_bytes", NULL, 0, VIEW_JSON},
-	{ORDER_RETURNED, "returned_bytes", NULL, 0, VIEW_JSON},
-	{ORDER_ENTRIES, "entries", NULL, 0, VIEW_JSON},
-	{ORDER_CACHES, "caches", NULL, 0, VIEW_JSON},
-	{ORDER_TIME, "duration_us", NULL, 0, VIEW_JSON},
-};
-
-static struct ms_value order_value(const void *generic, int id, char space[MS_VALUE_SPACE])
+static json_t *order_json(const struct ms_carried *carried)
 {
-	const struct ms_carried *carried = generic;
-	const struct ms_answer *answer = &carried->post.answer;
 	static const char *const scopes[] = {
 		[MS_SCOPE_PROCESS] = "process", [MS_SCOPE_ROW] = "row", [MS_SCOPE_GROUP] = "group"};
+	const struct ms_order *order = &carried->order;
+	const struct ms_answer *answer = &carried->post.answer;
+	json_t *object = json_object();
 	bool known = is_answered(carried);
 
-	(void)space;
-	switch (id) {
-	case ORDER_SCOPE:
-		return ms_value_text(MS_VALUE_WORD, scopes[carried->order.scope]);
-	case ORDER_LEVEL:
-		return ms_value_text(MS_VALUE_WORD, ms_order_level_name(carried->order.level));
-	case ORDER_TARGET:
-		return ms_value_bytes(carried->order.target_bytes > 0, false, carried->order.target_bytes);
-	case ORDER_STATUS:
-		return ms_value_text(MS_VALUE_WORD, end_name(&carried->post));
-	case ORDER_CLAIMED:
-		return ms_value_bytes(known, false, answer->claimed_bytes);
-	case ORDER_RETURNED:
-		return ms_value_bytes(known, false, answer->returned_bytes);
-	case ORDER_ENTRIES:
-		return ms_value_of(MS_VALUE_COUNT, known, answer->claimed_entries);
-	case ORDER_CACHES:
-		return ms_value_of(MS_VALUE_COUNT, known, answer->caches);
-	}
-	return ms_value_of(MS_VALUE_US, known, answer->duration_us);
+	ms_json_set(object, "scope", ms_json_text(scopes[order->scope]));
+	ms_json_set(object, "level", ms_json_text(ms_level_name(order->level)));
+	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
+	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
+	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));
+	ms_json_set(object, "returned_bytes", ms_json_number(known, answer->returned_bytes));
+	ms_json_set(object, "entries", ms_json_number(known, answer->claimed_entries));
+	ms_json_set(object, "caches", ms_json_number(known, answer->caches));
+	ms_json_set(object, "duration_us", ms_json_number(known, answer->duration_us));
+	return object;
 }
-
-static const struct ms_columns order_columns = {
-	.at = order_list, .count = sizeof(order_list) / sizeof(order_list[0]), .value = order_value};
 
 static json_t *orders_json(const struct ms_order_report *report)
 {
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < report->order_count; i++)
-		json_array_append_new(array, ms_columns_json(&order_columns, VIEW_JSON, &report->orders[i]));
+		json_array_append_new(array, order_json(&report->orders[i]));
 	return array;
 }
 

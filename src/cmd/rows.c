@@ -133,8 +133,10 @@ static int by_row(const void *left, const void *right)
 	return (a->row > b->row) - (a->row < b->row);
 }
 
-/* The ranking sorts keys; a key's row is the place of its row here, in the same order as the rows' numbers. */
-static uint32_t make_keys(const struct ms_row *rows, unsigned count, uint64_t now_ns, struct ms_rank_key *keys)
+/* The ranking sorts keys; a key's row is the place of its row here, in the same order as the rows' numbers.
+ */
+static uint32_t make_keys(const struct ms_row *rows, unsigned count, uint64_t now_ns,
+			  struct ms_rank_key *keys)
 {
 	uint32_t ranked = 0;
 

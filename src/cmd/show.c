@@ -23,7 +23,8 @@ const struct ms_verb ms_verb_show = {
 	.usage = "Usage: memshed show PID|NAME [--sort KEY] [--all] [--json]\n"
 		 "Show one process: its budget and the limit that binds, its memory, and its caches.\n"
 		 "Works on a process that is stopped or hung, and never stops or slows it.\n\n"
-		 "      --sort KEY  bytes (default), entries, hits, misses, rate, age, priority, name or cheapest\n"
+		 "      --sort KEY  bytes (default), entries, hits, misses, rate, age, priority, name or "
+		 "cheapest\n"
 		 "  -a, --all       all caches, not only the first 40\n"
 		 "      --json      for scripts; always all caches\n"
 		 "  -h, --help      this text\n\n"
@@ -54,15 +55,17 @@ static void parse(int argc, char **argv, struct options *options)
 			options->json = true;
 		if (option == 's' && ms_rows_sort_key(optarg, &options->sort) < 0)
 			ms_verb_wrong(&ms_verb_show,
-				      "--sort %s: not a key; bytes, entries, hits, misses, rate, age, priority, name "
+				      "--sort %s: not a key; bytes, entries, hits, misses, rate, age, "
+				      "priority, name "
 				      "or cheapest",
 				      optarg);
 	}
 	if (argc - optind > 1)
 		ms_verb_wrong(&ms_verb_show, "%s: one process at a time", argv[optind + 1]);
 	if (argc == optind)
-		ms_verb_wrong(&ms_verb_show,
-			      "no process given: `memshed show PID|NAME`; `memshed list` shows those with caches");
+		ms_verb_wrong(
+			&ms_verb_show,
+			"no process given: `memshed show PID|NAME`; `memshed list` shows those with caches");
 }
 
 static int take(struct ms_target *target, enum ms_row_sort sort, struct ms_snapshot **ret_snapshot)

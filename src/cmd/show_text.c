@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd/show_text.c - memshed show for people: a few lines on the process, then the table of its caches. */
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "cmd/show.h"
 #include "cmd/snapshot_columns.h"
 #include "table/names.h"
+#include "util/procfs.h"
 
 enum {
 	WIDE_COLUMNS = 110, /* from here on there is room for kind, source and when */
@@ -41,8 +43,7 @@ static const char *describe_heap(const struct ms_snapshot *snapshot, char *text,
 
 	text[0] = '\0';
 	if (snapshot->has_allocator && ms_row_is_counted(&snapshot->allocator))
-		snprintf(text, size, " + free in %s %s",
-			 ms_escape_name(name, snapshot->info.allocator),
+		snprintf(text, size, " + free in %s %s", ms_escape_name(name, snapshot->info.allocator),
 			 ms_render_bytes(bytes, true, false, snapshot->allocator.bytes));
 	return text;
 }
@@ -78,8 +79,8 @@ static int describe_limit(const struct ms_limit *limit, char *text, size_t size)
 			ms_render_share(share, limit->used_bytes, limit->max_bytes));
 }
 
-static void describe_watch(const struct ms_snapshot *snapshot, const char *high, const char *low, char *text,
-			   size_t size)
+static void describe_measured(const struct ms_snapshot *snapshot, const char *high, const char *low,
+			      char *text, size_t size)
 {
 	const struct ms_state *state = &snapshot->watch;
 	char others[48] = "", lowered[128] = "", margin[MS_RENDER_CELL];
@@ -91,28 +92,45 @@ static void describe_watch(const struct ms_snapshot *snapshot, const char *high,
 		snprintf(lowered, sizeof(lowered),
 			 " (lowered: the job can grow by %s before the first callback runs)",
 			 ms_render_bytes(margin, true, false, state->margin_bytes));
-	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s", (int)snapshot->watch_pid, others,
-		 high, low, lowered);
+	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s",
+		 (int)snapshot->watch_pid, others, high, low, lowered);
+}
+
+static void describe_watch(const struct ms_snapshot *snapshot, char *text, size_t size)
+{
+	char high[MS_RENDER_CELL], low[MS_RENDER_CELL];
+	int blind = snapshot->watch.blind_error;
+
+	ms_render_bytes(high, true, false, snapshot->budget.high_bytes);
+	ms_render_bytes(low, true, false, snapshot->budget.low_bytes);
+	if (snapshot->measured)
+		describe_measured(snapshot, high, low, text, size);
+	else if (blind)
+		snprintf(text, size, "started by memshed, pid %d, which cannot watch it: %s",
+			 (int)snapshot->watch_pid,
+			 blind == -EXDEV ? ms_procfs_fault(blind) : strerror(-blind));
+	else if (snapshot->watched)
+		snprintf(text, size, "watched by memshed, pid %d, which has not looked yet",
+			 (int)snapshot->watch_pid);
+	else
+		snprintf(text, size, "unwatched; `memshed run` would shrink above %s to %s", high, low);
 }
 
 static void print_budget(const struct ms_snapshot *snapshot)
 {
 	const struct ms_limit *limit = &snapshot->budget.limit;
-	char max[MS_RENDER_CELL], high[MS_RENDER_CELL], low[MS_RENDER_CELL], text[FACT_BYTES];
+	char max[MS_RENDER_CELL], text[FACT_BYTES];
 
 	if (limit->source == MS_LIMIT_NONE) {
 		print_fact("budget", "-", "no limit is known");
-		return;
+	} else {
+		describe_limit(limit, text, sizeof(text));
+		print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
 	}
-	describe_limit(limit, text, sizeof(text));
-	print_fact("budget", ms_render_bytes(max, true, false, limit->max_bytes), text);
-	ms_render_bytes(high, true, false, snapshot->budget.high_bytes);
-	ms_render_bytes(low, true, false, snapshot->budget.low_bytes);
-	if (snapshot->watched)
-		describe_watch(snapshot, high, low, text, sizeof(text));
-	else
-		snprintf(text, sizeof(text), "unwatched; `memshed run` would shrink above %s to %s", high, low);
-	print_fact("", "", text);
+	if (limit->source != MS_LIMIT_NONE || snapshot->watched) {
+		describe_watch(snapshot, text, sizeof(text));
+		print_fact("", "", text);
+	}
 }
 
 static bool same_limit(const struct ms_limit *a, const struct ms_limit *b)
@@ -195,8 +213,9 @@ void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown)
 {
 	char command[MS_ESCAPED_NAME];
 
-	printf("%s (pid %d), %s, uid %u\n", ms_escape_name(command, snapshot->command), (int)snapshot->facts.pid,
-	       ms_pid_state_name(snapshot->facts.state), (unsigned)snapshot->facts.uid);
+	printf("%s (pid %d), %s, uid %u\n", ms_escape_name(command, snapshot->command),
+	       (int)snapshot->facts.pid, ms_pid_state_name(snapshot->facts.state),
+	       (unsigned)snapshot->facts.uid);
 	print_memory(snapshot);
 	print_budget(snapshot);
 	print_other_limits(snapshot);

@@ -5,11 +5,12 @@
 
 static const char usage[] =
 	"Usage: memshed shrink PID|NAME --bytes SIZE [CACHE...] [--timeout T] [--dry-run] [--all] [--json]\n"
-	"Have a process free SIZE from these caches, the cheapest first, and no more than needed; without a\n"
-	"CACHE, from all of them, and then have its allocator give back what it holds free.\n\n"
+	"Have a process free SIZE from its caches, the cheapest first and no more than needed, as measured "
+	"by\n"
+	"its own memory; with a CACHE from these, as they claim.\n\n"
 	"  -b, --bytes SIZE  how much: 1.5G, 800M, 1048576\n"
 	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"
-	"      --timeout T   how long one cache may take (default 10s; 500ms, 2m)\n"
+	"      --timeout T   how long an order may take (default 10s; 500ms, 2m)\n"
 	"  -n, --dry-run     say what would be asked, ask nothing\n"
 	"  -a, --all         a line for every cache, not only the first 40\n"
 	"      --json        for scripts\n"

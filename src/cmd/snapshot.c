@@ -60,6 +60,9 @@ static void take_watch(const struct ms_watch_view *watch, struct ms_snapshot *sn
 	snapshot->watched = true;
 	snapshot->watch_pid = watch->pid;
 	snapshot->watch = *state;
+	snapshot->measured = state->blind_error == 0 && state->looked_ns != 0;
+	if (!snapshot->measured)
+		return;
 	snapshot->budget = (struct ms_budget_view){
 		.limit.source = known ? (enum ms_limit_source)state->limit_source : MS_LIMIT_NONE,
 		.limit.max_bytes = state->limit_max_bytes,
@@ -67,7 +70,8 @@ static void take_watch(const struct ms_watch_view *watch, struct ms_snapshot *sn
 		.high_bytes = state->high_bytes,
 		.low_bytes = state->low_bytes,
 	};
-	snprintf(snapshot->budget.limit.where, sizeof(snapshot->budget.limit.where), "%s", state->limit_where);
+	snprintf(snapshot->budget.limit.where, sizeof(snapshot->budget.limit.where), "%s",
+		 state->limit_where);
 }
 
 /* As a watch would have it that is given no options. */
@@ -103,12 +107,13 @@ static void read_budget(const struct ms_root *root, bool all_limits, struct ms_s
 	const struct ms_state *watch = &snapshot->watch;
 	struct ms_sample sample = {.limit.source = MS_LIMIT_NONE};
 
-	if (snapshot->watched && !all_limits)
+	if (snapshot->measured && !all_limits)
 		return;
-	if (ms_sample_once(root, find_job(snapshot), watch->option_max_bytes, &sample, all_limits ? snapshot->limits : NULL,
-			   all_limits ? MS_SNAPSHOT_LIMITS : 0, all_limits ? &snapshot->limit_count : NULL) < 0)
+	if (ms_sample_once(root, find_job(snapshot), watch->option_max_bytes, &sample,
+			   all_limits ? snapshot->limits : NULL, all_limits ? MS_SNAPSHOT_LIMITS : 0,
+			   all_limits ? &snapshot->limit_count : NULL) < 0)
 		sample = (struct ms_sample){.limit.source = MS_LIMIT_NONE};
-	if (!snapshot->watched)
+	if (!snapshot->measured)
 		estimate_budget(&sample, &snapshot->budget);
 }
 
@@ -123,7 +128,7 @@ static int gather(struct ms_target *target, const struct ms_watches *watches, co
 		return error;
 	memcpy(snapshot->command, target->command, sizeof(snapshot->command));
 	snapshot->info = target->table.info;
-	ms_agent_describe(&snapshot->info, snapshot->rows, snapshot->row_count, snapshot->facts.state,
+	ms_activity_describe(&snapshot->info, snapshot->rows, snapshot->row_count, snapshot->facts.state,
 			  snapshot->now_ns, &snapshot->agent);
 	const struct ms_watch_view *watch = ms_watches_of(watches, &snapshot->facts, snapshot->info.identity);
 	if (watch)

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cmd/agent.h"
+#include "cmd/activity.h"
 #include "cmd/rows.h"
 #include "cmd/target.h"
 #include "cmd/watches.h"
@@ -37,12 +37,13 @@ struct ms_snapshot {
 	struct ms_row_totals totals;
 	struct ms_row allocator; /* flags and counters; all 0 where there is no such row */
 	bool has_allocator;
-	struct ms_agent agent;
+	struct ms_activity agent;
 	struct ms_budget_view budget;
 	bool watched;
+	bool measured; /* by the watch: it has looked, and can; else the budget is as if unwatched */
 	pid_t watch_pid;
 	struct ms_state watch; /* all 0 unless watched */
-	uint32_t limit_count; /* 0 unless asked for */
+	uint32_t limit_count;  /* 0 unless asked for */
 	struct ms_limit limits[MS_SNAPSHOT_LIMITS];
 };
 

@@ -5,6 +5,7 @@
 #include "sample/pids.h"
 #include "table/names.h"
 
+/* clang-format off */
 enum {
 	PID, COMMAND, COMM, UID, STATE, THREADS, RSS, SWAP,
 	MAX, USED, USED_SHARE, SOURCE, WHERE, HIGH, LOW, SUPERVISOR_PID,
@@ -12,10 +13,11 @@ enum {
 	AGENT, AGENT_MODE, AGENT_STATE, PROCESS_STATE, CALLBACK, SINCE, STUCK,
 	AGENT_TID, ORDERS, ROUNDS, TRIMS, TRIMMED,
 };
+/* clang-format on */
 
-#define ALL (MS_VIEW_LIST | MS_VIEW_LIST_JSON | MS_VIEW_SHOW_JSON)
-#define JSON (MS_VIEW_LIST_JSON | MS_VIEW_SHOW_JSON)
-#define SHOW MS_VIEW_SHOW_JSON
+#define ALL    (MS_VIEW_LIST | MS_VIEW_LIST_JSON | MS_VIEW_SHOW_JSON)
+#define JSON   (MS_VIEW_LIST_JSON | MS_VIEW_SHOW_JSON)
+#define SHOW   MS_VIEW_SHOW_JSON
 #define LISTED (MS_VIEW_LIST | MS_VIEW_LIST_JSON)
 
 /* In the order of the table for people. */
@@ -137,7 +139,7 @@ static struct ms_value cached_value(const struct ms_snapshot *snapshot, int id)
 static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 {
 	const struct ms_table_info *info = &snapshot->info;
-	const struct ms_agent *agent = &snapshot->agent;
+	const struct ms_activity *agent = &snapshot->agent;
 	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
 
 	switch (id) {

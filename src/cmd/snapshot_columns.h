@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd/snapshot_columns.h - the columns of a process and of its caches. The keys are promised in the manual. */
+/* cmd/snapshot_columns.h - the columns of a process and of its caches. The keys are promised in the manual.
+ */
 #ifndef MS_CMD_SNAPSHOT_COLUMNS_H
 #define MS_CMD_SNAPSHOT_COLUMNS_H
 

@@ -179,21 +179,25 @@ enum ms_exit ms_target_failure(const struct ms_verb *verb, const struct ms_targe
 		ms_verb_error(verb, "%s: the process has ended", label);
 		return MS_EXIT_NO_PROCESS;
 	case -ENOENT:
-		ms_verb_error(verb, "%s: has no table: it registered no cache with libmemshed; see memshed-run(1)",
+		ms_verb_error(verb,
+			      "%s: has no table: it registered no cache with libmemshed; see memshed-run(1)",
 			      label);
 		return MS_EXIT_NO_TABLE;
 	case MS_TARGET_CLOSED:
-		ms_verb_error(verb,
-			      "%s: has a table, but closed all its descriptors, as daemons do: it can be read only "
-			      "while `memshed run` watches the process",
-			      label);
+		ms_verb_error(
+			verb,
+			"%s: has a table, but closed all its descriptors, as daemons do: it can be read only "
+			"while `memshed run` watches the process",
+			label);
 		return MS_EXIT_NO_TABLE;
 	case -EACCES:
 	case -EPERM:
-		ms_verb_error(verb, "%s: cannot be read: permission denied; run as that user or as root", label);
+		ms_verb_error(verb, "%s: cannot be read: permission denied; run as that user or as root",
+			      label);
 		return MS_EXIT_NO_PERMISSION;
 	case -EBADMSG:
-		ms_verb_error(verb, "%s: its table cannot be understood: damaged, or made by another version", label);
+		ms_verb_error(verb, "%s: its table cannot be understood: damaged, or made by another version",
+			      label);
 		return MS_EXIT_FAILURE;
 	default:
 		ms_verb_error(verb, "%s: its table cannot be opened: %s", label, strerror(-error));

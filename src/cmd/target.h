@@ -20,13 +20,14 @@
 #include "util/escape.h"
 
 struct ms_target {
-	struct ms_pid_facts facts; /* as of when it was found */
+	struct ms_pid_facts facts;      /* as of when it was found */
 	char command[MS_COMMAND_BYTES]; /* what people call it; escape before printing */
-	int pidfd;                 /* -1 where the kernel has none */
-	int control_fd;            /* -1 unless asked for */
+	int pidfd;                      /* -1 where the kernel has none */
+	int control_fd;                 /* -1 unless asked for */
 	struct ms_table_reader table;
 	struct ms_table_scratch scratch;
-	char label[MS_ESCAPED_NAME + 48]; /* "python3 job.py (pid 4711)", escaped; with a uid not the caller's */
+	char label[MS_ESCAPED_NAME +
+		   48]; /* "python3 job.py (pid 4711)", escaped; with a uid not the caller's */
 };
 
 /* What ms_target_open() returns beside the errors of ms_table_open_pid(). */
@@ -37,7 +38,8 @@ enum {
 /**
  * ms_target_open - open the table of a process, and the control page too if @control
  * @watches: NULL: look for them only when the process has closed its own descriptors
- * Return: 0; -ENOMEM; MS_TARGET_CLOSED; else as ms_table_open_pid(). @ret_target is set in any case but -ENOMEM.
+ * Return: 0; -ENOMEM; MS_TARGET_CLOSED; else as ms_table_open_pid(). @ret_target is set in any case but
+ * -ENOMEM.
  */
 int ms_target_open(const struct ms_pid_facts *facts, bool control, const struct ms_watches *watches,
 		   struct ms_target **ret_target);
@@ -59,7 +61,8 @@ char ms_target_state(const struct ms_target *target);
  */
 int ms_target_rows(struct ms_target *target, struct ms_row **ret_rows);
 
-/** ms_target_failure - say what ms_target_open() or ms_target_rows() returned; Return: the exit code for it */
+/** ms_target_failure - say what ms_target_open() or ms_target_rows() returned; Return: the exit code for it
+ */
 enum ms_exit ms_target_failure(const struct ms_verb *verb, const struct ms_target *target, int error);
 
 #endif

@@ -66,7 +66,8 @@ static bool is_believed(const struct ms_watch_view *watch, const struct ms_pid_f
 	return watch->uid == 0 || watch->uid == facts->uid;
 }
 
-static const struct ms_watch_view *find_above(const struct ms_watches *watches, const struct ms_pid_facts *facts)
+static const struct ms_watch_view *find_above(const struct ms_watches *watches,
+					      const struct ms_pid_facts *facts)
 {
 	enum { ANCESTORS = 64 };
 	struct ms_pid_facts above = *facts;
@@ -120,7 +121,8 @@ static int open_checked(const struct ms_watch_view *watch, const struct ms_state
 }
 
 int ms_watches_open_table(const struct ms_watches *watches, const struct ms_pid_facts *facts,
-			  struct ms_table_reader *reader, struct ms_table_scratch *scratch, int *ret_control_fd)
+			  struct ms_table_reader *reader, struct ms_table_scratch *scratch,
+			  int *ret_control_fd)
 {
 	struct ms_link_facts link;
 	int dir MS_CLEANUP_FD = ms_link_open_dir(facts->pid, &link), error = -ENOENT;

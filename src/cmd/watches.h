@@ -47,6 +47,7 @@ const struct ms_watch_view *ms_watches_of(const struct ms_watches *watches, cons
  * Return: 0; -ENOENT no watch holds one; else as ms_table_open_pid().
  */
 int ms_watches_open_table(const struct ms_watches *watches, const struct ms_pid_facts *facts,
-			  struct ms_table_reader *reader, struct ms_table_scratch *scratch, int *ret_control_fd);
+			  struct ms_table_reader *reader, struct ms_table_scratch *scratch,
+			  int *ret_control_fd);
 
 #endif

@@ -42,7 +42,7 @@ static void add_name(struct ms_line *line, enum ms_field_type type, uint32_t val
 {
 	static const char *(*const names[])(uint32_t) = {
 		[MS_FIELD_LIMIT] = limit_name,          [MS_FIELD_REASON] = ms_reason_name,
-		[MS_FIELD_LEVEL] = ms_order_level_name, [MS_FIELD_STATUS] = ms_answer_status_name,
+		[MS_FIELD_LEVEL] = ms_level_name, [MS_FIELD_STATUS] = ms_answer_status_name,
 		[MS_FIELD_AGENT] = ms_agent_state_name,
 	};
 

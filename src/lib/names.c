@@ -17,5 +17,5 @@ MS_PUBLIC const char *memshed_status_name(enum memshed_status status)
 
 MS_PUBLIC const char *memshed_level_name(enum memshed_level level)
 {
-	return level >= MEMSHED_LEVEL_TRIM ? ms_order_level_name((uint32_t)level) : "unknown";
+	return level >= MEMSHED_LEVEL_TRIM ? ms_level_name((uint32_t)level) : "unknown";
 }

@@ -39,7 +39,7 @@ int ms_pids_facts(pid_t pid, struct ms_pid_facts *ret_facts);
 /** ms_pid_has_name - is this its comm? Of a name longer than the kernel's 15 bytes these count */
 bool ms_pid_has_name(const struct ms_pid_facts *facts, const char *name);
 
-/** ms_pid_state_name - "running", "stopped", ... for the letter in struct ms_pid_facts; "unknown" for others */
+/** ms_pid_state_name - "running", "stopped", ... for the letter in struct ms_pid_facts, or "unknown" */
 const char *ms_pid_state_name(char state);
 
 #endif

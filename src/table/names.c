@@ -53,7 +53,7 @@ const char *ms_agent_state_name(uint32_t state)
 	return LOOK_UP(names, state);
 }
 
-const char *ms_order_level_name(uint32_t level)
+const char *ms_level_name(uint32_t level)
 {
 	static const char *const names[] = {
 		[MS_LEVEL_COUNT] = "count",

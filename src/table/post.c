@@ -10,8 +10,8 @@
 #include "util/saturate.h"
 
 enum {
-	BUSY_PAUSE_US = 20000,  /* after the first BUSY: as long as the agent has tried by itself */
-	BUSY_DOUBLINGS = 6,     /* 1.28 s at the longest */
+	BUSY_PAUSE_US = 20000, /* after the first BUSY: as long as the agent has tried by itself */
+	BUSY_DOUBLINGS = 6,    /* 1.28 s at the longest */
 };
 
 bool ms_post_is_open(const struct ms_post *post)
@@ -21,11 +21,12 @@ bool ms_post_is_open(const struct ms_post *post)
 
 bool ms_post_is_silent(const struct ms_post *post, uint64_t now_ns)
 {
-	return post->state == MS_POST_POSTED && now_ns > post->since_ns + post->patience.silent_us * MS_NS_PER_US;
+	return post->state == MS_POST_POSTED &&
+	       now_ns > post->since_ns + post->patience.silent_us * MS_NS_PER_US;
 }
 
-void ms_post_begin(struct ms_post *post, const struct ms_order *order, const struct ms_post_patience *patience,
-		   uint64_t now_ns)
+void ms_post_begin(struct ms_post *post, const struct ms_order *order,
+		   const struct ms_post_patience *patience, uint64_t now_ns)
 {
 	assert(!ms_post_is_open(post));
 	assert(order->seq != 0 && order->timeout_us != 0);
@@ -183,7 +184,8 @@ int ms_post_wait(struct ms_post *post, struct ms_control_client *client, uint64_
 	if (post->got_answer || !ms_post_is_open(post))
 		return 0;
 	if (post->state == MS_POST_WAITING) {
-		uint64_t pause = post->since_ns > now_ns ? (post->since_ns - now_ns) / MS_NS_PER_US + 1 : most_us;
+		uint64_t pause =
+			post->since_ns > now_ns ? (post->since_ns - now_ns) / MS_NS_PER_US + 1 : most_us;
 
 		return sleep_us(pause < most_us ? pause : most_us);
 	}

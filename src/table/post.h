@@ -64,8 +64,9 @@ struct ms_post_patience {
 struct ms_post {
 	enum ms_post_state state;
 	enum ms_post_end end;
-	unsigned tries; /* how often it was posted */
-	bool got_answer; /* ms_post_wait() has taken an answer, it stands in waited; the next turn judges it */
+	unsigned tries;  /* how often it was posted */
+	bool got_answer; /* ms_post_wait() has taken an answer, it stands in waited; the next turn judges it
+			  */
 	struct ms_order order; /* target_bytes falls by what earlier tries brought */
 	struct ms_order_handle handle;
 	struct ms_post_patience patience;
@@ -80,8 +81,8 @@ struct ms_post {
  * ms_post_begin - an order is to go out; nothing is posted before the first turn
  * @order: seq and timeout_us not 0; copied
  */
-void ms_post_begin(struct ms_post *post, const struct ms_order *order, const struct ms_post_patience *patience,
-		   uint64_t now_ns);
+void ms_post_begin(struct ms_post *post, const struct ms_order *order,
+		   const struct ms_post_patience *patience, uint64_t now_ns);
 
 /** ms_post_turn - one look: post it, poll it, judge; never blocks. Return: whether it has ended */
 bool ms_post_turn(struct ms_post *post, struct ms_control_client *client, uint64_t now_ns);

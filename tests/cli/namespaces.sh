@@ -27,6 +27,14 @@ for words in list "show $inner" "clear inside.$$"; do
 	err_has "^memshed ${words%% *}: /proc is of another pid namespace; mount a new one here$"
 done
 
+# A memshed in a pid namespace with the /proc of another: it cannot watch, and that is what show says.
+spawn unshare --pid --fork --kill-child "$memshed" run --quiet -- "$target" --comm "blind.$$" a=4096
+wait_for "the target" "$memshed" show "blind.$$"
+expect 0 "$memshed" show "blind.$$"
+out_has '^ +started by memshed, pid [0-9]+, which cannot watch it: /proc is of another pid namespace'
+expect 0 "$memshed" show "blind.$$" --json
+json_is .supervisor.blind EXDEV
+
 # hidepid: a process of another user cannot be seen, and that is said.
 can_be_nobody || exit 0
 hidden() {

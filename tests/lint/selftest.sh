@@ -14,14 +14,18 @@ clean_tree() {
 	cp "$here/lib.sh" "$tree/tests/lint/"
 	cat >"$tree/src/util/a.c" <<'END'
 /* SPDX-License-Identifier: MIT */
-/* [A1] the value before the flag; pairs with [A2] */
+/*
+ * [a.A1] the value before the flag; pairs with [a.A2]
+ * [a.A2] the flag before the value; pairs with [a.A1]
+ * [a.K1] is a mutex, and [a.U1] a rule of arithmetic: neither is a pair
+ */
 #include <stdatomic.h>
 #include "util/a.h"
 
 int short_one(int x)
 {
-	atomic_store_explicit(&flag, 1, memory_order_release); /* [A1] */
-	return atomic_load_explicit(&flag, memory_order_acquire) + x; /* [A2] */
+	atomic_store_explicit(&flag, 1, memory_order_release); /* [a.A1] */
+	return atomic_load_explicit(&flag, memory_order_acquire) + x; /* [a.A2] */
 }
 END
 	printf '/* SPDX-License-Identifier: MIT */\nint memshed_one(void);\n' >"$tree/include/memshed.h"
@@ -40,7 +44,10 @@ END
 
 # run LINT - against the tree; a lint that skips here is not tested
 run() {
-	output=$(srcdir=$tree MS_POLICY_ARCHIVE=$tree/policy.a sh "$here/$1.sh" 2>&1)
+	case $1 in
+	fences | names) output=$(srcdir=$tree python3 "$here/$1.py" 2>&1) ;;
+	*) output=$(srcdir=$tree MS_POLICY_ARCHIVE=$tree/policy.a sh "$here/$1.sh" 2>&1) ;;
+	esac
 }
 
 passes() {
@@ -69,7 +76,7 @@ repeat() {
 }
 
 clean_tree
-for lint in fences file-size function-size layers leftovers man-symbols scripts spdx verbs; do
+for lint in fences file-size function-size layers leftovers man-symbols names scripts spdx verbs; do
 	passes "$lint"
 done
 
@@ -91,17 +98,33 @@ echo '#include <urcu-bp.h>' | fault layers 'go through util/list.h' src/lib/b.c
 repeat 700 '/* */' | fault file-size 'is longer than 700' src/util/a.c
 echo 'int x;' | fault spdx 'b.c:1: has no licence' src/util/b.c
 printf '#!/bin/sh\n' | fault spdx 'tool:1: has no licence' src/util/tool
-echo "/* TO""DO: more */" | fault leftovers 'a.c:11' src/util/a.c
-echo "<<<<<<< HEAD" | fault leftovers 'a.c:11' src/util/a.c
+echo "/* TO""DO: more */" | fault leftovers 'a.c:15' src/util/a.c
+echo "<<<<<<< HEAD" | fault leftovers 'a.c:15' src/util/a.c
 clean_tree
 sed -i 's/^local:/\tmemshed_two;\nlocal:/' "$tree/src/lib/libmemshed.sym"
 finds man-symbols 'memshed_two has no man page'
 finds man-symbols 'memshed_two is not declared'
-echo 'int b(void) { return atomic_load_explicit(&x, memory_order_acquire); }' | fault fences 'a.c:11: an order stronger' src/util/a.c
-echo 'int b(void) { return atomic_load(&x); }' | fault fences 'a.c:11: an order stronger' src/util/a.c
-printf '\tx = atomic_load_explicit(&x,\n\t\tmemory_order_acquire);\n' | fault fences 'a.c:12: an order stronger' src/util/a.c
-echo '/* [B1] pairs with [B2] */' | fault fences 'pairs with [B2], which is nowhere' src/util/a.c
-echo '	atomic_thread_fence(memory_order_seq_cst); /* [C1] */' | fault fences '[C1] stands nowhere else' src/util/a.c
+echo 'int b(void) { return atomic_load_explicit(&x, memory_order_acquire); }' | fault fences 'a.c:15: an order stronger' src/util/a.c
+echo 'int b(void) { return atomic_load(&x); }' | fault fences 'a.c:15: an order stronger' src/util/a.c
+printf '\tx = atomic_load_explicit(&x,\n\t\tmemory_order_acquire);\n' | fault fences 'a.c:16: an order stronger' src/util/a.c
+echo '/* [a.B1] one before two; pairs with [a.B2] */' | fault fences 'pairs with [a.B2], which no comment' src/util/a.c
+echo '/* [a.B1] one before two; pairs with [a.A1] */' | fault fences 'which does not name it back' src/util/a.c
+echo '	atomic_thread_fence(memory_order_seq_cst); /* [a.C1] */' | fault fences '[a.C1] is not defined in a' src/util/a.c
+echo '	atomic_thread_fence(memory_order_seq_cst); /* [C1] */' | fault fences '[C1] does not say whose it is' src/util/a.c
+echo '	atomic_thread_fence(memory_order_seq_cst); /* [b.C1] */' | fault fences 'there is no file b.c' src/util/a.c
+# A store that is given the label of a mutex, or of a rule that is no pair.
+for label in K1 U1; do
+	clean_tree
+	sed -i "s/\[a.A1\] \*\//[a.$label] *\//" "$tree/src/util/a.c"
+	finds fences "[a.$label] is not defined in a"
+	finds fences '[a.A1] stands at no access'
+done
+clean_tree
+printf 'struct ms_thing {\n};\n' | tee "$tree/src/util/c.h" >>"$tree/src/util/a.c"
+finds names 'ms_thing is also defined'
+clean_tree
+printf 'int ms_thing_do(void)\n{\n\treturn 0;\n}\n' | tee "$tree/src/lib/c.c" >>"$tree/src/util/a.c"
+finds names 'ms_thing_ are also defined'
 for file in src/cmd/one.c man/memshed-one.1.scd man/Makefile.inc man/memshed.1.scd tests/cli/Makefile.inc; do
 	clean_tree
 	: >"$tree/$file"

@@ -11,7 +11,7 @@
 #include "cmd/command.h"
 
 /* A command line as the kernel shows it: the words with their NULs; sizeof counts the last one. */
-#define NAME(comm, words) name(comm, words, sizeof(words))
+#define NAME(comm, words)    name(comm, words, sizeof(words))
 #define NAMES(words, wanted) ms_command_names(words, sizeof(words), wanted)
 
 static const char *name(const char *comm, const char *line, size_t length)
@@ -27,7 +27,8 @@ static void a_script_is_named_with_its_interpreter(void **state)
 	(void)state;
 	assert_string_equal(NAME("python3", "/usr/bin/python3\0/srv/job.py\0--fast"), "python3 job.py");
 	assert_string_equal(NAME("python3.11", "python3.11\0-u\0-W\0ignore\0job.py"), "python3.11 job.py");
-	assert_string_equal(NAME("node", "node\0--require\0dotenv\0--inspect=9229\0app/server.js"), "node server.js");
+	assert_string_equal(NAME("node", "node\0--require\0dotenv\0--inspect=9229\0app/server.js"),
+			    "node server.js");
 	assert_string_equal(NAME("bash", "-bash\0-x\0x.sh"), "bash x.sh");
 	assert_string_equal(NAME("sh", "sh\0--\0-odd"), "sh -odd");
 }

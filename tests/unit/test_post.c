@@ -7,12 +7,15 @@
 
 #include "table/post.h"
 
-#define MS(n) ((uint64_t)(n) * MS_NS_PER_MS)
+#define MS(n) ((uint64_t)(n)*MS_NS_PER_MS)
 
 static const struct ms_post_patience patience = {
 	.silent_us = 50000, .take_us = 200000, .grace_us = 100000, .busy_us = 500000};
-static const struct ms_order wanted = {
-	.seq = 9, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .target_bytes = 1000, .timeout_us = 300000};
+static const struct ms_order wanted = {.seq = 9,
+				       .scope = MS_SCOPE_PROCESS,
+				       .level = MS_LEVEL_TRIM,
+				       .target_bytes = 1000,
+				       .timeout_us = 300000};
 
 static struct ms_post post_;
 
@@ -39,8 +42,11 @@ static void assert_ended(enum ms_post_end end)
 
 static void answer_it(uint32_t status, uint64_t claimed, uint64_t returned)
 {
-	const struct ms_answer given = {
-		.status = status, .claimed_bytes = claimed, .returned_bytes = returned, .caches = 1, .duration_us = 7};
+	const struct ms_answer given = {.status = status,
+					.claimed_bytes = claimed,
+					.returned_bytes = returned,
+					.caches = 1,
+					.duration_us = 7};
 	struct ms_order taken;
 	struct ms_order_handle handle = take(&taken);
 
@@ -284,7 +290,8 @@ static void a_wait_ends_with_its_time_and_with_the_pause(void **state)
 	assert_false(turn(MS(1)));
 	answer_it(MS_ANSWER_BUSY, 0, 0);
 	assert_false(turn(MS(1)));
-	assert_int_equal(ms_post_wait(&post_, &client, LONG_US, SECONDS(1) + MS(20)), 0); /* one is left of it */
+	assert_int_equal(ms_post_wait(&post_, &client, LONG_US, SECONDS(1) + MS(20)),
+			 0); /* one is left of it */
 	assert_false(turn(MS(21)));
 	assert_int_equal(post_.state, MS_POST_POSTED);
 }

@@ -106,7 +106,8 @@ static void test_the_cheapest_come_first(void **state)
 	check_order(rows, "nc79hpm0");
 	assert_true(ms_row_is_never_asked(&ROW(2, "m", .bytes = 9, .flags = MEMSHED_CACHE_MANUAL), 1));
 	assert_false(ms_row_is_never_asked(&ROW(2, "m", .bytes = 9), 1));
-	assert_int_equal(ms_row_returnable_bytes(&ROW(2, "m", .bytes = 9000, .last.returned_per_mille = 500)), 4500);
+	assert_int_equal(ms_row_returnable_bytes(&ROW(2, "m", .bytes = 9000, .last.returned_per_mille = 500)),
+			 4500);
 }
 
 static void test_names_match_as_they_are_and_as_shown(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd/agent.c - see agent.h. */
-#include "cmd/agent.h"
+/* cmd/activity.c - see activity.h. */
+#include "cmd/activity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static const struct ms_row *find_row(const struct ms_row *rows, unsigned count, 
 }
 
 /* " for 12s", or nothing when that is not known. */
-static const char *since(const struct ms_agent *agent, char text[32])
+static const char *since(const struct ms_activity *agent, char text[32])
 {
 	char duration[MS_UNITS_TEXT];
 
@@ -37,7 +37,7 @@ static const char *since(const struct ms_agent *agent, char text[32])
 	return text;
 }
 
-static void describe_state(struct ms_agent *agent, char *text, size_t size)
+static void describe_state(struct ms_activity *agent, char *text, size_t size)
 {
 	char name[MS_ESCAPED_NAME], time[32];
 
@@ -58,10 +58,10 @@ static void describe_state(struct ms_agent *agent, char *text, size_t size)
 		snprintf(text, size, "%s", ms_agent_state_name(agent->state));
 }
 
-void ms_agent_describe(const struct ms_table_info *info, const struct ms_row *rows, unsigned count,
-		       char process_state, uint64_t now_ns, struct ms_agent *ret_agent)
+void ms_activity_describe(const struct ms_table_info *info, const struct ms_row *rows, unsigned count,
+			  char process_state, uint64_t now_ns, struct ms_activity *ret_activity)
 {
-	struct ms_agent agent = {
+	struct ms_activity agent = {
 		.mode = info->agent_mode, .state = info->agent_state, .process_state = process_state};
 	const struct ms_row *row = find_row(rows, count, info->current_row);
 
@@ -77,5 +77,5 @@ void ms_agent_describe(const struct ms_table_info *info, const struct ms_row *ro
 		size_t length = strlen(agent.text);
 		snprintf(agent.text + length, sizeof(agent.text) - length, ", %u stuck", agent.stuck);
 	}
-	*ret_agent = agent;
+	*ret_activity = agent;
 }
