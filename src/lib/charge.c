@@ -6,9 +6,6 @@
  * thread's shard, the table's base, and plain adds to words that no other thread writes. Any thread;
  * no lock, no system call. The rest (first charge of a thread, shared shard, the child of a raw clone,
  * NULL) is one cold function; there the first charge of a forked child starts the child's agent.
- *
- *   [charge.B1] base (acquire) before what it points to; the hot path can do without, since each access there goes
- *               through the value loaded; pairs with [lib.L4]
  */
 #include <stddef.h>
 
@@ -40,7 +37,7 @@ __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cac
 	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 
 	if (cache && !base && ms_lib_wake() == 0)
-		base = atomic_load_explicit(&ms_guard.base, memory_order_acquire); /* [charge.B1] */
+		base = atomic_load_explicit(&ms_guard.base, memory_order_acquire); /* [lib.L4] */
 	if (!cache || !base)
 		return;
 	if (ms_shard_offset || ms_shards_claim()) {

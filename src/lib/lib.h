@@ -22,7 +22,8 @@
  *            pairs with [lib.L2]
  *   [lib.L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
  *            before it looks, and sleeps only while it has not gone up since; pairs with [lib.L3]
- *   [lib.L4] the table is complete before ms_guard.base (release); pairs with [charge.B1]
+ *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the loads of
+ *            it need no acquire, since every access to the table goes through the value loaded; pairs with [lib.L4]
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -44,6 +45,7 @@
 #include "lib/executor.h"
 #include "lib/learn.h"
 #include "lib/mode.h"
+#include "lib/shards.h"
 #include "lib/statm.h"
 #include "memshed.h"
 #include "table/control.h"
@@ -91,26 +93,18 @@ extern struct ms_guard ms_guard;
 struct ms_kept {
 	int saved_errno, cancel_state;
 };
-struct ms_kept ms_kept_begin(void);
-void ms_kept_end(struct ms_kept *kept);
-#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
-/* The same in a call that is a cancellation point, before it has done anything. */
-#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
-	pthread_testcancel();                                                                      \
-	MS_KEEP_CALLER
 
-/* Which shards are whose; shards.c. */
-struct ms_shards {
-	pthread_key_t end_key;
-	_Atomic uint64_t unowned; /* bit per shard */
-	_Atomic uint64_t last_thread_id;
+/* Between fork's prepare and its other two; guarded by [K1]. */
+struct ms_forking {
+	bool holds_locks;
+	struct ms_kept caller;
 };
 
-/* Where the hello goes; guarded by [K1]. */
-struct ms_hello_address {
+/* Where a supervisor listens; guarded by [K1]. */
+struct ms_greeting {
 	struct sockaddr_un address;
-	socklen_t bytes; /* 0: nowhere */
-	uint64_t token;
+	socklen_t bytes; /* 0: none does */
+	uint64_t token;  /* what it is to be told, so that it listens */
 };
 
 /* All zeroes before the first start: what has to be something else is set there. On pages of its own, and what
@@ -130,6 +124,9 @@ struct ms_lib {
 	struct ms_mode_thread mode_thread;
 	struct ms_mode_fd mode_fd;
 	struct ms_mode_poll mode_poll;
+	struct ms_shards shards;
+	struct ms_forking forking;
+	struct ms_greeting greeting;
 	struct ms_table table;
 	struct ms_control_server control;
 	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under [K2] */
@@ -146,14 +143,18 @@ struct ms_lib {
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
 	_Atomic uint32_t loaded;    /* enter.c */
 	int load_error;             /* writer: ms_enter(), before loaded */
-	struct ms_shards shards;
-	struct ms_hello_address hello;
-	bool forking;               /* between the atfork handlers, which then hold all locks; guarded by [K1] */
-	struct ms_kept forker;      /* the thread that forks; likewise */
-	struct ms_agent agent;
+	struct ms_agent agent;      /* the largest, and the last */
 };
 _Static_assert(offsetof(struct ms_lib, agent) <= MS_GUARD_BYTES, "the rest is on the first page");
 extern struct ms_lib ms_lib;
+
+struct ms_kept ms_kept_begin(void);
+void ms_kept_end(struct ms_kept *kept);
+#define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()
+/* The same in a call that is a cancellation point, before it has done anything. */
+#define MS_CANCEL_OR_KEEP_CALLER                                                                   \
+	pthread_testcancel();                                                                      \
+	MS_KEEP_CALLER
 
 static inline uint32_t ms_lib_life(void)
 {

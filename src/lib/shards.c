@@ -27,7 +27,6 @@ static __thread struct {
 	bool no_shard; /* found none, or is ending: shares the last one from now on */
 } own __attribute__((tls_model("initial-exec")));
 
-
 /* The agent looks then whether it is the last. The control page is not to be touched in a raw clone. */
 static void note_end_of_main(void)
 {
@@ -46,7 +45,7 @@ static void give_back(void *value)
 	if (!ms_shard_offset)
 		return;
 	ms_shard_offset = 0;
-	atomic_fetch_or_explicit(&ms_lib.shards.unowned, UINT64_C(1) << own.shard, memory_order_release); /* [shards.N1] */
+	atomic_fetch_or_explicit(&ms_lib.shards.free, UINT64_C(1) << own.shard, memory_order_release); /* [shards.N1] */
 }
 
 int ms_shards_init(void)
@@ -67,7 +66,7 @@ static uint64_t all_shards(uint32_t shard_count)
 
 void ms_shards_open(uint32_t shard_count)
 {
-	atomic_store_explicit(&ms_lib.shards.unowned, all_shards(shard_count), memory_order_release); /* [shards.N1] */
+	atomic_store_explicit(&ms_lib.shards.free, all_shards(shard_count), memory_order_release); /* [shards.N1] */
 }
 
 void ms_shards_after_fork(void)
@@ -78,17 +77,17 @@ void ms_shards_after_fork(void)
 	pthread_setspecific(ms_lib.shards.end_key, &own); /* it is the main thread from now on */
 	if (ms_shard_offset)
 		shards &= ~(UINT64_C(1) << own.shard);
-	atomic_store_explicit(&ms_lib.shards.unowned, shards, memory_order_relaxed);
+	atomic_store_explicit(&ms_lib.shards.free, shards, memory_order_relaxed);
 }
 
 static bool take_bit(uint32_t *ret_shard)
 {
-	uint64_t shards = atomic_load_explicit(&ms_lib.shards.unowned, memory_order_relaxed);
+	uint64_t shards = atomic_load_explicit(&ms_lib.shards.free, memory_order_relaxed);
 
 	while (shards) {
 		uint32_t shard = (uint32_t)__builtin_ctzll(shards);
 
-		if (atomic_compare_exchange_weak_explicit(&ms_lib.shards.unowned, &shards, shards & ~(UINT64_C(1) << shard),
+		if (atomic_compare_exchange_weak_explicit(&ms_lib.shards.free, &shards, shards & ~(UINT64_C(1) << shard),
 							  memory_order_acquire, memory_order_relaxed)) { /* [shards.N1] */
 			*ret_shard = shard;
 			return true;
@@ -123,7 +122,7 @@ bool ms_shards_claim(void)
 		return false;
 	own.shard = shard;
 	if (pthread_setspecific(ms_lib.shards.end_key, &own) != 0) { /* nobody would give it back */
-		atomic_fetch_or_explicit(&ms_lib.shards.unowned, UINT64_C(1) << shard, memory_order_release); /* [shards.N1] */
+		atomic_fetch_or_explicit(&ms_lib.shards.free, UINT64_C(1) << shard, memory_order_release); /* [shards.N1] */
 		return false;
 	}
 	raise_shard_high(shard + 1);
