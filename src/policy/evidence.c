@@ -118,6 +118,16 @@ static bool is_worth_it(const struct ms_policy_round *round, const struct ms_pol
 	       evidence->asked_ns < round->state->short_since_ns || evidence->now.bytes >= round->worth_bytes;
 }
 
+/* A young cache has no row, or one that was not counted yet: the agent of its process counts before it ranks.
+ * Once in a shortage: after that there are rows. */
+static bool may_be_uncounted(const struct ms_policy_round *round, const struct ms_policy_process *process)
+{
+	const struct ms_policy_evidence *evidence = &round->state->of[process->process];
+
+	return !round->gentle && process->answers && process->caches > 0 &&
+	       (!evidence->asked_ns || evidence->asked_ns < round->state->short_since_ns);
+}
+
 enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
 					   const struct ms_policy_process *process)
 {
@@ -128,7 +138,7 @@ enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
 	if (evidence->now.empty) /* perhaps before the order came: that is no fault */
 		reset_one(evidence);
 	if (!evidence->now.bytes && !evidence->now.spent_bytes && !evidence->now.unknown)
-		return MS_STANDING_NOTHING;
+		return may_be_uncounted(round, process) ? MS_STANDING_UNCOUNTED : MS_STANDING_NOTHING;
 	if (!process->answers)
 		return MS_STANDING_SILENT;
 	if (round->now_ns < back_off_end(round, evidence))

@@ -44,6 +44,7 @@ static inline uint64_t ms_policy_span(const struct ms_marks *marks)
 enum ms_policy_standing {
 	MS_STANDING_NOTHING = 0, /* in it, or too little to ask again */
 	MS_STANDING_ASKABLE,
+	MS_STANDING_UNCOUNTED, /* its rows show nothing, but it may have caches that no row shows yet */
 	MS_STANDING_OUT,
 	MS_STANDING_SILENT,  /* its agent does not answer, or was stuck a moment ago */
 	MS_STANDING_BUSY,    /* its back-off runs */

@@ -6,7 +6,7 @@
  * What an allocator holds free costs nothing to give back and goes before every row. A process whose last
  * order brought too little goes after all others. Where the rows do not cover the need the rest is added
  * in proportion: the sizes may be too low, or not all rows were read, and an agent stops when the bytes
- * are there.
+ * are there. Where no row shows anything, all that may have caches without a row yet are asked.
  */
 #include "policy/internal.h"
 
@@ -121,6 +121,26 @@ static uint64_t ask(const struct ms_policy_round *round, uint32_t process, uint6
 	return missing - part;
 }
 
+static bool is_uncounted(const struct ms_policy_round *round, uint32_t process)
+{
+	const struct ms_policy_evidence *evidence = of(round, process);
+
+	return evidence && evidence->now.standing == MS_STANDING_UNCOUNTED;
+}
+
+/* In equal parts: nothing is known of any of them. */
+static void ask_uncounted(const struct ms_policy_round *round, uint64_t bytes)
+{
+	const struct ms_policy_input *input = round->input;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < input->process_count; i++)
+		count += is_uncounted(round, input->processes[i].process);
+	for (uint32_t i = 0; i < input->process_count; i++)
+		if (is_uncounted(round, input->processes[i].process))
+			ask(round, input->processes[i].process, bytes / count + 1, bytes);
+}
+
 static uint64_t ask_all(const struct ms_policy_round *round, bool doubtful, uint64_t missing, uint64_t enough)
 {
 	const struct ms_policy_input *input = round->input;
@@ -192,6 +212,8 @@ uint32_t ms_policy_spread(const struct ms_policy_round *round, uint64_t bytes)
 		if (missing < bytes)
 			share_out(round->plan, bytes - missing, missing);
 	}
+	if (round->plan->count == 0)
+		ask_uncounted(round, bytes);
 	give(round);
 	return round->plan->count;
 }
