@@ -33,7 +33,7 @@
  *	memshed_unregister(handle);           (in the end)
  *
  * The library is looked for when a cache is registered: among what the process has loaded; then
- * libmemshed.so.0, if somebody loaded it privately; and only where a supervisor asks for it
+ * libmemshed.so.0, if it was loaded privately; and only where a supervisor asks for it
  * (MEMSHED_SOCKET is in the environment) it is loaded. Once found it stays. All files of one program or
  * shared library share what was found. Needs dlopen(), which stands in the C library itself from
  * glibc 2.34 on (before: -ldl). C11 or C++11, gcc or clang.

@@ -181,7 +181,7 @@ struct memshed_cache_options {
 					__VA_ARGS__})
 #endif
 
-/* Who runs the callbacks. */
+/* Which thread runs the callbacks. */
 enum memshed_agent_mode {
 	MEMSHED_AGENT_THREAD = 0, /* a small thread of libmemshed's own (the default) */
 	MEMSHED_AGENT_FD = 1,     /* the host polls memshed_fd() and calls memshed_dispatch() */
@@ -243,7 +243,7 @@ int memshed_stop(void);
  * @ret_cache: where the handle is put; untouched on failure. It stands there before the first callback
  *             runs, which may be before this returns.
  *
- * Starts the agent if nobody has. May be called while orders run.
+ * Starts the agent where none runs. May be called while orders run.
  *
  * Return: 0; -EINVAL for an empty name, no callback, a priority out of range, an unknown flag or
  * thread class; -E2BIG when @options is from a newer memshed.h and uses a field this library does not

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interpreter.c - a stack language in one thread, whose cache may be touched between two instructions alone.
+ * interpreter.c - a stack language in one thread, with a cache that may be touched only between instructions.
  *
  *	interpreter [-s] 'PROGRAM'
  *

@@ -128,7 +128,7 @@ int ms_verb_next_option(const struct ms_verb *verb, const char *letters, const s
 		ms_verb_leave(MS_EXIT_OK);
 	}
 	if (option == ':')
-		ms_verb_wrong(verb, "option '%s' wants a value", argv[optind - 1]);
+		ms_verb_wrong(verb, "option '%s' needs a value", argv[optind - 1]);
 	if (option == '?')
 		wrong_option(verb, options, argv[optind - 1]);
 	return option;

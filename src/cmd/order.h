@@ -39,7 +39,7 @@ struct ms_order_report {
 	struct ms_carried *orders;
 	unsigned order_count;
 	uint64_t first_seq;   /* of orders[0]; the others follow */
-	uint32_t running_row; /* when the rows were read again: whose callback ran; UINT32_MAX = none */
+	uint32_t running_row; /* the row in a callback when the rows were read again; UINT32_MAX = none */
 	bool rss_before_known, rss_after_known;
 	uint64_t rss_before_bytes, rss_after_bytes;
 	uint64_t duration_us;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event/digest.h - what happens, in as few lines as a person can bear to read.
+ * event/digest.h - what happens, in few lines for a person to read.
  *
  * A job that never comes near its limit leaves one line, its end. Otherwise the first line says what it
  * is watched against, a round is two lines (digest_round.c), and everything else that kinds.h has a

@@ -25,7 +25,7 @@ static const char usage[] =
 	"      --journal FILE  write each decision as a line of JSON there, not to stderr\n"
 	"  -q, --quiet         no summary at the end\n"
 	"  -h, --help          this text\n\n"
-	"Returns CMD's exit status, or dies of the signal that ended it; 125 when memshed itself failed,\n"
+	"Returns CMD's exit status, or ends by the signal that ended it; 125 when memshed itself failed,\n"
 	"126 when CMD cannot be executed, 127 when there is none. See memshed-run(1).\n";
 
 static const struct ms_verb verb = {.name = "run", .usage = usage, .wrong_exit = MS_EXIT_RUN_FAILED};

@@ -37,7 +37,7 @@
 /* How long a program may take between the terminal's ^Z and its own stop: it restores the screen. */
 #define STOP_MEMORY_NS (5 * MS_NS_PER_S)
 
-/* Signals that mean a fault of our own; blocking them would only make the fault spin or die worse. */
+/* Signals that mean a fault of our own; blocked, the fault would only repeat. */
 static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
 
 static sigset_t forwarded_set(void)
@@ -168,7 +168,7 @@ static void stop_self(int number)
 	sigaction(number, &old, NULL);
 }
 
-/* The command has ended, and the terminal's ^Z stops us: the shell wants to go on. */
+/* The command has ended, and the terminal's ^Z stops us: the shell takes the terminal back. */
 static void take_for_rest(const struct ms_signals *signals, const struct signalfd_siginfo *info)
 {
 	if (is_stop((int)info->ssi_signo) && info->ssi_code > 0)

@@ -146,7 +146,7 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
 
-/** ms_cgroup_reread - have the next sample read the limits again: somebody wrote to one of them */
+/** ms_cgroup_reread - have the next sample read the limits again: one of them was written to */
 void ms_cgroup_reread(struct ms_cgroup *cgroup);
 
 /**

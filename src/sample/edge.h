@@ -28,7 +28,7 @@ enum {
 	MS_EDGE_STEPS = 3,
 };
 
-/* A file with thresholds: whose it is, and for what limit they are. */
+/* A file with thresholds: the cgroup it belongs to, and the limit that they are for. */
 struct ms_edge_file {
 	uint32_t level; /* of the chain */
 	bool swap;      /* memory and swap */

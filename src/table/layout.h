@@ -11,7 +11,7 @@
  *
  * Row states (only the target moves them, one thread at a time under its registry's lock):
  *
- *   from      to        who and when
+ *   from      to        when
  *   FREE      LIVE      register: a row at row_high, when no retired row has cooled off
  *   LIVE      RETIRED   unregister: no callback runs any more; the generation goes up
  *   RETIRED   LIVE      register: the row retired first, once it has cooled off for 2 s, or at once
@@ -23,7 +23,7 @@
  * so that a client that was away cannot move a slot that is no longer its own; every move is a
  * compare-and-swap of the whole word):
  *
- *   from      to        who   when
+ *   from      to        by    when
  *   FREE      CLAIMED   client  then it fills in the order
  *   CLAIMED   POSTED    client  order complete; then it bumps the doorbell and wakes
  *   CLAIMED   FREE      agent   the client did not post for 5 s by the agent's own clock
@@ -32,7 +32,7 @@
  *   RUNNING   DONE      agent   answer complete (a refusal too); then it wakes the slot's waiters
  *   RUNNING   ABANDONED client  stops waiting; the agent still works on it
  *   ABANDONED FREE      agent   when the callback has returned
- *   DONE      FREE      client  has read the answer, or agent: nobody came for it for 5 s
+ *   DONE      FREE      client  has read the answer, or agent: it was not read for 5 s
  *   any other FREE      agent   a state, or a RUNNING or ABANDONED, that no honest peer made
  *
  * Guarantees:

@@ -125,7 +125,7 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 	return 0;
 }
 
-int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base)
+int ms_memfd_map_placeholder(size_t bytes, void *at, void **ret_base)
 {
 	return map(-1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MADV_DONTFORK, bytes, at, ret_base);
 }

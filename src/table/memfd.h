@@ -21,8 +21,8 @@ int ms_memfd_make(const char *name, size_t bytes);
  */
 int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base);
 
-/** ms_memfd_map_blind - such a mapping of private zeroes, of no file: writes go on to work, nobody sees them */
-int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base);
+/** ms_memfd_map_placeholder - private zeroes in place of a file: writes go on to work, no reader sees them */
+int ms_memfd_map_placeholder(size_t bytes, void *at, void **ret_base);
 
 /** ms_memfd_map_private - zeroes that take memory only where they are written, and that a child inherits */
 int ms_memfd_map_private(size_t bytes, void **ret_base);

@@ -12,7 +12,7 @@
  *   [reader.R2] acquire: the bodies before the shards; pairs with [writer.W2]
  *   shards    which are in use; first pass: what was removed
  *   [reader.R3] acquire: removed before added, so that every removal that is counted finds what was
- *             added before it, also in a shard that nobody used until then; pairs with [shard.L1]
+ *             added before it, also in a shard that was not in use until then; pairs with [shard.L1]
  *   shards    which are in use by now; second pass: what was added
  *   [reader.R4] acquire: all copies before the second look; pairs with [writer.W1], [writer.W4], [writer.W5]
  *             and [shard.L2]

@@ -4,8 +4,8 @@
  * results and pulled values. (writer_fork.c: the child of a fork; shard.h: the counters.)
  *
  * Owns every byte of the table but the shards in use. Each row is written twice: in private memory, which a
- * forked child inherits as it was at the fork, and in the table. Threads: whoever holds the caller's registry lock
- * for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
+ * forked child inherits as it was at the fork, and in the table. Threads: the holder of the caller's registry
+ * lock for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
  * own, no system call but for zeroing a used row's shards and for sums.
  *
  * Order of stores, and what readers rely on (layout.h has the guarantees):

@@ -45,7 +45,7 @@ struct ms_shards_source {
 	const unsigned char *shards;
 	uint64_t offset;
 	uint32_t shard_count;
-	/* NULL, or by shard: where the data end that were found last. For who goes through the rows from first to last. */
+	/* NULL, or by shard: where the data end that were found last. For a walk from the first row to the last. */
 	uint64_t *known_end;
 	/* As of the last ms_table_shards_mark(). */
 	uint32_t shard_high;

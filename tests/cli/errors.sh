@@ -52,9 +52,9 @@ done
 expect 2 "$memshed" show "$one" -ax
 err_has "^memshed show: unknown option '-x'"
 expect 2 "$memshed" shrink "$one" --bytes
-err_has "^memshed shrink: option '--bytes' wants a value$"
+err_has "^memshed shrink: option '--bytes' needs a value$"
 expect 125 "$memshed" run --max
-err_has "^memshed run: option '--max' wants a value$"
+err_has "^memshed run: option '--max' needs a value$"
 expect 2 "$memshed" show "$one" "$bare"
 err_has "^memshed show: $bare: one process at a time$"
 expect 2 "$memshed" --vresion
