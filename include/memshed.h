@@ -310,7 +310,8 @@ int memshed_dispatch(void);
  * memshed_poll - a safe point
  *
  * With MEMSHED_AGENT_SIGNAL: carries out the orders that wait. In every mode: runs the callbacks of
- * MEMSHED_THREAD_OWNER caches that this thread registered and that are wanted. Costs one load when
+ * MEMSHED_THREAD_OWNER caches that this thread registered and that are wanted; in a forked child it
+ * starts the agent, which has not run there until now. Costs one load when
  * there is nothing to do; with MEMSHED_AGENT_SIGNAL a few, and a look at a coarse clock.
  *
  * Return: the number of orders and callbacks carried out, 0 when there was nothing to do.

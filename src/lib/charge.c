@@ -37,7 +37,7 @@ __attribute__((noinline, cold)) static void add_slowly(struct memshed_cache *cac
 	unsigned char *base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
 
 	if (cache && !base && ms_lib_wake() == 0)
-		base = atomic_load_explicit(&ms_guard.base, memory_order_relaxed);
+		base = atomic_load_explicit(&ms_guard.base, memory_order_acquire); /* [lib.L4] */
 	if (!cache || !base)
 		return;
 	if (ms_shard_offset || ms_shards_claim()) {

@@ -23,31 +23,27 @@
 #include "lib/registry.h"
 #include "util/clock.h"
 
-/* Between prepare and the other two; guarded by [K1]. */
-static bool holds_locks;
-static struct ms_kept kept;
-
 static void prepare(void)
 {
 	struct ms_kept caller = ms_kept_begin();
 
 	if (!atomic_load_explicit(&ms_guard.home, memory_order_relaxed)) {
-		holds_locks = false;
+		ms_lib.forking.holds_locks = false;
 		ms_kept_end(&caller);
 		return;
 	}
 	pthread_mutex_lock(&ms_lib.lock);
-	holds_locks = true;
-	kept = caller;
+	ms_lib.forking.holds_locks = true;
+	ms_lib.forking.caller = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
 	ms_table_before_fork(&ms_lib.table);
 }
 
 static void parent(void)
 {
-	struct ms_kept caller = kept;
+	struct ms_kept caller = ms_lib.forking.caller;
 
-	if (!holds_locks)
+	if (!ms_lib.forking.holds_locks)
 		return;
 	ms_table_after_fork(&ms_lib.table);
 	pthread_mutex_unlock(&ms_lib.result_lock);
@@ -91,14 +87,14 @@ static void begin_anew(void)
 
 static void child(void)
 {
-	if (!holds_locks)
+	if (!ms_lib.forking.holds_locks)
 		return;
 	atomic_store_explicit(&ms_guard.home, 1, memory_order_relaxed);
 	if (ms_lib.table.base)
 		begin_anew();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
-	ms_kept_end(&kept);
+	ms_kept_end(&ms_lib.forking.caller);
 }
 
 int ms_fork_init(void)

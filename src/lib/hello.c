@@ -14,26 +14,23 @@
 #include "lib/lib.h"
 #include "util/cleanup.h"
 
-static struct sockaddr_un address; /* guarded by [K1] */
-static socklen_t address_bytes;    /* 0: nobody to greet */
-static uint64_t token;             /* likewise */
-
 void ms_lib_hello_prepare(void)
 {
 	const char *path = secure_getenv(MS_HELLO_ENV);
 	const char *colon = path ? strrchr(path, ':') : NULL;
 	size_t length = colon ? (size_t)(colon - path) : path ? strlen(path) : 0;
+	struct ms_greeting *greeting = &ms_lib.greeting;
 
-	address_bytes = 0;
-	token = colon ? strtoull(colon + 1, NULL, 16) : 0;
-	if (length < 2 || length >= sizeof(address.sun_path))
+	greeting->bytes = 0;
+	greeting->token = colon ? strtoull(colon + 1, NULL, 16) : 0;
+	if (length < 2 || length >= sizeof(greeting->address.sun_path))
 		return;
-	address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(address.sun_path, path, length);
-	address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	greeting->address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(greeting->address.sun_path, path, length);
+	greeting->bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 	if (path[0] == '@') { /* an abstract name has no final NUL */
-		address.sun_path[0] = '\0';
-		address_bytes--;
+		greeting->address.sun_path[0] = '\0';
+		greeting->bytes--;
 	}
 }
 
@@ -47,7 +44,7 @@ void ms_lib_hello_send(void)
 		.pid = header->pid,
 		.start_ticks = header->start_ticks,
 		.identity = header->identity,
-		.token = token,
+		.token = ms_lib.greeting.token,
 	};
 	int fds[2] = {ms_lib.table.fd, ms_lib.control.fd};
 	union {
@@ -56,15 +53,15 @@ void ms_lib_hello_send(void)
 	} control = {.bytes = {0}};
 	struct iovec iov = {.iov_base = &hello, .iov_len = sizeof(hello)};
 	struct msghdr message = {
-		.msg_name = &address,
-		.msg_namelen = address_bytes,
+		.msg_name = &ms_lib.greeting.address,
+		.msg_namelen = ms_lib.greeting.bytes,
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
 
-	if (!address_bytes || !ms_inode_is(fds[0], &ms_lib.table.held) || !ms_inode_is(fds[1], &ms_lib.control.held))
+	if (!ms_lib.greeting.bytes || !ms_inode_is(fds[0], &ms_lib.table.held) || !ms_inode_is(fds[1], &ms_lib.control.held))
 		return;
 
 	MS_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -33,6 +33,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "lib/agent.h"
 #include "lib/allocator.h"
@@ -42,6 +44,7 @@
 #include "lib/executor.h"
 #include "lib/learn.h"
 #include "lib/mode.h"
+#include "lib/shards.h"
 #include "lib/statm.h"
 #include "memshed.h"
 #include "table/control.h"
@@ -84,6 +87,25 @@ struct ms_guard {
 _Static_assert(sizeof(struct ms_guard) == MS_GUARD_BYTES, "nothing else is on the page");
 extern struct ms_guard ms_guard;
 
+/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
+ * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
+struct ms_kept {
+	int saved_errno, cancel_state;
+};
+
+/* Between fork's prepare and its other two; guarded by [K1]. */
+struct ms_forking {
+	bool holds_locks;
+	struct ms_kept caller;
+};
+
+/* Where a supervisor listens; guarded by [K1]. */
+struct ms_greeting {
+	struct sockaddr_un address;
+	socklen_t bytes; /* 0: none does */
+	uint64_t token;  /* what it is to be told, so that it listens */
+};
+
 /* All zeroes before the first start: what has to be something else is set there. */
 struct ms_lib {
 	pthread_mutex_t lock;        /* [K1] */
@@ -101,6 +123,9 @@ struct ms_lib {
 	struct ms_mode_thread mode_thread;
 	struct ms_mode_fd mode_fd;
 	struct ms_mode_poll mode_poll;
+	struct ms_shards shards;
+	struct ms_forking forking;
+	struct ms_greeting greeting;
 	struct ms_table table;
 	struct ms_control_server control;
 	/* MS_ROW_COUNT; writer: register and unregister under [K1]; readers: under [K2] */
@@ -112,6 +137,7 @@ struct ms_lib {
 	_Atomic uint32_t dispatching; /* a thread of the host's is the agent; see host.c */
 	_Atomic uint32_t poll_word; /* 0: memshed_poll() has nothing to do; see mode_poll.c */
 	_Atomic uint32_t workers;   /* threads of the agent's that have not ended */
+	_Atomic bool main_ended;    /* writer: the main thread, when it ends before the process; see worker.c */
 	bool exit_handler;          /* guarded by [K1] */
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
 	_Atomic uint32_t loaded;    /* enter.c */
@@ -119,11 +145,6 @@ struct ms_lib {
 };
 extern struct ms_lib ms_lib;
 
-/* First in every public call that may lock or wait, and wherever else the library runs in a thread of the
- * host's: its errno does not change, and it is not cancelled in the middle, with a lock held. */
-struct ms_kept {
-	int saved_errno, cancel_state;
-};
 struct ms_kept ms_kept_begin(void);
 void ms_kept_end(struct ms_kept *kept);
 #define MS_KEEP_CALLER __attribute__((cleanup(ms_kept_end), unused)) struct ms_kept kept = ms_kept_begin()

@@ -86,7 +86,7 @@ static void be_relay(uint32_t rung)
 			continue;
 		}
 		rung = seen;
-		due = earlier(due, late);
+		due = earlier(earlier(due, late), ms_worker_look(now));
 		ms_control_sleep(&ms_lib.control, seen, due == UINT64_MAX ? UINT64_MAX : (due - now) / MS_NS_PER_US + 1);
 	}
 }
@@ -106,7 +106,6 @@ static int make_event(void)
 
 	if (fd < 0)
 		return -errno;
-	fd = ms_fd_raise(fd);
 	if (!mode->event_held.inode)
 		mode->event_held = ms_inode_of(fd);
 	if (fcntl(fd, F_SETSIG, EVENT_MARK) < 0) {

@@ -77,7 +77,9 @@ static void be_agent(uint32_t index, bool resume)
 			continue;
 		ms_lib_show_agent(MS_AGENT_IDLE);
 
-		uint64_t due = ms_agent_due(), now = ms_clock_ns();
+		uint64_t due = ms_agent_due(), now = ms_clock_ns(), look = ms_worker_look(now);
+
+		due = look < due ? look : due;
 
 		if (due > now)
 			ms_control_sleep(&ms_lib.control, seen, (due - now) / MS_NS_PER_US + 1);

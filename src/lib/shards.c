@@ -14,6 +14,7 @@
 #include "lib/shards.h"
 
 #include <limits.h>
+#include <unistd.h>
 
 #include "lib/lib.h"
 
@@ -26,23 +27,34 @@ static __thread struct {
 	bool no_shard; /* found none, or is ending: shares the last one from now on */
 } own __attribute__((tls_model("initial-exec")));
 
-static _Atomic uint64_t free_shards; /* bit per shard; [shards.N1] */
-static _Atomic uint64_t last_thread_id;
-static pthread_key_t end_key;
+/* The agent looks then whether it is the last. The control page is not to be touched in a raw clone. */
+static void note_end_of_main(void)
+{
+	if (gettid() != getpid() || !atomic_load_explicit(&ms_guard.home, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&ms_lib.main_ended, true, memory_order_relaxed);
+	if (ms_lib.control.page)
+		ms_control_wake(&ms_lib.control);
+}
 
 static void give_back(void *value)
 {
 	(void)value;
+	note_end_of_main();
 	own.no_shard = true;
 	if (!ms_shard_offset)
 		return;
 	ms_shard_offset = 0;
-	atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << own.shard, memory_order_release); /* [shards.N1] */
+	atomic_fetch_or_explicit(&ms_lib.shards.free, UINT64_C(1) << own.shard, memory_order_release); /* [shards.N1] */
 }
 
 int ms_shards_init(void)
 {
-	return -pthread_key_create(&end_key, give_back);
+	int error = pthread_key_create(&ms_lib.shards.end_key, give_back);
+
+	if (!error && gettid() == getpid())
+		pthread_setspecific(ms_lib.shards.end_key, &own);
+	return -error;
 }
 
 static uint64_t all_shards(uint32_t shard_count)
@@ -54,26 +66,28 @@ static uint64_t all_shards(uint32_t shard_count)
 
 void ms_shards_open(uint32_t shard_count)
 {
-	atomic_store_explicit(&free_shards, all_shards(shard_count), memory_order_release); /* [shards.N1] */
+	atomic_store_explicit(&ms_lib.shards.free, all_shards(shard_count), memory_order_release); /* [shards.N1] */
 }
 
 void ms_shards_after_fork(void)
 {
 	uint64_t shards = all_shards(ms_lib.table.shard_count);
 
+	atomic_store_explicit(&ms_lib.main_ended, false, memory_order_relaxed);
+	pthread_setspecific(ms_lib.shards.end_key, &own); /* it is the main thread from now on */
 	if (ms_shard_offset)
 		shards &= ~(UINT64_C(1) << own.shard);
-	atomic_store_explicit(&free_shards, shards, memory_order_relaxed);
+	atomic_store_explicit(&ms_lib.shards.free, shards, memory_order_relaxed);
 }
 
 static bool take_bit(uint32_t *ret_shard)
 {
-	uint64_t shards = atomic_load_explicit(&free_shards, memory_order_relaxed);
+	uint64_t shards = atomic_load_explicit(&ms_lib.shards.free, memory_order_relaxed);
 
 	while (shards) {
 		uint32_t shard = (uint32_t)__builtin_ctzll(shards);
 
-		if (atomic_compare_exchange_weak_explicit(&free_shards, &shards, shards & ~(UINT64_C(1) << shard),
+		if (atomic_compare_exchange_weak_explicit(&ms_lib.shards.free, &shards, shards & ~(UINT64_C(1) << shard),
 							  memory_order_acquire, memory_order_relaxed)) { /* [shards.N1] */
 			*ret_shard = shard;
 			return true;
@@ -107,8 +121,8 @@ bool ms_shards_claim(void)
 	if (!take_bit(&shard))
 		return false;
 	own.shard = shard;
-	if (pthread_setspecific(end_key, &own) != 0) { /* nobody would give it back */
-		atomic_fetch_or_explicit(&free_shards, UINT64_C(1) << shard, memory_order_release); /* [shards.N1] */
+	if (pthread_setspecific(ms_lib.shards.end_key, &own) != 0) { /* nobody would give it back */
+		atomic_fetch_or_explicit(&ms_lib.shards.free, UINT64_C(1) << shard, memory_order_release); /* [shards.N1] */
 		return false;
 	}
 	raise_shard_high(shard + 1);
@@ -129,6 +143,6 @@ uint64_t ms_shards_shared_offset(void)
 uint64_t ms_thread_id(void)
 {
 	if (!own.id)
-		own.id = atomic_fetch_add_explicit(&last_thread_id, 1, memory_order_relaxed) + 1;
+		own.id = atomic_fetch_add_explicit(&ms_lib.shards.last_thread_id, 1, memory_order_relaxed) + 1;
 	return own.id;
 }

@@ -5,8 +5,16 @@
 #ifndef MS_LIB_SHARDS_H
 #define MS_LIB_SHARDS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct ms_shards {
+	_Atomic uint64_t free; /* bit per shard; [shards.N1] */
+	_Atomic uint64_t last_thread_id;
+	pthread_key_t end_key;
+};
 
 /* Where this thread's shard begins, counted from the table's base, which it never is at: 0 means that
  * the thread has no shard yet, or shares one. */

@@ -6,7 +6,11 @@
  * where RLIMIT_MEMLOCK allows, locked; its malloc arena exists. It asks for
  * SCHED_FIFO, the lowest priority of that class, which needs CAP_SYS_NICE or RLIMIT_RTPRIO and is not
  * missed where it is refused; what a callback starts does not inherit it.
+ *
+ * When the last thread of a process ends, the C library calls exit(0). The library's own are none that a host
+ * waits for: once the main thread has ended they look whether others are left, and end where there are none.
  */
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,10 +22,40 @@
 #include "lib/agent.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
+#include "table/proc.h"
+#include "util/clock.h"
 
 /* Callbacks run on it, an interpreter's too, and those count on as much as the process's threads have by
  * default. Only the warm part is resident. */
 enum { LEAST_STACK_BYTES = 1 << 20, WARM_STACK_BYTES = 96 << 10 };
+
+#define LOOK_NS (250 * MS_NS_PER_MS)
+
+static bool are_alone(void)
+{
+	char stat[1024];
+
+	/* The main thread is counted as long as the process exists. */
+	return ms_proc_read(AT_FDCWD, "/proc/self/stat", stat, sizeof(stat)) > 0 &&
+	       ms_proc_threads(stat) == atomic_load_explicit(&ms_lib.workers, memory_order_relaxed) + UINT64_C(1);
+}
+
+uint64_t ms_worker_look(uint64_t now_ns)
+{
+	if (!atomic_load_explicit(&ms_lib.main_ended, memory_order_relaxed))
+		return UINT64_MAX;
+	if (are_alone()) {
+		pthread_mutex_lock(&ms_lib.lock);
+		if (ms_lib_runs()) {
+			atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPING, memory_order_seq_cst); /* [agent.D2] */
+			ms_control_wake(&ms_lib.control);
+			if (ms_lib.mode->ring)
+				ms_lib.mode->ring();
+		}
+		pthread_mutex_unlock(&ms_lib.lock);
+	}
+	return now_ns + LOOK_NS;
+}
 
 void ms_worker_end(void *unused)
 {

@@ -8,7 +8,9 @@
 #ifndef MS_SAMPLE_SAMPLE_H
 #define MS_SAMPLE_SAMPLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum ms_limit_source {
 	MS_LIMIT_NONE = 0,
@@ -31,6 +33,12 @@ struct ms_limit {
 	uint64_t used_bytes;
 	char where[MS_LIMIT_WHERE_BYTES]; /* cgroup path, "pid 123", or ""; escape before printing */
 };
+
+/* The same limit, whatever its figures are by now. */
+static inline bool ms_limit_is_same(const struct ms_limit *a, const struct ms_limit *b)
+{
+	return a->source == b->source && strcmp(a->where, b->where) == 0;
+}
 
 /* One reading for a target: a process and its children. */
 struct ms_sample {

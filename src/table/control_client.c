@@ -11,8 +11,10 @@
  *   [control_client.C1] body before POSTED (release); pairs with [control_server.S1]
  *   [control_client.C2] POSTED before the doorbell (release); pairs with [control_server.S2]
  *   [control_client.C3] DONE (acquire) before the answer is copied; pairs with [control_server.S3]
- *   [control_client.C4] the answer's copy before FREE (release); pairs with [control_client.C5], of the next client
- *   [control_client.C5] FREE (acquire) before the body is written; pairs with [control_client.C4] and [control_server.S4]
+ *   [control_client.C4] the answer's copy before FREE (release), as the next client finds it;
+ *                       pairs with [control_client.C5]
+ *   [control_client.C5] FREE (acquire) before the body is written;
+ *                       pairs with [control_client.C4], [control_server.S4]
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -14,12 +14,11 @@
  *
  *   [control_server.S1] RUNNING (acquire) before the body is copied; pairs with [control_client.C1]
  *   [control_server.S2] the doorbell is read (acquire) before the slots are searched, and handed to the
- *        sleep: an order posted after the search has changed it; pairs with [control_client.C2] and
- *        [control_server.S5]
+ *                       sleep: an order posted after the search has changed it. So has ms_control_wake(),
+ *                       and the sleeper sees what its caller set before;
+ *                       pairs with [control_client.C2], [control_server.S2]
  *   [control_server.S3] answer before DONE (release); pairs with [control_client.C3]
  *   [control_server.S4] FREE by the agent (release); pairs with [control_client.C5]
- *   [control_server.S5] what was set before the doorbell (release), when the agent is to stop; pairs with
- *        [control_server.S2]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,8 +43,8 @@ enum { MAX_REASON = 2, TRIES = 8 };
 
 /* ---- making the page ---- */
 
-/* Also when clients have the page: a word that stands there already is not seen to change, and what one of them
- * has overwritten is right again for the next. The doorbell is the one word that is left alone. */
+/* Also when clients have the page: a word that stands there already is not seen to change, and what one of
+ * them has overwritten is right again for the next. The doorbell is the one word that is left alone. */
 static void write_header(const struct ms_control_server *server)
 {
 	struct ms_control_header header = {
@@ -130,12 +129,13 @@ uint32_t ms_control_doorbell(const struct ms_control_server *server)
 int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us)
 {
 	write_header(server);
-	return ms_futex_wait(&server->page->header.doorbell, seen, ms_clock_deadline(timeout_us)); /* [control_server.S2] */
+	/* [control_server.S2] */
+	return ms_futex_wait(&server->page->header.doorbell, seen, ms_clock_deadline(timeout_us));
 }
 
 void ms_control_wake(struct ms_control_server *server)
 {
-	atomic_fetch_add_explicit(&server->page->header.doorbell, 1, memory_order_acq_rel); /* [control_server.S5] */
+	atomic_fetch_add_explicit(&server->page->header.doorbell, 1, memory_order_acq_rel); /* [control_server.S2] */
 	ms_futex_wake_all(&server->page->header.doorbell);
 }
 
@@ -268,7 +268,8 @@ static void finish(struct ms_slot_abi *slot, const struct ms_order_handle *handl
 		if (state != MS_SLOT_RUNNING && state != MS_SLOT_ABANDONED)
 			return;
 		MS_KILL_POINT("answer:before-done");
-		if (move(slot, word, state == MS_SLOT_RUNNING ? MS_SLOT_DONE : MS_SLOT_FREE)) /* [control_server.S3] [control_server.S4] */
+		/* [control_server.S3] [control_server.S4] */
+		if (move(slot, word, state == MS_SLOT_RUNNING ? MS_SLOT_DONE : MS_SLOT_FREE))
 			return;
 	}
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Every word is a release: whatever this thread stored before, a sequence count for one, is seen by
- * a thread that sees the word: [writer.W1] and [writer.W5]. That costs nothing on x86, and a fence in its place
+ * a thread that sees the word: [writer.W1] [writer.W5]. That costs nothing on x86, and a fence in its place
  * could not be followed by ThreadSanitizer. */
 static inline void ms_copy_put(void *shared, const void *from, size_t bytes)
 {
@@ -23,7 +23,7 @@ static inline void ms_copy_put(void *shared, const void *from, size_t bytes)
 		uint64_t word;
 
 		memcpy(&word, (const unsigned char *)from + i * sizeof(word), sizeof(word));
-		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE); /* [writer.W1] [writer.W5] [state.W1] */
+		__atomic_store_n(&to[i], word, __ATOMIC_RELEASE); /* [writer.W1] [state.W1] */
 	}
 }
 
@@ -32,7 +32,7 @@ static inline void ms_copy_zero(void *shared, size_t bytes)
 	uint64_t *to = shared;
 
 	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
-		__atomic_store_n(&to[i], 0, __ATOMIC_RELEASE); /* [writer.W1] [writer.W5] [state.W1] */
+		__atomic_store_n(&to[i], 0, __ATOMIC_RELEASE); /* [writer.W1] */
 }
 
 static inline void ms_copy_get(void *to, const void *shared, size_t bytes)

@@ -11,7 +11,8 @@ static inline void ms_fence_acquire(void)
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
-	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* [reader.R1] [reader.R2] [reader.R3] [reader.R4] [state.R1] [state.R2] */
+	/* [reader.R1] [reader.R2] [reader.R3] [reader.R4] [state.R1] [state.R2] [writer_sum.A1] */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 #pragma GCC diagnostic pop
 }
 

@@ -23,12 +23,22 @@ ssize_t ms_proc_read(int dirfd, const char *path, char *text, size_t size)
 	return n;
 }
 
-uint64_t ms_proc_start_ticks(const char *stat)
+static uint64_t read_field(const char *stat, int wanted)
 {
 	/* The command in field 2 may hold blanks and brackets; none follows it. */
 	const char *at = strrchr(stat, ')');
 
-	for (int field = 2; at && field < 22; field++)
+	for (int field = 2; at && field < wanted; field++)
 		at = strchr(at + 1, ' ');
 	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+uint64_t ms_proc_start_ticks(const char *stat)
+{
+	return read_field(stat, 22);
+}
+
+uint64_t ms_proc_threads(const char *stat)
+{
+	return read_field(stat, 20);
 }

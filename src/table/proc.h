@@ -16,5 +16,7 @@ ssize_t ms_proc_read(int dirfd, const char *path, char *text, size_t size);
 
 /** ms_proc_start_ticks - field 22 of a /proc/PID/stat: when the process began; 0 where there is none */
 uint64_t ms_proc_start_ticks(const char *stat);
+/** ms_proc_threads - field 20: how many threads it has, with a main thread that has ended; 0 where there is none */
+uint64_t ms_proc_threads(const char *stat);
 
 #endif

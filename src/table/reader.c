@@ -6,19 +6,20 @@
  * target goes on writing. Per batch of rows:
  *
  *   heads     seq, state, generation, result_seq of each row
- *   [reader.R1] acquire: the heads before the bodies; pairs with [writer.W2], [writer.W3], [writer.W5],
- *             [writer.W6], [writer_fork.F1] and [shards.N2]
+ *   [reader.R1] acquire: the heads before the bodies, and before what else the header speaks of;
+ *             pairs with [writer.W2], [writer.W3], [writer.W5], [writer.W6], [writer_show.F1], [shards.N2]
  *   bodies    the whole rows
- *   [reader.R2] acquire: the bodies before the shards; pairs with [writer.W2]
+ *   [reader.R2] acquire: the bodies before the shards; pairs with [writer.W1]
  *   shards    which are in use; first pass: what was removed
  *   [reader.R3] acquire: removed before added, so that every removal that is counted finds what was
  *             added before it, also in a shard that was not in use until then; pairs with [shard.L1]
  *   shards    which are in use by now; second pass: what was added
- *   [reader.R4] acquire: all copies before the second look; pairs with [writer.W1], [writer.W4], [writer.W5]
- *             and [shard.L2]
+ *   [reader.R4] acquire: all copies before the second look;
+ *             pairs with [writer.W1], [writer.W4], [writer.W5], [shard.L2]
  *   heads     again: a row counts if it was LIVE both times with an even, unchanged seq and the same
  *             generation. Then the body is one registration's [G1] and the shards are that one's [G2]:
- *             a copy with a word of a later use, in the row or in a shard, comes before a look at its odd seq.
+ *             a reader that saw a word of a later use, in the row or in a shard, sees its odd seq at
+ *             [reader.R4].
  *
  * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
  * the end taken as it stands: words old and new, because a target that was stopped half-way through

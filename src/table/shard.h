@@ -8,9 +8,9 @@
  *
  * Each store is a release, which is a plain store on x86. Two guarantees of the reader hang on it:
  *   [shard.L1] a reader that sees bytes removed also sees that they were added, even by another thread before;
- *        pairs with [reader.R3]
+ *              pairs with [reader.R3], [writer_sum.A1]
  *   [shard.L2] a reader that sees a count of a row's new use also sees that the row's seq has moved;
- *        pairs with [reader.R4]
+ *              pairs with [reader.R4]
  */
 #ifndef MS_TABLE_SHARD_H
 #define MS_TABLE_SHARD_H

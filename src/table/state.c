@@ -78,7 +78,7 @@ static void put(struct ms_state_abi *page, void *to, const void *from, size_t by
 {
 	uint32_t seq = atomic_load_explicit(&page->seq, memory_order_relaxed);
 
-	atomic_store_explicit(&page->seq, seq | 1, memory_order_relaxed); /* [state.W1] */
+	atomic_store_explicit(&page->seq, seq | 1, memory_order_relaxed);
 	ms_copy_put(to, from, bytes);
 	atomic_store_explicit(&page->seq, (seq | 1) + 1, memory_order_release); /* [state.W2] */
 }

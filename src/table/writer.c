@@ -3,21 +3,22 @@
  * table/writer.c - the target's side of its own table: make it, move rows between their states, keep
  * results and pulled values. (writer_fork.c: the child of a fork; shard.h: the counters.)
  *
- * Owns every byte of the table but the shards in use. Each row is written twice: in private memory, which a
- * forked child inherits as it was at the fork, and in the table. Threads: the holder of the caller's registry
- * lock for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks of its
- * own, no system call but for zeroing a used row's shards and for sums.
+ * Owns every byte of the table but the shards in use. Each row is written twice: in private memory, which
+ * a forked child inherits as it was at the fork, and in the table. Threads: the holder of the caller's
+ * registry lock for rows, the agent for results and pulled values; flags by any thread. No malloc, no locks
+ * of its own, no system call but for zeroing a used row's shards and for sums.
  *
  * Order of stores, and what readers rely on (layout.h has the guarantees):
  *   [writer.W1] seq odd before the identity, the generation and zeroed shards: each of these is a release
- *        store; pairs with [reader.R4], which looks at seq again after all copies.
- *   [writer.W2] identity, generation and zeroed shards before seq even (release); pairs with [reader.R1] and [reader.R2].
- *   [writer.W3] seq even before state LIVE (release); pairs with [reader.R1].
- *   [writer.W4] state RETIRED (release) before the generation goes up, and before the next use; pairs with
- *        [reader.R4].
- *   [writer.W5] result_seq odd, pulled or last (release), result_seq even (release); pairs with [reader.R1]
- *        and [reader.R4].
- *   [writer.W6] the rest of the header before its magic (release); pairs with [reader.R1].
+ *               store; then seq is looked at again; pairs with [reader.R2], [reader.R4]
+ *   [writer.W2] identity, generation and zeroed shards before seq even (release); pairs with [reader.R1]
+ *   [writer.W3] seq even before state LIVE, that before row_high (release), which the target's own threads
+ *               read, too; pairs with [reader.R1], [writer.W3]
+ *   [writer.W4] state RETIRED (release) before the generation goes up and before the next use;
+ *               pairs with [reader.R4]
+ *   [writer.W5] result_seq odd, pulled or last (release), result_seq even (release);
+ *               pairs with [reader.R1], [reader.R4]
+ *   [writer.W6] the rest of the header before the magic (release); pairs with [reader.R1]
  */
 #include "table/writer.h"
 
@@ -102,8 +103,7 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 void ms_table_publish(struct ms_table *table)
 {
 	MS_KILL_POINT("table:before-magic");
-	/* [writer.W6] */
-	__atomic_store_n(&table->header->magic, MS_TABLE_MAGIC, __ATOMIC_RELEASE);
+	__atomic_store_n(&table->header->magic, MS_TABLE_MAGIC, __ATOMIC_RELEASE); /* [writer.W6] */
 	MS_KILL_POINT("table:after-magic");
 }
 
@@ -238,7 +238,7 @@ static void make_live(struct ms_table *table, uint32_t row, const struct ms_row_
 	MS_KILL_POINT("row:before-seq-odd");
 	atomic_store_explicit(&to->seq, seq | 1, memory_order_relaxed);
 	MS_KILL_POINT("row:after-seq-odd");
-	ms_copy_put((unsigned char *)to + IDENTITY_AT, (unsigned char *)own + IDENTITY_AT, IDENTITY_BYTES); /* [writer.W1] */
+	ms_copy_put((char *)to + IDENTITY_AT, (char *)own + IDENTITY_AT, IDENTITY_BYTES); /* [writer.W1] */
 	if (used_before) {
 		ms_table_row_pulled(table, row, &(struct ms_row_pulled){0});
 		ms_table_row_result(table, row, &(struct ms_row_result){0});

@@ -27,8 +27,8 @@ struct ms_table {
 	unsigned char *shards;
 	uint32_t shard_count; /* with the shared shard, which is the last */
 	uint32_t row_high;   /* as the header has it, unless rows are not shown */
-	/* The rows below are in the table; from there on a forked child's wait for ms_table_complete(). MS_ROW_COUNT:
-	 * all are. writer: the holder of the registry lock; readers: any thread, as a hint. */
+	/* The rows below are in the table; from there on a forked child's wait for ms_table_complete().
+	 * MS_ROW_COUNT: all are there. writer: the holder of the registry lock; readers: any thread, as a hint. */
 	_Atomic uint32_t shown;
 	uint32_t retired_head, retired_count; /* ring of the retired rows, the one retired first at head */
 	struct ms_table_private *private;
@@ -70,9 +70,9 @@ void ms_table_after_fork(struct ms_table *table);
  * owner. What other threads of the parent charged between the fork and this call is in the sums too.
  * All agent fields of the header start at zero, and no row is stuck.
  *
- * Only the first MS_FORK_ROWS rows are written at once: the pages of 65,536 rows would take longer than fork()
- * itself, and most children end or call execve() soon. The others, with their counters of now, are kept in
- * private memory until ms_table_complete(). Charging them works meanwhile.
+ * Only the first MS_FORK_ROWS rows are written at once: the pages of 65,536 rows would take longer than
+ * fork() itself, and most children end or call execve() soon. The others, with their counters of now, are
+ * kept in private memory until ms_table_complete(). Charging them works meanwhile.
  *
  * Return: 0: every pointer into the old mapping is valid again. 1: something else stood at the
  * address meanwhile, so the table has moved: take base, header, rows and shards from @table again.
@@ -121,8 +121,8 @@ void ms_table_row_clear_flags(struct ms_table *table, uint32_t row, uint32_t fla
 void ms_table_row_pulled(struct ms_table *table, uint32_t row, const struct ms_row_pulled *pulled);
 void ms_table_row_result(struct ms_table *table, uint32_t row, const struct ms_row_result *result);
 
-/* ms_table_rows_sum - the counters of up to MS_TABLE_SUMS rows summed over the shards, by the target itself; any
- * thread. One lseek() per shard in use and pass, so that holes stay holes. */
+/* ms_table_rows_sum - the counters of up to MS_TABLE_SUMS rows summed over the shards, by the target itself;
+ * any thread. One lseek() per shard in use and pass, so that holes stay holes. */
 enum { MS_TABLE_SUMS = 32 };
 struct ms_shard_sum {
 	uint64_t bytes, entries, hits, misses, evictions, inserts; /* inserts: entries ever added */

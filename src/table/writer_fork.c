@@ -9,10 +9,6 @@
  *
  * A host may have closed the descriptor. Then, and where there never was one, the mapping is inherited
  * after all, for as long as it takes to copy from it; nothing is written there.
- *
- * ms_table_complete() runs later, under the registry lock, while other threads charge and processes read:
- *   [writer_fork.F1] all of the rows and counters that were not shown before row_high (release); pairs with [reader.R1],
- *        which looks at no row beyond
  */
 #include <errno.h>
 #include <stddef.h>
@@ -24,8 +20,6 @@
 #include "table/memfd.h"
 #include "table/shard.h"
 #include "table/writer_internal.h"
-
-/* ---- what is kept of the parent's ---- */
 
 /* Added to what is there: the child of a child that never showed its rows inherits from both. */
 static void keep_counters(struct ms_table *table, uint32_t row, const struct ms_shard_row *sums)
@@ -87,62 +81,6 @@ static void inherit(struct ms_table *table, struct ms_table_header *ret_header)
 
 _Static_assert(sizeof(struct ms_table_header) % sizeof(uint64_t) == 0, "copied as words");
 
-/* ---- what is shown ---- */
-
-static void show_row(struct ms_table *table, uint32_t index)
-{
-	struct ms_row_abi row = table->private->rows[index];
-
-	atomic_fetch_and_explicit(&row.flags, ~(uint32_t)MS_ROW_STUCK, memory_order_relaxed);
-	atomic_store_explicit(&row.seq, 2, memory_order_relaxed);
-	ms_copy_put(&table->rows[index], &row, sizeof(row));
-}
-
-/* Into a shard that others may be adding to; a counter of a row that is no longer live is forgotten. */
-static void show_counters(struct ms_table *table, uint32_t row, uint32_t shard, bool live)
-{
-	unsigned char *to = (unsigned char *)ms_shard_row_at(ms_shard_at(table->shards, shard), row);
-
-	for (unsigned i = 0; i < MS_COUNTERS; i++) {
-		uint64_t *kept = &table->private->inherited[i][row];
-
-		if (!*kept)
-			continue;
-		if (live)
-			ms_shard_add_shared((_Atomic uint64_t *)(void *)(to + i * sizeof(*kept)), *kept);
-		*kept = 0;
-	}
-}
-
-/* A row that is not live stays a hole: nothing has an order for this table yet. */
-static void show_rows(struct ms_table *table, uint32_t until, uint32_t shard)
-{
-	struct ms_table_header *header = table->header;
-	uint32_t live_rows = 0;
-
-	for (uint32_t row = atomic_load_explicit(&table->shown, memory_order_relaxed); row < until; row++) {
-		bool live = ms_table_is_live(table, row);
-
-		if (live)
-			show_row(table, row);
-		show_counters(table, row, shard, live);
-		live_rows += live;
-	}
-	atomic_fetch_add_explicit(&header->live_rows, live_rows, memory_order_relaxed);
-	atomic_store_explicit(&header->row_high, until, memory_order_release); /* [writer_fork.F1] */
-	atomic_store_explicit(&table->shown, until < table->row_high ? until : MS_ROW_COUNT, memory_order_relaxed);
-}
-
-void ms_table_complete(struct ms_table *table)
-{
-	if (!table->base || ms_table_is_complete(table))
-		return;
-	/* Every other shard may be some thread's, which adds without a lock. */
-	atomic_store_explicit(&table->header->shared_shard_used, 1, memory_order_release); /* [writer_fork.F1] */
-	show_rows(table, table->row_high, table->shard_count - 1);
-	madvise(table->private->inherited, sizeof(table->private->inherited), MADV_DONTNEED); /* zeroes by now */
-}
-
 /* What was true of the parent at the fork and stays true of the child. */
 static void copy_header(struct ms_table *table, const struct ms_table_header *old)
 {
@@ -196,7 +134,7 @@ int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns
 	ms_table_write_header(table, identity, now_ns);
 	copy_header(table, &old);
 	atomic_store_explicit(&table->shown, 0, memory_order_relaxed);
-	show_rows(table, table->row_high < MS_FORK_ROWS ? table->row_high : MS_FORK_ROWS, 0);
+	ms_table_show_rows(table, table->row_high < MS_FORK_ROWS ? table->row_high : MS_FORK_ROWS, 0);
 	ms_table_publish(table);
 	return error ? error : base != was;
 }

@@ -9,13 +9,13 @@
 #include "table/writer.h"
 
 enum { MS_SHARDS_BATCH = 64, MS_COUNTERS = 7 }; /* a batch is a page of a shard: a hole, or none */
-_Static_assert(offsetof(struct ms_shard_row, reserved) == MS_COUNTERS * sizeof(uint64_t), "the counters come first");
+_Static_assert(offsetof(struct ms_shard_row, reserved) == MS_COUNTERS * sizeof(uint64_t), "they come first");
 
-/* In private memory, so that a forked child has it as it was at the fork, however the parent's table moves on;
- * taken by mmap, and resident only as far as rows are used. */
+/* In private memory, so that a forked child has it as it was at the fork, however the parent's table moves
+ * on; taken by mmap, and resident only as far as rows are used. */
 struct ms_table_private {
-	/* The rows as they stand in the table, or will; seq and result_seq are not kept here. writer: the holder of the
-	 * registry lock, but for flags (any thread) and results (the agent, under a lock that a fork takes). */
+	/* The rows as they stand in the table, or will; seq and result_seq are not kept here. writer: the holder
+	 * of the registry lock, but for flags (any thread) and results (the agent, under a lock that a fork takes). */
 	struct ms_row_abi rows[MS_ROW_COUNT];
 	bool live[MS_ROW_COUNT]; /* beside them, because a fork looks at all of them */
 	uint32_t retired_at_ms[MS_ROW_COUNT];
@@ -37,6 +37,8 @@ void ms_table_place(struct ms_table *table, void *base);
 /* All of the header but its magic and boot_id. */
 void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 void ms_table_publish(struct ms_table *table);
+/* Rows from table->shown on, and their inherited counters into @shard; in a forked child. */
+void ms_table_show_rows(struct ms_table *table, uint32_t until, uint32_t shard);
 
 /* Where shards are copied from: a mapped table, and its memfd, which knows the holes; -1: nothing does. */
 struct ms_shards_source {
@@ -45,7 +47,7 @@ struct ms_shards_source {
 	const unsigned char *shards;
 	uint64_t offset;
 	uint32_t shard_count;
-	/* NULL, or by shard: where the data end that were found last. For a walk from the first row to the last. */
+	/* NULL, or by shard: where the data end that were found last, to go through all rows in order. */
 	uint64_t *known_end;
 	/* As of the last ms_table_shards_mark(). */
 	uint32_t shard_high;

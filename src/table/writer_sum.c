@@ -4,7 +4,10 @@
  *
  * Asks the file where it has holes: looking at one through the mapping would make a page of it. Only where
  * the host has closed the descriptor, the holes are filled. Any thread; no locks, no malloc.
+ *
+ *   [writer_sum.A1] acquire: removed before added, as [reader.R3]; pairs with [shard.L1]
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,7 +39,7 @@ bool ms_table_shards_used(const struct ms_shards_source *source, uint32_t shard)
 	return shard == source->shard_count - 1 ? source->shared_used : shard < source->shard_high;
 }
 
-/* How far the data reach. Where there were data there still are; a hole may have been filled since the last look. */
+/* How far the data reach. Where there were data there still are; a hole may have been filled since. */
 static uint64_t find_end(int fd, off_t data)
 {
 	off_t hole = lseek(fd, data, SEEK_HOLE);
@@ -52,7 +55,9 @@ static bool is_hole(struct ms_shards_source *source, uint32_t shard, uint64_t fr
 		return false;
 	off_t data = lseek(source->fd, (off_t)from, SEEK_DATA);
 
-	if (data < 0 || (uint64_t)data >= until)
+	if (data < 0)
+		return errno == ENXIO; /* no data from there on; refused by a filter: look through the mapping */
+	if ((uint64_t)data >= until)
 		return true;
 	if (known_end)
 		*known_end = find_end(source->fd, data);
@@ -89,7 +94,7 @@ void ms_table_shards_sum(struct ms_shards_source *source, uint32_t first, uint32
 {
 	memset(ret_sums, 0, count * sizeof(*ret_sums));
 	add_all(source, first, count, batch, ret_sums, ms_sum_removed);
-	ms_fence_acquire(); /* removed before added, as [reader.R3] says */
+	ms_fence_acquire(); /* [writer_sum.A1] */
 	add_all(source, first, count, batch, ret_sums, ms_sum_added);
 }
 

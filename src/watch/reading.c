@@ -2,8 +2,6 @@
 /* watch/reading.c - see reading.h. */
 #include "watch/reading.h"
 
-#include <string.h>
-
 /* A scan that is brought forward comes no sooner than this after the last one. */
 #define SCAN_LEAST_NS (50 * MS_NS_PER_MS)
 /* Where the limit counts processes one by one; and where it counts them all by itself, and those that register
@@ -101,11 +99,6 @@ void ms_reading_scan_soon(struct ms_reading *reading, uint64_t now_ns)
 	reading->next_scan_ns = least(reading->next_scan_ns, soon_ns > now_ns ? soon_ns : now_ns);
 }
 
-static bool is_same_limit(const struct ms_limit *a, const struct ms_limit *b)
-{
-	return a->source == b->source && strcmp(a->where, b->where) == 0;
-}
-
 /*
  * What the job can grow by between crossing high and the first callback, at the worst rate it was
  * seen to grow with: the pace's floor, what any program might do, would lower high for every job.
@@ -144,7 +137,7 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	if (reading->tree.scan_soon || !ms_edge_is_current(&reading->edge, &reading->budget.cgroup))
 		ms_reading_scan_soon(reading, now_ns);
 	*ret_grown_bytes = 0;
-	if (is_same_limit(&before, &sample->limit)) {
+	if (ms_limit_is_same(&before, &sample->limit)) {
 		ms_pace_update(&reading->pace, sample->limit.used_bytes, now_ns);
 		if (sample->limit.used_bytes > before.used_bytes)
 			*ret_grown_bytes = sample->limit.used_bytes - before.used_bytes;

@@ -3,18 +3,12 @@
 #include "watch/shortage.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "watch/watch.h"
 
 static void say(struct ms_watch *watch, struct ms_event *event)
 {
 	ms_report_say(watch->report, &watch->reading, event);
-}
-
-static bool is_same_limit(const struct ms_limit *a, const struct ms_limit *b)
-{
-	return a->source == b->source && strcmp(a->where, b->where) == 0;
 }
 
 /* Above high for the first time: against which limit, and with which margin. */
@@ -30,7 +24,7 @@ static void begin(struct ms_watch *watch, uint64_t now_ns)
 	shortage->since_ns = now_ns;
 	watch->summary.shortages++;
 	ms_members_look_soon(&watch->members, reading->tree.high, now_ns);
-	if (!is_same_limit(&shortage->said_limit, &reading->sample.limit))
+	if (!ms_limit_is_same(&shortage->said_limit, &reading->sample.limit))
 		say(watch, &limit);
 	shortage->said_limit = reading->sample.limit;
 	if (reading->marks.lowered && !shortage->said_margin)

@@ -55,6 +55,9 @@ err_has 'shrunk [1-9][0-9]* times?'
 # In a forked child, whose parent has the same caches.
 expect 0 "$memshed" run --max 120M -- "$growing" --fork --mib 200 --rate 400
 err_has 'shrunk [1-9][0-9]* times?'
+# And where it closes everything right after the fork: only its hello can tell of its table.
+expect 0 "$memshed" run --max 120M -- "$growing" --fork --close --mib 200 --rate 400
+err_has 'shrunk [1-9][0-9]* times?'
 # Without a hello (another network namespace, say) the table is found by its descriptor.
 expect 0 "$memshed" run --max 120M -- env -u MEMSHED_SOCKET "$growing" --mib 200 --rate 200
 err_has 'shrunk [1-9][0-9]* times?'

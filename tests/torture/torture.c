@@ -279,7 +279,8 @@ static void choose_order(struct ms_table_reader *reader, uint64_t *state, struct
 	if (count > 0 && random_below(state, 4)) {
 		const struct ms_row *row = &rows[random_below(state, (uint32_t)count)];
 
-		order->scope = MS_SCOPE_ROW;
+		/* The allocator is asked by its row alone. */
+		order->scope = row->row == MS_ALLOCATOR_ROW || random_below(state, 3) ? MS_SCOPE_ROW : MS_SCOPE_GROUP;
 		order->row = row->row;
 		order->generation = row->generation;
 	}

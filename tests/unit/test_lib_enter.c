@@ -190,6 +190,42 @@ static void test_no_lock_is_held_that_the_loader_waits_for(void **state)
 	bed_expect_child(child, 0);
 }
 
+/* ---- the last thread ---- */
+
+static void *end_soon(void *argument)
+{
+	usleep(1000);
+	return argument;
+}
+
+/* A process whose last thread ends has ended: the library's own do not count. */
+static void end_threads(enum memshed_agent_mode mode)
+{
+	struct memshed_agent_options options = {.size = sizeof(options), .mode = mode};
+	pthread_t thread;
+
+	alarm(BED_PATIENCE_NS / MS_NS_PER_S);
+	if (memshed_start(&options) != 0 || pthread_create(&thread, NULL, end_soon, NULL) != 0)
+		_exit(99);
+	pthread_detach(thread);
+	pthread_exit(NULL);
+}
+
+static void test_the_last_thread_ends(void **state)
+{
+	(void)state;
+#if defined(__SANITIZE_THREAD__)
+	return; /* it has a thread of its own */
+#endif
+	for (int mode = MEMSHED_AGENT_THREAD; mode <= MEMSHED_AGENT_FD; mode++) {
+		pid_t child = fork();
+
+		if (child == 0)
+			end_threads((enum memshed_agent_mode)mode);
+		bed_expect_child(child, 0);
+	}
+}
+
 /* ---- before the constructor ---- */
 
 static pthread_key_t early_key;
@@ -263,6 +299,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_cancelled_in_the_first_registration),
 		cmocka_unit_test(test_cancelled_in_a_call),
 		cmocka_unit_test(test_no_lock_is_held_that_the_loader_waits_for),
+		cmocka_unit_test(test_the_last_thread_ends),
 		cmocka_unit_test(test_before_the_constructor),
 	};
 

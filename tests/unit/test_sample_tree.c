@@ -83,6 +83,29 @@ static void captured_trees_are_found(void **state)
 	}
 }
 
+static void several_roots_are_one_tree(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+
+	fixture_empty(&fixture);
+	fixture_process(&fixture, 1, 0, "init", 1, 10);
+	fixture_process(&fixture, 50, 1, "job", 777, 100);
+	fixture_process(&fixture, 60, 1, "other", 778, 50);
+	fixture_process(&fixture, 61, 60, "worker", 779, 20);
+	fixture_process(&fixture, 62, 1, "stranger", 780, 5);
+	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 777, 0), 0);
+	assert_int_equal(ms_tree_add_root(&tree, 60, 999), -ESRCH); /* another process of that number */
+	assert_int_equal(ms_tree_add_root(&tree, 60, 778), 0);
+	assert_int_equal(ms_tree_add_root(&tree, 60, 778), 0); /* it is one already */
+	assert_int_equal(ms_tree_scan(&tree), 0);
+	assert_string_equal(told(), "+50 +60 +61");
+	assert_int_equal(ms_tree_sample(&tree), 3);
+	assert_int_equal(tree.memory.rss_bytes, 170 * ms_process_page_bytes());
+	ms_tree_fini(&tree);
+	fixture_done(&fixture);
+}
+
 static void who_comes_and_goes_is_told_once(void **state)
 {
 	(void)state;
@@ -487,6 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captured_trees_are_found),
+		cmocka_unit_test(several_roots_are_one_tree),
 		cmocka_unit_test(who_comes_and_goes_is_told_once),
 		cmocka_unit_test(a_slot_is_kept_until_its_departure_was_told),
 		cmocka_unit_test(children_before_their_parents_are_found),
