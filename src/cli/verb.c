@@ -69,7 +69,7 @@ void ms_verb_wrong(const struct ms_verb *verb, const char *format, ...)
 void ms_verb_leave(int code)
 {
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		ms_verb_error(NULL, "standard output: %s", strerror(errno));
+		ms_verb_error(NULL, "cannot write to standard output: %s", strerror(errno));
 		code = code == MS_EXIT_OK ? MS_EXIT_FAILURE : code;
 	}
 	exit(code);

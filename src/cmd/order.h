@@ -10,6 +10,16 @@
 #include "cmd/rows.h"
 #include "cmd/target.h"
 
+/* What the help of both says of their common options, from CACHE on. */
+#define MS_ORDER_HELP                                                                                        \
+	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"   \
+	"      --timeout T   how long an order may take (default 10s; 500ms, 2m)\n"                          \
+	"  -n, --dry-run     only say what would be asked\n"                                                 \
+	"  -a, --all         a line for every cache, not only the first 40\n"                                \
+	"      --json        for scripts\n"                                                                  \
+	"  -h, --help        this text\n\n"                                                                  \
+	"Claimed is what the caches say they freed, returned is by how much the RSS fell. "
+
 struct ms_order_options {
 	const struct ms_verb *verb;
 	bool shrink, dry_run, json, all;

@@ -81,11 +81,19 @@ static int open_own(struct run *run, const char **ret_what)
 		return error;
 	ms_live_raise_files();
 	ms_out_open_stderr(&run->report.lines);
-	error = ms_signals_open(&run->signals);
-	if (error < 0)
+	return ms_signals_open(&run->signals);
+}
+
+static int open_files(struct run *run, struct ms_run_outcome *outcome)
+{
+	int error = open_own(run, &outcome->what);
+
+	if (error < 0 || !run->options->journal)
 		return error;
-	*ret_what = run->options->journal;
-	return run->options->journal ? ms_out_open_file(&run->report.journal, run->options->journal) : 0;
+	error = ms_out_open_file(&run->report.journal, run->options->journal);
+	if (error < 0)
+		outcome->end = MS_RUN_NO_JOURNAL;
+	return error;
 }
 
 static int signal_of(const struct ms_child *child)
@@ -162,7 +170,7 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 	if (outcome->error < 0)
 		return outcome->error;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	outcome->error = open_own(run, &outcome->what);
+	outcome->error = open_files(run, outcome);
 	if (outcome->error < 0) {
 		ms_child_cancel(&run->child);
 		return outcome->error;
