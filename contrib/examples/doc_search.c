@@ -431,7 +431,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	/* Without memshed the program works all the same, it only keeps everything. */
+	/* Without memshed the program works too; it only keeps everything. */
 	failed = memshed_register(&options, &cache.handle);
 	if (failed)
 		fprintf(stderr, "doc_search: the cache is not registered: %s\n", strerror(-failed));

@@ -15,7 +15,7 @@
 
 /*
  * A caller may have closed 0, 1 or 2, and what is opened next would take their place: output would go to a
- * journal, or a socket be overwritten. "/" opened with O_PATH stands in: it is there without /dev too,
+ * journal, or a socket be overwritten. "/" opened with O_PATH takes its place: it is there without /dev too,
  * reading and writing fail on it as on a closed descriptor, and a command that is executed does not see it.
  */
 static void occupy_standard_descriptors(void)

@@ -42,7 +42,7 @@ struct ms_digest_sum {
 	uint64_t claimed_bytes, returned_bytes;
 	bool estimated;
 	uint64_t least_bytes, most_bytes; /* used */
-	bool said[MS_EVENT_KIND_COUNT];   /* each kind has one line of its own all the same */
+	bool said[MS_EVENT_KIND_COUNT];   /* the kinds that had their one line */
 };
 
 struct ms_digest {

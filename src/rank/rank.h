@@ -3,7 +3,7 @@
  * rank/rank.h - which cache is asked first: what a byte of it costs to lose.
  *
  * The one ranking of memshed: the agent, the watch, `clear`, `shrink`, --dry-run and the tables' order
- * all use it. Pure functions over the facts that stand in a cache's row: no clock (now is an argument),
+ * all use it. Pure functions over the facts in a cache's row: no clock (now is an argument),
  * no memory, no state; any thread.
  *
  * The order:
@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is known of a cache. All of it stands in its row. */
+/* What is known of a cache. All of it is in its row. */
 struct ms_rank_facts {
 	uint32_t row;
 	uint32_t flags;    /* enum memshed_cache_flags and enum ms_row_flags */

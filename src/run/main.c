@@ -2,7 +2,7 @@
 /*
  * run/main.c - the program memshed-run, which `memshed run` becomes: options and exit codes.
  *
- * The work is run.c's. Own failures are 125 to 127, so that they stand apart from the command's. Its argv is
+ * The work is run.c's. Own failures are 125 to 127, so that they differ from the command's usual ones. Its argv is
  * that of `memshed run`: the verb is argv[1].
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/signals.c - stand between the caller and the command without being noticed.
+ * run/signals.c - pass signals between the caller and the command, as if there were no supervisor.
  *
  * The command runs in our own process group, so what the terminal sends to the group (^C, ^\, ^Z,
  * hang-up, a change of its size) reaches the command by itself; the kernel marks such signals
@@ -100,7 +100,7 @@ static bool command_has_it(const struct signalfd_siginfo *info)
 	return info->ssi_signo != SIGALRM;
 }
 
-/* A queued signal keeps its value and its sender; the others can only be sent anew. */
+/* A queued signal keeps its value and its sender; the others can only be sent again. */
 static void forward(pid_t pid, const struct signalfd_siginfo *info)
 {
 	union sigval value = {.sival_ptr = (void *)(uintptr_t)info->ssi_ptr};

@@ -57,7 +57,7 @@ struct ms_cgroup_level {
 	uint64_t swap_usage_bytes; /* likewise; read only where it is limited */
 	uint64_t used_bytes;       /* usage without reclaimable page cache, as above; where limited */
 
-	/* memory.stat as last read, and what stood beside it then. */
+	/* memory.stat as last read, and what was read with it. */
 	struct ms_cgroup_stat stat;
 	uint64_t stat_at_ns;          /* 0 = never */
 	uint64_t stat_usage_bytes;

@@ -7,7 +7,7 @@
  *   growth    exponentially weighted mean of the growth of used, time constant MS_PACE_TAU_NS: after dt,
  *             in which used rose by step,
  *                 growth' = growth * e + step / dt * (1 - e),   e = TAU / (TAU + dt)
- *             A single step of S bytes thus adds about S / TAU and fades, it does not stand for a rate; a
+ *             A single step of S bytes thus adds about S / TAU and fades, it is not taken for a rate; a
  *             steady rate is reached to 63 % after one TAU. Falls (a shrink, a free) count as no growth,
  *             not as negative growth: what was freed says nothing about how fast it comes back. Up and
  *             down within MS_PACE_NOISE_BYTES is noise (the kernel charges cgroups in batches of 64 pages

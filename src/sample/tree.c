@@ -3,8 +3,8 @@
  * sample/tree.c - see tree.h.
  *
  * A scan lists /proc and sorts each pid into: member (known by slot), outsider (known by the cache), or
- * unknown. Unknown pids are read, gathered in a batch, and settled together, because a child may stand
- * before its parent when pids have wrapped.
+ * unknown. Unknown pids are read, gathered in a batch, and settled together, because a child may be
+ * listed before its parent when pids have wrapped.
  *
  * Why a pid may be taken for an outsider without reading it again: it was listed in every scan since, so
  * its number can only have changed hands between two scans; each entry is read again every
@@ -78,7 +78,7 @@ static int admit(struct ms_tree *tree, const struct ms_tree_newcomer *newcomer)
 	r = ms_process_open(&member->process, tree->root, newcomer->pid, newcomer->start_ticks, NULL);
 	if (r == -ESRCH)
 		return r;
-	/* Without a descriptor it belongs all the same: its children must be found. */
+	/* Without a descriptor it is a member too: its children must be found. */
 	member->process.start_ticks = newcomer->start_ticks;
 	member->state = MS_TREE_CAME;
 	tree->members++;

@@ -2,7 +2,7 @@
 /*
  * table/control.h - post an order, take an order: both ends of the control page.
  *
- * The slot state machine stands at the head of table/layout.h. Client functions run in the
+ * The slot state machine is at the head of table/layout.h. Client functions run in the
  * supervisor and the tool, server functions in the target's agent. Neither end allocates, opens or
  * locks anything after _open()/_create(); the only system calls are futex, and for a signal-mode
  * target one pidfd_send_signal. The other side's bytes are copied once and checked.

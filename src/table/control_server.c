@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * table/control_server.c - the agent's end of the control page: take an order, answer it, keep the
- * slots in order. The state machine stands at the head of layout.h.
+ * slots in order. The state machine is at the head of layout.h.
  *
  * Owns the mapping and descriptor of the process's own control page, and the agent's private record of
  * which slots it took and since when it has seen each one as it is. One thread at a time, the one that
@@ -43,7 +43,7 @@ enum { MAX_REASON = 2, TRIES = 8 };
 
 /* ---- making the page ---- */
 
-/* Also when clients have the page: a word that stands there already is not seen to change, and what one of
+/* Also when clients have the page: storing a word that is there already changes nothing, and what one of
  * them has overwritten is right again for the next. The doorbell is the one word that is left alone. */
 static void write_header(const struct ms_control_server *server)
 {
@@ -284,7 +284,7 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
 	if (!is_taken(server, index))
 		return;
 	server->taken &= ~(1u << index);
-	/* Another order may stand there by now: its answer is not for us to write. */
+	/* Another order may be there by now: its answer is not for us to write. */
 	if (ms_slot_ticket(word) != handle->word_ticket)
 		return;
 	MS_KILL_POINT("answer:before-body");

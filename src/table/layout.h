@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/layout.h - the shared-memory ABI: what stands where in the table and in the control page.
+ * table/layout.h - the shared-memory ABI: what is where in the table and in the control page.
  *
  * The table (memfd "memshed-table") is written by the target alone and read by any process that
  * may. The control page (memfd "memshed-control") is written by the target and by every client.
@@ -285,7 +285,7 @@ _Static_assert(sizeof(struct ms_slot_abi) == MS_SLOT_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_control_abi) <= MS_CONTROL_BYTES, "ABI");
 
 /* The hello: one SOCK_DGRAM packet to the abstract or path address in $MEMSHED_SOCKET ("@name" is
- * abstract; behind the last colon a token in hexadecimal digits), with the table's and the control page's
+ * abstract; after the last colon a token in hexadecimal digits), with the table's and the control page's
  * descriptors, in this order, as SCM_RIGHTS. */
 #define MS_HELLO_ENV "MEMSHED_SOCKET"
 #define MS_HELLO_MAGIC 0x4f4c4c4544534d00ULL

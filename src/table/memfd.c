@@ -80,7 +80,7 @@ static int map(int fd, int flags, int advice, size_t bytes, void *at, void **ret
 	return 0;
 }
 
-/* A new memfd is all zeroes, and what stood there before began with a magic number. User-mode Linux (6.1)
+/* A new memfd is all zeroes, and what was there before began with a magic number. User-mode Linux (6.1)
  * leaves mappings marked MADV_DONTFORK in the child, unknown to its own page tables: a new one in their
  * place shows the parent's pages. */
 static bool shows_old_pages(const void *base)

@@ -14,8 +14,8 @@ int ms_memfd_make(const char *name, size_t bytes);
 /**
  * ms_memfd_make_mapped - make one, map it, seal it
  * The mapping is shared and writable; none of it is touched; left out of children and core dumps.
- * The descriptor stands high (util/fd.h).
- * @at: where it should stand, or NULL; when something else stands there, another place is taken
+ * The descriptor gets a high number (util/fd.h).
+ * @at: the address wanted, or NULL; when something else is there, another one is taken
  * @seals: as F_ADD_SEALS
  * Return: 0; a negative errno, and nothing is left behind.
  */

@@ -74,7 +74,7 @@ void ms_table_after_fork(struct ms_table *table);
  * fork() itself, and most children end or call execve() soon. The others, with their counters of now, are
  * kept in private memory until ms_table_complete(). Charging them works meanwhile.
  *
- * Return: 0: every pointer into the old mapping is valid again. 1: something else stood at the
+ * Return: 0: every pointer into the old mapping is valid again. 1: something else was at the
  * address meanwhile, so the table has moved: take base, header, rows and shards from @table again.
  * A negative errno: no memfd could be had. Private zeroes are then mapped there (at the same address
  * unless taken, so reload the pointers): charging and registering go on to work, and no reader sees

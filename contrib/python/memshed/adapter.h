@@ -160,7 +160,7 @@ struct ms_py_sample {
 	unsigned done;              /* entries walked since it was begun */
 };
 
-/* Begin anew; what was found before counts a little. */
+/* Begin again; what was found before counts a little. */
 void ms_py_sample_restart(struct ms_py_sample *sample);
 bool ms_py_sample_is_complete(const struct ms_py_sample *sample, Py_ssize_t entries);
 double ms_py_sample_average(const struct ms_py_sample *sample);

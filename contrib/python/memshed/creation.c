@@ -98,7 +98,7 @@ static PyObject *make_with_proxy(PyObject *type, PyObject *args)
 
 static PyObject *make_wrapper(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-	/* Looked up anew, as lru_cache itself would. */
+	/* Looked up again, as lru_cache itself would. */
 	PyObject *type = PyDict_GetItemString(creation.module_dict, "_lru_cache_wrapper");
 
 	(void)self;
