@@ -283,8 +283,8 @@ static enum ms_exit judge_shrink(const struct ms_order_options *options, const s
 
 	if (bytes >= options->wanted_bytes || (by_process && answer->status == MS_ANSWER_DONE))
 		return MS_EXIT_OK;
-	ms_verb_error(options->verb, "%s of %s were freed: the caches gave no more",
-		      ms_units_format_bytes(got, bytes),
+	ms_verb_error(options->verb, "%s: %s of %s were freed; the caches gave no more",
+		      report->target->label, ms_units_format_bytes(got, bytes),
 		      ms_units_format_bytes(wanted, options->wanted_bytes));
 	return MS_EXIT_INCOMPLETE;
 }
