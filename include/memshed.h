@@ -253,7 +253,7 @@ int memshed_register(const struct memshed_cache_options *options, struct memshed
 
 /**
  * memshed_unregister - forget a cache
- * @cache: the handle; dead afterwards; NULL does nothing
+ * @cache: the handle; not valid afterwards; NULL does nothing
  *
  * Returns only when no callback of this cache runs or can run again, so the caller may free what
  * the callbacks use. May block for as long as such a callback does. From inside this cache's own
