@@ -32,6 +32,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -106,9 +107,10 @@ struct ms_greeting {
 	uint64_t token;  /* what it is to be told, so that it listens */
 };
 
-/* All zeroes before the first start: what has to be something else is set there. */
+/* All zeroes before the first start: what has to be something else is set there. On pages of its own, and what
+ * fork() changes on the first: each page that it changes is copied, in the child and in the parent. */
 struct ms_lib {
-	pthread_mutex_t lock;        /* [K1] */
+	_Alignas(MS_GUARD_BYTES) pthread_mutex_t lock; /* [K1] */
 	pthread_mutex_t result_lock; /* [K2] */
 	_Atomic uint32_t life;       /* enum ms_life; writers hold [K1] */
 	struct memshed_agent_options agent_options; /* guarded by [K1]; fixed while the agent runs */
@@ -117,7 +119,6 @@ struct ms_lib {
 	struct ms_executor executor;
 	struct ms_candidates candidates;
 	struct ms_count count;
-	struct ms_agent agent;
 	struct ms_allocator allocator;
 	struct memshed_cache allocator_row;
 	struct ms_mode_thread mode_thread;
@@ -142,7 +143,9 @@ struct ms_lib {
 	bool lost;                  /* a forked child that could not even map memory: all calls fail */
 	_Atomic uint32_t loaded;    /* enter.c */
 	int load_error;             /* writer: ms_enter(), before loaded */
+	struct ms_agent agent;      /* the largest, and the last */
 };
+_Static_assert(offsetof(struct ms_lib, agent) <= MS_GUARD_BYTES, "the rest is on the first page");
 extern struct ms_lib ms_lib;
 
 struct ms_kept ms_kept_begin(void);

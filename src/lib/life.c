@@ -37,6 +37,7 @@ int ms_lib_start_agent(bool in_child)
 	ms_lib.mode = modes[ms_lib.agent_options.mode];
 	if (!in_child)
 		ms_executor_init();
+	ms_table_find_start(&ms_lib.table);
 	ms_statm_open();
 	/* Where the agent looks first must be in memory when there is none left. */
 	mlock(ms_lib.control.page, MS_CONTROL_BYTES);

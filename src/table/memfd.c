@@ -52,30 +52,36 @@ int ms_memfd_make(const char *name, size_t bytes)
 	return fd;
 }
 
+enum { HUGE_BYTES = 2 << 20 };
+
 /* Where mlockall(MCL_FUTURE) is in force, a writable mapping would be filled page by page at once: so
- * it is made without access, unlocked, and only then opened for writing. */
+ * it is made without access, unlocked, and only then opened for writing. Not in the child of a fork, which does
+ * not inherit that: there it comes with an address. */
 static int map(int fd, int flags, int advice, size_t bytes, void *at, void **ret_base)
 {
+	int access = at ? PROT_READ | PROT_WRITE : PROT_NONE;
 	void *base = MAP_FAILED;
 
 	if (at)
-		base = mmap(at, bytes, PROT_NONE, flags | MAP_FIXED_NOREPLACE, fd, 0);
+		base = mmap(at, bytes, access, flags | MAP_FIXED_NOREPLACE, fd, 0);
 	if (base != MAP_FAILED && at && base != at) { /* a kernel before 4.17 takes it as a hint */
 		munmap(base, bytes);
 		base = MAP_FAILED;
 	}
 	if (base == MAP_FAILED)
-		base = mmap(NULL, bytes, PROT_NONE, flags, fd, 0);
+		base = mmap(NULL, bytes, access, flags, fd, 0);
 	if (base == MAP_FAILED)
 		return -errno;
-	munlock(base, bytes);
-	if (mprotect(base, bytes, PROT_READ | PROT_WRITE) < 0 || madvise(base, bytes, advice) < 0) {
+	if (!at)
+		munlock(base, bytes);
+	if ((!at && mprotect(base, bytes, PROT_READ | PROT_WRITE) < 0) || madvise(base, bytes, advice) < 0) {
 		int error = -errno;
 
 		munmap(base, bytes);
 		return error;
 	}
-	madvise(base, bytes, MADV_NOHUGEPAGE);
+	if (bytes >= HUGE_BYTES)
+		madvise(base, bytes, MADV_NOHUGEPAGE);
 	*ret_base = base;
 	return 0;
 }
@@ -98,7 +104,7 @@ static int map_fresh(int fd, size_t bytes, void *at, void **ret_base)
 		error = map(fd, MAP_SHARED, MADV_DONTFORK, bytes, NULL, ret_base); /* that place is still taken */
 		munmap(stale, bytes);
 	}
-	if (!error)
+	if (!error && bytes >= HUGE_BYTES)
 		madvise(*ret_base, bytes, MADV_DONTDUMP); /* a core dump would fill every hole */
 	return error;
 }

@@ -94,10 +94,15 @@ void ms_table_write_header(struct ms_table *table, uint64_t identity, uint64_t n
 	header->rows_offset = MS_HEADER_BYTES;
 	header->shards_offset = (uint64_t)(table->shards - table->base);
 	header->total_bytes = table->bytes;
-	header->start_ticks = own_start_ticks();
 	header->identity = identity;
 	atomic_store_explicit(&header->heartbeat_ns, now_ns, memory_order_relaxed);
 	atomic_store_explicit(&header->row_high, 1, memory_order_relaxed);
+}
+
+void ms_table_find_start(struct ms_table *table)
+{
+	if (table->base && !table->header->start_ticks)
+		__atomic_store_n(&table->header->start_ticks, own_start_ticks(), __ATOMIC_RELAXED);
 }
 
 void ms_table_publish(struct ms_table *table)
@@ -155,6 +160,7 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 	ms_table_place(table, base);
 	ms_table_write_header(table, identity, now_ns);
 	read_boot_id(table->header->boot_id);
+	ms_table_find_start(table);
 	ms_table_publish(table);
 	return 0;
 }

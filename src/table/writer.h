@@ -95,6 +95,10 @@ static inline bool ms_table_is_complete(const struct ms_table *table)
 	return atomic_load_explicit(&table->shown, memory_order_relaxed) == MS_ROW_COUNT;
 }
 
+/** ms_table_find_start - in a forked child: say when it began, which ms_table_recreate() leaves 0, because to look
+ * it up costs a fifth of a fork(); under the registry lock */
+void ms_table_find_start(struct ms_table *table);
+
 void ms_table_destroy(struct ms_table *table);
 
 /**

@@ -35,12 +35,14 @@ static void keep_counters(struct ms_table *table, uint32_t row, const struct ms_
 static void inherit_counters(struct ms_table *table, struct ms_shards_source *old)
 {
 	struct ms_table_private *own = table->private;
+	struct ms_shard_row batch[MS_SHARDS_BATCH];
 
 	for (uint32_t first = 0; first < table->row_high; first += MS_SHARDS_BATCH) {
 		uint32_t left = table->row_high - first, count = left < MS_SHARDS_BATCH ? left : MS_SHARDS_BATCH;
+		bool shown = first < MS_FORK_ROWS;
 
-		ms_table_shards_sum(old, first, count, own->batch, own->sums);
-		for (uint32_t i = 0; i < count; i++)
+		ms_table_shards_sum(old, first, count, batch, shown ? &own->first[first] : own->sums);
+		for (uint32_t i = 0; i < count && !shown; i++)
 			if (ms_table_is_live(table, first + i))
 				keep_counters(table, first + i, &own->sums[i]);
 	}
@@ -59,9 +61,28 @@ static void *open_old(const struct ms_table *table)
 	return base == MAP_FAILED ? NULL : base;
 }
 
+/* Of a small table. Return: whether it could be read. */
+static bool inherit_by_reading(struct ms_table *table, struct ms_table_header *ret_header)
+{
+	struct ms_shards_source old = {
+		.fd = table->fd,
+		.offset = (uint64_t)(table->shards - table->base),
+		.shard_count = table->shard_count,
+	};
+
+	if (table->handed_on || table->row_high > MS_FORK_ROWS || !ms_inode_is(table->fd, &table->held) ||
+	    pread(table->fd, ret_header, sizeof(*ret_header), 0) != sizeof(*ret_header))
+		return false;
+	inherit_counters(table, &old);
+	return true;
+}
+
 /* It is unmapped before the new table is made: the two need not fit into RLIMIT_AS together. */
 static void inherit(struct ms_table *table, struct ms_table_header *ret_header)
 {
+	if (inherit_by_reading(table, ret_header))
+		return;
+
 	void *base = open_old(table);
 
 	if (!base) {

@@ -9,6 +9,7 @@
 #include "table/writer.h"
 
 enum { MS_SHARDS_BATCH = 64, MS_COUNTERS = 7 }; /* a batch is a page of a shard: a hole, or none */
+_Static_assert(MS_FORK_ROWS % MS_SHARDS_BATCH == 0, "no batch is of both");
 _Static_assert(offsetof(struct ms_shard_row, reserved) == MS_COUNTERS * sizeof(uint64_t), "they come first");
 
 /* In private memory, so that a forked child has it as it was at the fork, however the parent's table moves
@@ -20,9 +21,11 @@ struct ms_table_private {
 	bool live[MS_ROW_COUNT]; /* beside them, because a fork looks at all of them */
 	uint32_t retired_at_ms[MS_ROW_COUNT];
 	uint16_t retired[MS_ROW_COUNT];
-	/* Of the rows that are not shown yet: their counters at the fork. By counter, because most are zero. */
+	/* The counters at the fork, of the rows that are shown in fork() and of those that are not shown yet. The
+	 * latter by counter, because most are zero. */
+	struct ms_shard_row first[MS_FORK_ROWS];
 	uint64_t inherited[MS_COUNTERS][MS_ROW_COUNT];
-	struct ms_shard_row sums[MS_SHARDS_BATCH], batch[MS_SHARDS_BATCH]; /* scratch of the child of a fork */
+	struct ms_shard_row sums[MS_SHARDS_BATCH]; /* scratch of the child of a fork */
 };
 
 static inline bool ms_table_is_live(const struct ms_table *table, uint32_t row)
@@ -40,11 +43,12 @@ void ms_table_publish(struct ms_table *table);
 /* Rows from table->shown on, and their inherited counters into @shard; in a forked child. */
 void ms_table_show_rows(struct ms_table *table, uint32_t until, uint32_t shard);
 
-/* Where shards are copied from: a mapped table, and its memfd, which knows the holes; -1: nothing does. */
+/* Where shards are copied from: a mapped table, and its memfd, which knows the holes; -1: nothing does. Or the
+ * memfd alone, which is read: a mapping costs more than a few rows. */
 struct ms_shards_source {
 	int fd;
-	const struct ms_table_header *header;
-	const unsigned char *shards;
+	const struct ms_table_header *header; /* NULL: not mapped */
+	const unsigned char *shards;          /* likewise */
 	uint64_t offset;
 	uint32_t shard_count;
 	/* NULL, or by shard: where the data end that were found last, to go through all rows in order. */

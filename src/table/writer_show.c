@@ -23,8 +23,15 @@ static void show_row(struct ms_table *table, uint32_t index)
 	ms_copy_put(&table->rows[index], &row, sizeof(row));
 }
 
+/* In fork(), where no other thread is. */
+static void put_counters(struct ms_table *table, uint32_t row, uint32_t shard)
+{
+	ms_copy_put(ms_shard_row_at(ms_shard_at(table->shards, shard), row), &table->private->first[row],
+		    MS_COUNTERS * sizeof(uint64_t));
+}
+
 /* Into a shard that others may be adding to; a counter of a row that is no longer live is forgotten. */
-static void show_counters(struct ms_table *table, uint32_t row, uint32_t shard, bool live)
+static void add_counters(struct ms_table *table, uint32_t row, uint32_t shard, bool live)
 {
 	unsigned char *to = (unsigned char *)ms_shard_row_at(ms_shard_at(table->shards, shard), row);
 
@@ -50,7 +57,10 @@ void ms_table_show_rows(struct ms_table *table, uint32_t until, uint32_t shard)
 
 		if (live)
 			show_row(table, row);
-		show_counters(table, row, shard, live);
+		if (row >= MS_FORK_ROWS)
+			add_counters(table, row, shard, live);
+		else if (live)
+			put_counters(table, row, shard);
 		live_rows += live;
 	}
 	atomic_fetch_add_explicit(&header->live_rows, live_rows, memory_order_relaxed);

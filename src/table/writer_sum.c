@@ -28,8 +28,26 @@ struct ms_shards_source ms_table_shards_source(const struct ms_table *table)
 	};
 }
 
+_Static_assert(offsetof(struct ms_table_header, shared_shard_used) == offsetof(struct ms_table_header, shard_high) + 4,
+	       "read together");
+
+static void read_mark(struct ms_shards_source *source)
+{
+	uint32_t words[2];
+	off_t at = offsetof(struct ms_table_header, shard_high);
+
+	if (pread(source->fd, words, sizeof(words), at) != sizeof(words))
+		return;
+	source->shard_high = words[0];
+	source->shared_used = words[1];
+}
+
 void ms_table_shards_mark(struct ms_shards_source *source)
 {
+	if (!source->header) {
+		read_mark(source);
+		return;
+	}
 	source->shard_high = atomic_load_explicit(&source->header->shard_high, memory_order_relaxed);
 	source->shared_used = atomic_load_explicit(&source->header->shared_shard_used, memory_order_relaxed);
 }
@@ -70,7 +88,10 @@ void ms_table_shards_copy(struct ms_shards_source *source, uint32_t shard, uint3
 	size_t bytes = (size_t)count * MS_SHARD_ROW_BYTES;
 	uint64_t at = (uint64_t)shard * MS_SHARD_BYTES + (uint64_t)first * MS_SHARD_ROW_BYTES;
 
-	if (is_hole(source, shard, source->offset + at, source->offset + at + bytes))
+	if (!source->shards) {
+		if (pread(source->fd, to, bytes, (off_t)(source->offset + at)) != (ssize_t)bytes)
+			memset(to, 0, bytes);
+	} else if (is_hole(source, shard, source->offset + at, source->offset + at + bytes))
 		memset(to, 0, bytes);
 	else
 		ms_copy_get(to, source->shards + at, bytes);

@@ -234,7 +234,8 @@ static void expect_hello(int fd, pid_t pid)
 	assert_int_equal(ms_table_open(&reader, &bed.scratch, received.fds[0]), 0);
 	assert_int_equal(ms_table_refresh(&reader), 0);
 	assert_true(reader.info.identity == received.hello.identity);
-	assert_true(reader.info.start_ticks == received.hello.start_ticks);
+	/* A forked child looks it up when it first uses the library. */
+	assert_true(received.hello.start_ticks == 0 || received.hello.start_ticks == reader.info.start_ticks);
 	assert_int_equal(ms_control_open(&client, received.fds[1], received.hello.identity, -1, 0), 0);
 	ms_control_close(&client);
 	ms_table_close(&reader);
