@@ -3,7 +3,7 @@
 # demo.sh [--files N] [--uml]
 #
 # Install what is missing, build, and run a real job three times: an analysis of the Python standard
-# library whose caches grow beyond 1 GB. Alone; under a limit of a third of what it took, where the
+# library with caches that grow beyond 1 GB. Alone; under a limit of a third of what it took, where the
 # OOM killer ends it; and under the same limit with memshed, where it lives.
 #
 #  --files N  analyse N files only: quicker, smaller

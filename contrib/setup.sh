@@ -37,7 +37,7 @@ as_root() {
 	elif command -v sudo >/dev/null; then
 		sudo "$@"
 	else
-		say "packages are missing, and this is neither root nor is there sudo: run as root: $*" >&2
+		say "packages are missing, and there is neither root nor sudo: run as root: $*" >&2
 		return 1
 	fi
 }
@@ -66,7 +66,7 @@ install_packages() {
 	done
 }
 
-# Another pkg-config may stand first in PATH and know nothing of Debian's packages.
+# Another pkg-config may be first in PATH and not find Debian's packages.
 find_pkg_config() {
 	[ -z "$PKG_CONFIG" ] && [ -x /usr/bin/pkg-config ] || return 0
 	pkg-config --exists libproc2 liburcu-bp 2>/dev/null && return 0

@@ -28,14 +28,14 @@
  *		memshed_register(&options, &handle);
  *	}
  *
- *	memshed_charge(handle, size, 1);      (for each entry that comes)
- *	memshed_uncharge(handle, size, 1);    (for each that goes)
- *	memshed_unregister(handle);           (in the end)
+ *	memshed_charge(handle, size, 1);      (for each entry that is added)
+ *	memshed_uncharge(handle, size, 1);    (for each that is removed)
+ *	memshed_unregister(handle);           (when the cache is destroyed)
  *
  * The library is looked for when a cache is registered: among what the process has loaded; then
- * libmemshed.so.0, if somebody loaded it privately; and only where a supervisor asks for it
+ * libmemshed.so.0, if it was loaded privately; and only where a supervisor asks for it
  * (MEMSHED_SOCKET is in the environment) it is loaded. Once found it stays. All files of one program or
- * shared library share what was found. Needs dlopen(), which stands in the C library itself from
+ * shared library share what was found. Needs dlopen(), which is in the C library itself from
  * glibc 2.34 on (before: -ldl). C11 or C++11, gcc or clang.
  *
  * The functions are called memshed_weak_*; macros give them the names of memshed.h, unless

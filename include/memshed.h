@@ -2,7 +2,7 @@
 /*
  * memshed.h - register caches so that they can be shrunk from outside.
  *
- * A process tells libmemshed which caches it holds and how to shrink them. The sizes stand in a
+ * A process tells libmemshed which caches it holds and how to shrink them. The sizes are in a
  * table in shared memory that anyone entitled to may read; orders to shrink arrive through a
  * control page and are carried out by the agent inside this process (see enum memshed_agent_mode).
  *
@@ -46,7 +46,7 @@ enum memshed_kind {
 	MEMSHED_KIND_ALLOCATOR = 6, /* the memory allocator's own free memory */
 };
 
-/* How bad it is. Says nothing about how much: that is target_bytes. */
+/* How urgent it is. How much to free is target_bytes. */
 enum memshed_level {
 	MEMSHED_LEVEL_TRIM = 1,      /* free about target_bytes, oldest or cheapest first */
 	MEMSHED_LEVEL_CLEAR = 2,     /* drop everything */
@@ -65,7 +65,7 @@ enum memshed_status {
 	MEMSHED_DONE = 1,        /* freed what was asked, or all there was */
 	MEMSHED_PARTIAL = 2,     /* freed something, less than asked; ask again for more */
 	MEMSHED_EMPTY = 3,       /* there was nothing to free */
-	MEMSHED_BUSY = 4,        /* a lock was not to be had: ask again soon; nothing was freed */
+	MEMSHED_BUSY = 4,        /* a lock was taken: ask again soon; nothing was freed */
 	MEMSHED_UNSUPPORTED = 5, /* cannot be shrunk at this level */
 };
 
@@ -164,11 +164,11 @@ struct memshed_cache_options {
 	memshed_clear_fn clear;
 	memshed_count_fn count;
 	void *ctx;                /* handed to the callbacks */
-	const char *source_file;  /* where the owner stands; may be NULL */
+	const char *source_file;  /* where the cache is registered; may be NULL */
 	unsigned source_line;
 };
 
-/* In C++ (20, or earlier as an extension of the compiler) the fields stand in the order above. */
+/* In C++ (20, or earlier as an extension of the compiler) the fields are given in the order above. */
 #ifdef __cplusplus
 #define MEMSHED_CACHE_OPTIONS(...)                                                                 \
 	(memshed_cache_options{.size = sizeof(memshed_cache_options), __VA_ARGS__,                 \
@@ -181,7 +181,7 @@ struct memshed_cache_options {
 					__VA_ARGS__})
 #endif
 
-/* Who runs the callbacks. */
+/* Which thread runs the callbacks. */
 enum memshed_agent_mode {
 	MEMSHED_AGENT_THREAD = 0, /* a small thread of libmemshed's own (the default) */
 	MEMSHED_AGENT_FD = 1,     /* the host polls memshed_fd() and calls memshed_dispatch() */
@@ -240,10 +240,10 @@ int memshed_stop(void);
 /**
  * memshed_register - make a cache known
  * @options: see struct memshed_cache_options
- * @ret_cache: where the handle is put; untouched on failure. It stands there before the first callback
+ * @ret_cache: where the handle is put; untouched on failure. It is there before the first callback
  *             runs, which may be before this returns.
  *
- * Starts the agent if nobody has. May be called while orders run.
+ * Starts the agent where none runs. May be called while orders run.
  *
  * Return: 0; -EINVAL for an empty name, no callback, a priority out of range, an unknown flag or
  * thread class; -E2BIG when @options is from a newer memshed.h and uses a field this library does not
@@ -253,7 +253,7 @@ int memshed_register(const struct memshed_cache_options *options, struct memshed
 
 /**
  * memshed_unregister - forget a cache
- * @cache: the handle; dead afterwards; NULL does nothing
+ * @cache: the handle; not valid afterwards; NULL does nothing
  *
  * Returns only when no callback of this cache runs or can run again, so the caller may free what
  * the callbacks use. May block for as long as such a callback does. From inside this cache's own

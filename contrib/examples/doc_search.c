@@ -12,7 +12,7 @@
  *
  * Threads: the workers of a query look up and fill the cache; libmemshed's agent shrinks it.
  * One lock, cache.lock, guards everything in struct cache; it is never held while a file is inflated
- * or searched. A text in use is pinned by its references and freed by whoever drops the last one.
+ * or searched. A text in use is pinned by its references and freed with the last of them.
  * The output depends on the files alone, not on what was dropped in between.
  */
 #ifndef _GNU_SOURCE
@@ -120,7 +120,7 @@ static struct text *find(size_t document)
 	return text;
 }
 
-/* Each document is read by one worker of a query, so nobody else can have inserted it meanwhile. */
+/* Each document is read by one worker of a query, so no other thread can have inserted it meanwhile. */
 static void insert(struct text *text)
 {
 	struct text **bucket = bucket_of(text->document);
@@ -431,7 +431,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	/* Without memshed the program works all the same, it only keeps everything. */
+	/* Without memshed the program works too; it only keeps everything. */
 	failed = memshed_register(&options, &cache.handle);
 	if (failed)
 		fprintf(stderr, "doc_search: the cache is not registered: %s\n", strerror(-failed));

@@ -171,7 +171,7 @@ static void serve_all(const struct pollfd *polled, unsigned count)
 	}
 }
 
-static void welcome(int listener)
+static void accept_client(int listener)
 {
 	int fd = accept(listener, NULL, NULL);
 
@@ -202,7 +202,7 @@ int main(void)
 	struct memshed_agent_options agent = {.size = sizeof(agent), .mode = MEMSHED_AGENT_FD};
 	int listener = listen_anywhere();
 
-	/* Without memshed the server works all the same, it only keeps everything. */
+	/* Without memshed the server works too; it only keeps everything. */
 	if (memshed_start(&agent) < 0 ||
 	    memshed_register(&MEMSHED_CACHE_OPTIONS(.name = "texts", .kind = MEMSHED_KIND_FILE, .shrink = shrink),
 			     &cache) < 0)
@@ -221,6 +221,6 @@ int main(void)
 			memshed_dispatch();
 		serve_all(polled, count);
 		if (polled[count].revents)
-			welcome(listener);
+			accept_client(listener);
 	}
 }

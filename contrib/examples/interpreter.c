@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interpreter.c - a stack language in one thread, whose cache may be touched between two instructions alone.
+ * interpreter.c - a stack language in one thread, with a cache that may be touched only between instructions.
  *
  *	interpreter [-s] 'PROGRAM'
  *
@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 	if (argc != 2 + by_signal)
 		die("usage: interpreter [-s] 'PROGRAM'");
 	agent.mode = by_signal ? MEMSHED_AGENT_SIGNAL : MEMSHED_AGENT_THREAD;
-	/* Without memshed the program runs all the same, it only keeps everything. */
+	/* Without memshed the program runs too; it only keeps everything. */
 	if (memshed_start(&agent) < 0 ||
 	    memshed_register(&MEMSHED_CACHE_OPTIONS(.name = "collatz", .kind = MEMSHED_KIND_MEMO,
 						    .thread_class = MEMSHED_THREAD_OWNER, .shrink = shrink), &cache) < 0)

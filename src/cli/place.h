@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli/place.h - where the parts of memshed stand: beside this program in the build tree, else as
+ * cli/place.h - where the parts of memshed are: beside this program in the build tree, else as
  * installed, by the way from one folder to the other, so that a tree that was moved still fits together.
  */
 #ifndef MS_CLI_PLACE_H
@@ -8,7 +8,7 @@
 
 #include <limits.h>
 
-/* As configured; each program says in which of these it stands. */
+/* As configured; each program says in which of these it is. */
 extern const char ms_place_bin[];     /* memshed */
 extern const char ms_place_libexec[]; /* memshed-run */
 

@@ -15,7 +15,7 @@
 
 /*
  * A caller may have closed 0, 1 or 2, and what is opened next would take their place: output would go to a
- * journal, or a socket be overwritten. "/" opened with O_PATH stands in: it is there without /dev too,
+ * journal, or a socket be overwritten. "/" opened with O_PATH takes its place: it is there without /dev too,
  * reading and writing fail on it as on a closed descriptor, and a command that is executed does not see it.
  */
 static void occupy_standard_descriptors(void)
@@ -69,7 +69,7 @@ void ms_verb_wrong(const struct ms_verb *verb, const char *format, ...)
 void ms_verb_leave(int code)
 {
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		ms_verb_error(NULL, "standard output: %s", strerror(errno));
+		ms_verb_error(NULL, "cannot write to standard output: %s", strerror(errno));
 		code = code == MS_EXIT_OK ? MS_EXIT_FAILURE : code;
 	}
 	exit(code);
@@ -128,7 +128,7 @@ int ms_verb_next_option(const struct ms_verb *verb, const char *letters, const s
 		ms_verb_leave(MS_EXIT_OK);
 	}
 	if (option == ':')
-		ms_verb_wrong(verb, "option '%s' wants a value", argv[optind - 1]);
+		ms_verb_wrong(verb, "option '%s' needs a value", argv[optind - 1]);
 	if (option == '?')
 		wrong_option(verb, options, argv[optind - 1]);
 	return option;

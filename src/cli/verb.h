@@ -14,7 +14,7 @@
 
 #include <getopt.h>
 
-/* Documented in memshed(1). `run` returns its child's status, so its own failures stand apart, as in
+/* Documented in memshed(1). `run` returns its child's status, so its own failures have other codes, as in
  * env(1), timeout(1) and the shell: 125 to 127. */
 enum ms_exit {
 	MS_EXIT_OK = 0,

@@ -13,7 +13,7 @@ struct ms_activity {
 	uint32_t mode, state; /* enum memshed_agent_mode, enum ms_agent_state */
 	char process_state;   /* letter of the process: 'T' can answer nothing */
 	bool in_callback;
-	char callback[MS_NAME_BYTES]; /* the cache whose callback runs, as the target wrote it */
+	char callback[MS_NAME_BYTES]; /* the cache in a callback, as the target wrote it */
 	bool since_known;
 	uint64_t since_us; /* how long it has been in the callback, or waiting for the host's lock */
 	unsigned stuck;    /* callbacks past their deadline that still run */

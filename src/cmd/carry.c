@@ -71,7 +71,7 @@ static void begin(struct ms_carried *carried, bool is_behind, uint64_t now_ns)
 	ms_post_begin(&carried->post, &carried->order, &patience, now_ns);
 }
 
-/* Taken by the agent once, so that the one behind it may stand in the page. */
+/* Taken by the agent once, so that the next one may be posted. */
 static bool is_taken(const struct ms_post *post)
 {
 	return post->tries > 0 && post->state != MS_POST_POSTED;

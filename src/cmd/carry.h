@@ -2,8 +2,8 @@
 /*
  * cmd/carry.h - have orders carried out by one target, and wait for the answers.
  *
- * One thread. Orders stand in the target's control page only while they are waited for: what ends the
- * wait (an answer, the time, the target's death, a signal) takes the rest back.
+ * One thread. Orders are in the target's control page only while they are waited for: what ends the
+ * wait (an answer, the time, the target's end, a signal) takes the rest back.
  */
 #ifndef MS_CMD_CARRY_H
 #define MS_CMD_CARRY_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd/column.h - one table of columns for what is shown in tables and what stands in JSON.
+ * cmd/column.h - one table of columns for what is shown in tables and in JSON.
  *
  * A table of struct ms_column names the values of one kind of thing (a process, a cache, an order): the key
  * in JSON, the header in a table, and in which views it is. One function gives the value of a column.
@@ -56,7 +56,7 @@ static inline struct ms_value ms_value_text(enum ms_value_kind kind, const char 
 
 struct ms_column {
 	int id;             /* for the function of the table */
-	const char *key;    /* in JSON; "limit.max_bytes" stands in an object of its own; NULL: not there */
+	const char *key;    /* in JSON; "limit.max_bytes" is in an object of its own; NULL: not there */
 	const char *header; /* in a table; NULL: not there */
 	enum ms_render_align align;
 	unsigned views; /* a bit for each view it is in */

@@ -11,7 +11,7 @@
 
 enum { LINE_BYTES = 4096, COMM_BYTES = 15 };
 
-/* Found also with a version behind the name: python3.11. */
+/* Also with a version at the end of the name: python3.11. */
 static const struct interpreter {
 	const char *name;
 	const char *with_value; /* letters of options that take the next word */

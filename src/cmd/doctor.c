@@ -20,14 +20,14 @@ static const char usage[] =
 	"Changes nothing. Run it where the job will run: in the same container, as the same user.\n\n"
 	"      --json  for scripts\n"
 	"  -h, --help  this text\n\n"
-	"ok: as good as it gets; limited: works, but less well; missing: memshed does without.\n"
-	"Always ends with 0. See memshed-doctor(1).\n";
+	"ok: as good as it gets; limited: works, but less well; missing: memshed works without it.\n"
+	"The exit status is 0, whatever is found. See memshed-doctor(1).\n";
 
 static int doctor(int argc, char **argv);
 
 const struct ms_verb ms_verb_doctor = {
 	.name = "doctor",
-	.summary = "what this system offers memshed, and what follows",
+	.summary = "say what this system offers memshed, and what follows from it",
 	.usage = usage,
 	.main = doctor,
 };

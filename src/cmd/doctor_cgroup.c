@@ -20,7 +20,7 @@ void ms_check_cgroup(const struct ms_root *root, struct ms_check *ret_check)
 	char found[MS_LIMIT_WHERE_BYTES + 64];
 
 	if (ms_cgroup_open(&cgroup, root, getpid()) < 0 || cgroup.version == MS_CGROUP_NONE) {
-		ms_check_say(ret_check, MS_CHECK_MISSING, "no memory controller to be seen",
+		ms_check_say(ret_check, MS_CHECK_MISSING, "no memory controller is visible",
 			     "limits of a container or unit would not be noticed; give --max");
 		return;
 	}

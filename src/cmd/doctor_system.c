@@ -86,7 +86,7 @@ void ms_check_overcommit(const struct ms_root *root, struct ms_check *ret_check)
 	else
 		ms_check_say(ret_check, MS_CHECK_OK,
 			     strcmp(mode, "1") == 0 ? "mode 1 (always)" : "mode 0 (heuristic)",
-			     "memory runs out when it is touched, which is what memshed watches");
+			     "memory runs out when pages are touched, and memshed watches that");
 }
 
 void ms_check_thp(const struct ms_root *root, struct ms_check *ret_check)
@@ -130,7 +130,7 @@ void ms_check_hidepid(const struct ms_root *root, struct ms_check *ret_check)
 
 	if ((length < 0 && length != -EFBIG) || find_proc_options(text, &options) < 0)
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "the mount of /proc is not known",
-			     "processes of others may be hidden");
+			     "processes of other users may be hidden");
 	else if (strstr(options, "hidepid=") && !strstr(options, "hidepid=0") &&
 		 !strstr(options, "hidepid=off"))
 		ms_check_say(ret_check, geteuid() == 0 ? MS_CHECK_OK : MS_CHECK_LIMITED,

@@ -104,10 +104,10 @@ void ms_check_oom_score(const struct ms_root *root, struct ms_check *ret_check)
 	(void)root;
 	if (error == 0)
 		ms_check_say(ret_check, MS_CHECK_OK, "oom_score_adj can be lowered",
-			     "the OOM killer spares the supervisor for the job");
+			     "the OOM killer ends the job before the supervisor");
 	else
 		ms_check_say(ret_check, MS_CHECK_LIMITED, "oom_score_adj cannot be lowered",
-			     "%s; being small the supervisor is an unlikely victim, but no more than that; "
+			     "%s; the supervisor is small, so the OOM killer is unlikely to choose it; "
 			     "CAP_SYS_RESOURCE changes it",
 			     strerror(-error));
 }
@@ -134,7 +134,7 @@ void ms_check_pidfd(const struct ms_root *root, struct ms_check *ret_check)
 	(void)root;
 	if (fd < 0)
 		ms_check_say(ret_check, MS_CHECK_MISSING, "pidfd_open does not work",
-			     "%s; a process is told from a later one of its pid by its start time alone",
+			     "%s; only the start time tells a process from a later one with its pid",
 			     strerror(errno));
 	else
 		ms_check_say(ret_check, MS_CHECK_OK, "pidfd is there",

@@ -129,7 +129,7 @@ static void look_by_name(struct search *search, enum relation relation)
 	}
 }
 
-/* The command line stands in the process's own memory: it is read only of those with a table. */
+/* The command line is in the process's own memory: it is read only of those with a table. */
 static void look_by_command(struct search *search, enum relation relation)
 {
 	for (size_t i = 0; i < search->count; i++) {

@@ -8,7 +8,7 @@
  *   1. processes of the caller with a table and this name
  *   2. processes of the caller with a table and this program or script
  *   3. processes of others with a table and either; but not where the caller has a process of this name
- *      without a table: the other one may bear the name on purpose
+ *      without a table: the other one may have taken the name on purpose
  *
  * The first of these that finds any decides: one is meant, several are ambiguous.
  */

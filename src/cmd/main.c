@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd/main.c - the table of verbs, and the options that stand before a verb.
+ * cmd/main.c - the table of verbs, and the options before a verb.
  */
 #include <locale.h>
 #include <stdio.h>

@@ -208,7 +208,7 @@ static void warn_if_stopped(const struct ms_order_options *options, const struct
 
 	if (state != 'T' && state != 't')
 		return;
-	ms_verb_error(options->verb, "%s is stopped%s and cannot answer before it goes on%s; waiting %s",
+	ms_verb_error(options->verb, "%s is stopped%s and cannot answer until it goes on%s; waiting %s",
 		      target->label, state == 't' ? " by a debugger" : "",
 		      state == 'T' ? " (kill -CONT)" : "",
 		      ms_units_format_duration(timeout, options->timeout_us));
@@ -253,7 +253,7 @@ static enum ms_exit say_failed(const struct ms_verb *verb, struct ms_target *tar
 			       const struct ms_post *post)
 {
 	if (post && post->end == MS_POST_NO_SLOT) {
-		ms_verb_error(verb, "%s: others have posted as many orders as it takes; try again",
+		ms_verb_error(verb, "%s: its control page is full of other orders; try again",
 			      target->label);
 		return MS_EXIT_NO_ANSWER;
 	}
@@ -283,8 +283,8 @@ static enum ms_exit judge_shrink(const struct ms_order_options *options, const s
 
 	if (bytes >= options->wanted_bytes || (by_process && answer->status == MS_ANSWER_DONE))
 		return MS_EXIT_OK;
-	ms_verb_error(options->verb, "%s of %s were freed: the caches gave no more",
-		      ms_units_format_bytes(got, bytes),
+	ms_verb_error(options->verb, "%s: %s of %s were freed; the caches gave no more",
+		      report->target->label, ms_units_format_bytes(got, bytes),
 		      ms_units_format_bytes(wanted, options->wanted_bytes));
 	return MS_EXIT_INCOMPLETE;
 }

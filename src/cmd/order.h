@@ -10,6 +10,16 @@
 #include "cmd/rows.h"
 #include "cmd/target.h"
 
+/* What the help of both says of their common options, from CACHE on. */
+#define MS_ORDER_HELP                                                                                        \
+	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"   \
+	"      --timeout T   how long an order may take (default 10s; 500ms, 2m)\n"                          \
+	"  -n, --dry-run     only say what would be asked\n"                                                 \
+	"  -a, --all         a line for every cache, not only the first 40\n"                                \
+	"      --json        for scripts\n"                                                                  \
+	"  -h, --help        this text\n\n"                                                                  \
+	"Claimed is what the caches say they freed, returned is by how much the RSS fell. "
+
 struct ms_order_options {
 	const struct ms_verb *verb;
 	bool shrink, dry_run, json, all;
@@ -39,7 +49,7 @@ struct ms_order_report {
 	struct ms_carried *orders;
 	unsigned order_count;
 	uint64_t first_seq;   /* of orders[0]; the others follow */
-	uint32_t running_row; /* when the rows were read again: whose callback ran; UINT32_MAX = none */
+	uint32_t running_row; /* the row in a callback when the rows were read again; UINT32_MAX = none */
 	bool rss_before_known, rss_after_known;
 	uint64_t rss_before_bytes, rss_after_bytes;
 	uint64_t duration_us;

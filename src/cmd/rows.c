@@ -82,7 +82,7 @@ static int larger_first(double a, double b)
 	return a > b ? -1 : a < b;
 }
 
-/* Rows without look-ups come after those whose every look-up missed. */
+/* Rows without look-ups come after those with misses alone. */
 static double rate(const struct ms_row *row)
 {
 	uint64_t lookups = ms_row_lookups(row);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd/rows.h - sums over rows, the orders rows stand in, and which rows a name means. Plain functions.
+ * cmd/rows.h - sums over rows, sorting them, and which rows a name means. Plain functions.
  */
 #ifndef MS_CMD_ROWS_H
 #define MS_CMD_ROWS_H
@@ -53,7 +53,7 @@ int ms_rows_sort_key(const char *text, enum ms_row_sort *ret_sort);
 /**
  * ms_rows_sort - largest, oldest, lowest priority first, names as they are; equal ones by size, then name
  * Cheapest is the order of rank/rank.h: the one to give up first, first; the allocator's row, which is
- * not ranked, stands last then. Return: 0; -ENOMEM, when they stand as before.
+ * not ranked, is last then. Return: 0; -ENOMEM, and the order is as before.
  */
 int ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort, uint64_t now_ns);
 

@@ -28,7 +28,7 @@ const struct ms_verb ms_verb_show = {
 		 "  -a, --all       all caches, not only the first 40\n"
 		 "      --json      for scripts; always all caches\n"
 		 "  -h, --help      this text\n\n"
-		 "A size with ~ is an estimate, - is not known. See memshed-show(1).\n",
+		 "A size with ~ is an estimate, - means not known. See memshed-show(1).\n",
 	.main = show,
 };
 
@@ -61,7 +61,7 @@ static void parse(int argc, char **argv, struct options *options)
 				      optarg);
 	}
 	if (argc - optind > 1)
-		ms_verb_wrong(&ms_verb_show, "%s: one process at a time", argv[optind + 1]);
+		ms_verb_wrong(&ms_verb_show, "%s: show takes one process", argv[optind + 1]);
 	if (argc == optind)
 		ms_verb_wrong(
 			&ms_verb_show,

@@ -104,7 +104,7 @@ int ms_target_open(const struct ms_pid_facts *facts, bool control, const struct 
 		error = open_held(target, control_fd, watches);
 	if (error == -ENOENT && !watches && has_mapped_table(facts->pid))
 		error = MS_TARGET_CLOSED;
-	/* Found by its pid, it is still the one that was opened, for it has not ended since. */
+	/* Found by its pid, it is still the one that was opened, because it has not ended since. */
 	if (error == 0 && ms_target_gone(target))
 		error = -ESRCH;
 	if (error == 0) {

@@ -2,7 +2,7 @@
 /*
  * cmd/watches.h - all watches that may be read, and which of them watches a process.
  *
- * A watch may claim any process: only those of the process's own user, and root's, are believed.
+ * A watch may claim any process: only those of the process's own user, and of root, count.
  */
 #ifndef MS_CMD_WATCHES_H
 #define MS_CMD_WATCHES_H

@@ -112,7 +112,7 @@ static void write_sum(struct ms_digest *digest, const struct ms_event *now)
 	end_line(digest, now, &line);
 }
 
-/* Is there room for one more thing to tell? When not, summing begins, and that is said. */
+/* Whether one more line may be written. When not, summing begins, and a line says so. */
 static bool may_write(struct ms_digest *digest, const struct ms_event *event)
 {
 	if (!digest->brief)

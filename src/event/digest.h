@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event/digest.h - what happens, in as few lines as a person can bear to read.
+ * event/digest.h - what happens, in few lines for a person to read.
  *
  * A job that never comes near its limit leaves one line, its end. Otherwise the first line says what it
  * is watched against, a round is two lines (digest_round.c), and everything else that kinds.h has a
@@ -42,7 +42,7 @@ struct ms_digest_sum {
 	uint64_t claimed_bytes, returned_bytes;
 	bool estimated;
 	uint64_t least_bytes, most_bytes; /* used */
-	bool said[MS_EVENT_KIND_COUNT];   /* each kind has one line of its own all the same */
+	bool said[MS_EVENT_KIND_COUNT];   /* the kinds that had their one line */
 };
 
 struct ms_digest {

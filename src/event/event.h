@@ -123,7 +123,7 @@
 	FIELD(REASON, reason, "see above")                                                                   \
 	FIELD(NUMBER, pause_ms, "until the next try; 0: at the next look")                                   \
 	FIELD(NUMBER, caches, "of the job")                                                                  \
-	FIELD(NUMBER, silent_caches, "of processes whose agent cannot be asked now")
+	FIELD(NUMBER, silent_caches, "of processes with an agent that cannot be asked now")
 #define MS_FIELDS_WARN(FIELD)      MS_FIELDS_WAIT(FIELD)
 #define MS_FIELDS_RECOVERED(FIELD) FIELD(NUMBER, duration_us, "of the shortage")
 #define MS_FIELDS_STOPPED(FIELD)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event/journal.h - an event as one JSON object on one line; the keys stand in memshed-run(1). */
+/* event/journal.h - an event as one JSON object on one line; the keys are in memshed-run(1). */
 #ifndef MS_EVENT_JOURNAL_H
 #define MS_EVENT_JOURNAL_H
 

@@ -41,7 +41,7 @@ void ms_line_add_name(struct ms_line *text, const char *name)
 	ms_line_add(text, "%s", escaped);
 }
 
-/* What ms_escape() leaves is printable UTF-8: of that, JSON wants a quote and a backslash marked. */
+/* What ms_escape() leaves is printable UTF-8: in JSON a quote and a backslash need a backslash in front. */
 void ms_line_json_string(struct ms_line *text, const char *string)
 {
 	char escaped[MS_ESCAPED_BYTES(STRING_BYTES)];

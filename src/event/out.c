@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /*
- * O_NONBLOCK belongs to the open file, which the command shares. Opening it anew through /proc gives
- * one of our own for pipes and terminals. A regular file never blocks for its reader, and opened anew
+ * O_NONBLOCK belongs to the open file, which the command shares. Opening it again through /proc gives
+ * one of our own for pipes and terminals. A regular file never blocks for its reader, and opened again
  * it would have an offset of its own and be written over.
  */
 void ms_out_open_stderr(struct ms_out *out)

@@ -19,10 +19,10 @@ struct ms_out {
 	uint64_t lost_lines;
 };
 
-/** ms_out_open_stderr - never fails: what cannot be opened anew is polled before each write */
+/** ms_out_open_stderr - never fails: what cannot be opened again is polled before each write */
 void ms_out_open_stderr(struct ms_out *out);
 
-/** ms_out_open_file - append to @path, or to whatever stands there; Return: 0 or a negative errno */
+/** ms_out_open_file - append to @path, of whatever kind the file is; Return: 0 or a negative errno */
 int ms_out_open_file(struct ms_out *out, const char *path);
 void ms_out_close(struct ms_out *out);
 

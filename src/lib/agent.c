@@ -167,7 +167,7 @@ static bool is_sweep_due(uint64_t now_ns)
 	return now_ns >= sweep;
 }
 
-/* In a forked child: who is asked for memory must be seen, and only now pays for it. */
+/* In a forked child: a process that is asked for memory must be seen, and only now pays for it. */
 static void complete_table(void)
 {
 	if (ms_table_is_complete(&ms_lib.table))

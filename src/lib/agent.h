@@ -13,7 +13,7 @@
  * callback began, because both were under [K2] since. */
 struct ms_agent {
 	struct ms_job jobs[MS_SLOT_COUNT];
-	struct ms_job *current; /* whose callback runs */
+	struct ms_job *current; /* with the callback that runs */
 	/* Read by any thread that sleeps for the agent. UINT64_MAX: never. */
 	_Atomic uint64_t wait_until_ns; /* the first deadline of a waiting job */
 	_Atomic uint64_t sweep_ns;      /* when to look after slots that stay busy */

@@ -3,7 +3,7 @@
  * lib/allocator.c - row 0: the memory allocator's own free memory, and asking it to give that back.
  *
  * Freed is not resident: what callbacks free goes back to the allocator first. Which one the process
- * runs on is found out once, at start, by who provides malloc. Its row has a shrink and a count like
+ * runs on is found out once, at start, by the library that has malloc. Its row has a shrink and a count like
  * any other cache; these run in the thread that is the agent and call the allocator, which takes its
  * own locks: never in an emergency, when the holder of such a lock may sleep in the kernel for memory.
  *

@@ -17,7 +17,7 @@
 enum { UNHELPFUL_AFTER = 3 };
 
 struct size {
-	bool known; /* somebody ever said how large the cache is */
+	bool known; /* the size of the cache was given at least once */
 	uint64_t bytes, entries;
 };
 

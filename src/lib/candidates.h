@@ -15,7 +15,7 @@ struct ms_order;
 struct ms_candidates {
 	struct ms_rank_key *keys;  /* what they point to: writer: agent; below reserved also registrations, which get there first */
 	uint32_t reserved;         /* guarded by [K1] */
-	char group[MS_NAME_BYTES]; /* whose caches were collected last; writer: agent */
+	char group[MS_NAME_BYTES]; /* of the caches that were collected last; writer: agent */
 };
 
 /** ms_candidates_init - address space for all that there can be, before the agent starts; Return: 0; -ENOMEM */

@@ -114,7 +114,7 @@ static int count_caches(uint64_t now_ns)
 	bool changed = false;
 	int result = 0;
 
-	/* Before the callbacks: who gets stuck in one leaves this alone. */
+	/* Before the callbacks: a thread that gets stuck in one leaves this alone. */
 	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
 	if (ms_hooks_begin() < 0)
 		return 0;

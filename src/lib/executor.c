@@ -5,7 +5,7 @@
  * Each cache has one word that says where it is. All of it is guarded by [K2], which is held for short and
  * never during a callback; tests/model/executor.pml is the same, checked in all interleavings.
  *
- *   from              to       who
+ *   from              to       by
  *   IDLE              RUNNING  the agent, when no callback runs that is not late
  *   IDLE              QUEUED   the agent: only the thread of the cache's owner may run it
  *   QUEUED            RUNNING  that thread, in memshed_poll(), when no callback runs that is not late
@@ -200,7 +200,7 @@ static bool may_run(const struct memshed_cache *cache)
 	return cache->options.thread_class == MEMSHED_THREAD_ANY || cache->owner == ms_thread_id();
 }
 
-/* A count that nobody waits for gives way. */
+/* A count without a waiting order gives way. */
 static enum start queue(struct ms_executor *executor, struct memshed_cache *cache, const struct ms_ask *ask, uint32_t job)
 {
 	if (state_of(cache) == MS_CACHE_QUEUED && cache->job != MS_NO_JOB)
@@ -310,7 +310,7 @@ void ms_executor_give_up(uint32_t job)
 
 /* ---- owners' threads ---- */
 
-/* Return: a cache whose callback has begun in this thread, or NULL. */
+/* Return: a cache with a callback that has begun in this thread, or NULL. */
 static struct memshed_cache *begin_queued(void)
 {
 	struct ms_executor *executor = lock();

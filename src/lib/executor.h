@@ -14,7 +14,7 @@
 struct memshed_cache;
 struct ms_order;
 
-/* See executor.c for who moves a cache from where to where. */
+/* See executor.c for what moves a cache from where to where. */
 enum ms_cache_state {
 	MS_CACHE_IDLE = 0,
 	MS_CACHE_QUEUED,  /* for the thread of its owner, see memshed_poll() */
@@ -58,7 +58,7 @@ enum ms_asked {
  * ms_executor_ask - have the callback of a cache run, here or in its owner's thread
  * By the thread that is the agent. Waits while another thread runs one in time.
  * @generation: 0: whichever cache is in the row
- * @job: whose replies get it when it is queued; MS_NO_JOB: nobody's
+ * @job: its replies get it when it is queued; MS_NO_JOB: of no job
  * @fits: is it still one that is to be asked?
  */
 enum ms_asked ms_executor_ask(uint32_t row, uint32_t generation, const struct ms_ask *ask, uint32_t job,
@@ -95,13 +95,13 @@ bool ms_executor_forsake(void);
 bool ms_executor_is_in_callback(void);
 /** ms_executor_is_overdue - the callback that runs is past its deadline, and not late yet */
 bool ms_executor_is_overdue(void);
-/** ms_executor_in_fork - the cache whose callback this thread is in, late or not; in the child's handlers */
+/** ms_executor_in_fork - the cache in a callback of this thread, late or not; in the child's handlers */
 const struct memshed_cache *ms_executor_in_fork(void);
 /** ms_executor_inside - how many threads are in callbacks */
 uint32_t ms_executor_inside(void);
 
 /** ms_executor_end - the cache is found no more: wait until no thread is in its callback, and none will be.
- * Return: true; false in that callback itself, whose return buries the cache. */
+ * Return: true; false in that callback itself: its return frees the cache. */
 bool ms_executor_end(struct memshed_cache *cache);
 
 void ms_executor_init(void);

@@ -74,5 +74,5 @@ void ms_lib_hello_send(void)
 	rights->cmsg_len = CMSG_LEN(sizeof(fds));
 	memcpy(CMSG_DATA(rights), fds, sizeof(fds));
 	if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return; /* nobody listens */
+		return; /* no supervisor listens */
 }

@@ -3,7 +3,7 @@
  * lib/host.c - the agent in a thread of the host's: memshed_dispatch() and memshed_poll() come by here.
  *
  * ms_lib.dispatching says that some thread is the agent. It stays set when another thread takes over from one
- * whose callback is late, or was left by a jump: that one does not leave, because it is the agent no more.
+ * with a callback that is late, or that was left by a jump: that one is the agent no more, and does not reset it.
  *
  *   [host.D1] set before the look at life, while memshed_stop() sets life before it looks at this; both sequentially
  *             consistent, so one sees the other; pairs with [agent.D2]

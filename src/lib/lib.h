@@ -60,21 +60,21 @@ struct memshed_cache {
 	uint64_t shard_row_offset; /* hot path: where the row stands in a shard; never changes */
 	uint32_t row, generation; /* never change once published */
 	struct memshed_cache_options options; /* the callbacks and what an order needs; name is not kept */
-	uint64_t owner;               /* ms_thread_id() of who registered */
+	uint64_t owner;               /* ms_thread_id() of the thread that registered */
 	struct memshed_cache *next;   /* in ms_lib.dying; guarded by [K1] */
 	struct cds_list_head active;  /* in ms_lib.executor.active unless it is idle; guarded by [K2] */
 	_Atomic uint32_t state;       /* enum ms_cache_state; changes under [K2], read by its own callback without */
-	uint32_t job;                 /* whose replies get what it answers; guarded by [K2] */
+	uint32_t job;                 /* the job with the replies that get its answer; guarded by [K2] */
 	struct ms_ask ask;            /* of what it is queued for, or does; guarded by [K2] */
 	struct ms_lesson lesson;      /* writer: agent */
 };
 
 enum ms_life {
-	MS_LIFE_NEVER = 0, /* nobody has called memshed_start() */
+	MS_LIFE_NEVER = 0, /* memshed_start() was not called */
 	MS_LIFE_RUNNING,
 	MS_LIFE_STOPPING, /* no callback begins any more; one may still run */
 	MS_LIFE_STOPPED,
-	MS_LIFE_LAZY, /* a forked child whose agent starts when the library is first used there */
+	MS_LIFE_LAZY, /* a forked child; its agent starts when the library is first used there */
 };
 
 /* A page that the kernel zeroes in a forked child: base is NULL until the atfork handler, which a raw
@@ -196,7 +196,7 @@ uint64_t ms_lib_new_identity(void);
 /** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: where the parent's ran, with as
  * little as will do */
 int ms_lib_start_agent(bool in_child);
-/** ms_lib_fork_agent - in a forked child whose parent had an agent: have one now, where that takes no thread,
+/** ms_lib_fork_agent - in the forked child of a process with an agent: have one now, where that takes no thread,
  * or at the first ms_lib_wake(); under [K1] */
 void ms_lib_fork_agent(void);
 /** ms_lib_disarm - charging and memshed_poll() need not call ms_lib_wake() any more; under [K1] */

@@ -2,7 +2,7 @@
 /*
  * lib/mode_poll.c - the agent at the host's safe points, for memshed_poll(). No thread at all.
  *
- * A client also sends a signal, whose handler sets a flag; memshed_poll() looks at the doorbell too, in case the
+ * A client also sends a signal, and its handler sets a flag; memshed_poll() looks at the doorbell too, in case the
  * client could not. In every mode it runs what is queued for the calling thread (executor.c).
  *
  *   [mode_poll.O2] poll_word: the mode's bit is released when all that memshed_poll() looks at is set, and acquired

@@ -18,7 +18,7 @@ void ms_registry_bury(struct memshed_cache *cache);
 void ms_registry_publish(struct memshed_cache *cache);
 /** ms_registry_find - under [K2]; @generation 0: any; Return: NULL when there is none */
 struct memshed_cache *ms_registry_find(uint32_t row, uint32_t generation);
-/** ms_registry_after_fork - @in_use: the cache whose callback this thread is in, or NULL; under [K1] */
+/** ms_registry_after_fork - @in_use: the cache in a callback of this thread, or NULL; under [K1] */
 void ms_registry_after_fork(const struct memshed_cache *in_use);
 
 #endif

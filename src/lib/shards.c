@@ -121,7 +121,7 @@ bool ms_shards_claim(void)
 	if (!take_bit(&shard))
 		return false;
 	own.shard = shard;
-	if (pthread_setspecific(ms_lib.shards.end_key, &own) != 0) { /* nobody would give it back */
+	if (pthread_setspecific(ms_lib.shards.end_key, &own) != 0) { /* it would not be given back */
 		atomic_fetch_or_explicit(&ms_lib.shards.free, UINT64_C(1) << shard, memory_order_release); /* [shards.N1] */
 		return false;
 	}

@@ -4,15 +4,15 @@
  *
  * ms_lib.life moves under [K1]:
  *
- *   from              to        who
+ *   from              to        by
  *   NEVER, STOPPED    RUNNING   memshed_start(), or the first memshed_register() from NEVER
  *   RUNNING           LAZY      a forked child, at birth (fork.c)
  *   LAZY              RUNNING   the child's first call of the library
  *   LAZY              STOPPED   memshed_stop()
  *   RUNNING           STOPPING  memshed_stop(), or the process exits: no callback begins any more
- *   STOPPING          STOPPED   whoever is the last to leave: memshed_stop(), a worker, a dispatch
+ *   STOPPING          STOPPED   the last to leave: memshed_stop(), a worker, a dispatch
  *
- *   [agent.D2] life is set to STOPPING before the look at workers, callbacks and dispatch; who goes inside
+ *   [agent.D2] life is set to STOPPING before the look at workers, callbacks and dispatch; a thread that goes inside
  *        counts itself before the look at life. All sequentially consistent: one sees the other.
  */
 #include <errno.h>

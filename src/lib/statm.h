@@ -8,7 +8,7 @@
 #include "util/inode.h"
 
 struct ms_statm {
-	uint32_t pid; /* whose; 0: it was not opened yet */
+	uint32_t pid; /* of this process; 0: it was not opened yet */
 	int fd; /* the host may close it */
 	struct ms_inode held; /* all zero: no descriptor */
 	uint64_t page_bytes;

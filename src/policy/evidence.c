@@ -90,7 +90,7 @@ static bool has_grown(const struct ms_policy_round *round, const struct ms_polic
 	return evidence->now.bytes > ms_sat_add(evidence->least_bytes, round->worth_bytes);
 }
 
-/* Near max a back-off is not sat out: what is known of the sizes may be older than the growth, and as long
+/* Near max a back-off is cut short: what is known of the sizes may be older than the growth, and as long
  * as there is a harder way it is taken at once. And at max
  * within a second it is void: an interpreter keeps what a cache freed and fills it again, which no reading
  * shows, and for the program it is that or the end. */
@@ -110,7 +110,7 @@ static uint64_t back_off_end(const struct ms_policy_round *round, const struct m
 	return ms_policy_least(evidence->not_before_ns, ms_sat_add(evidence->answered_ns, wait));
 }
 
-/* Small change is not asked for again and again when the rest of the program alone is above high. Sizes
+/* Little is not asked for repeatedly when the rest of the program alone is above high. Sizes
  * may be far too low, so that the first order of a shortage goes to everything. */
 static bool is_worth_it(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
 {
@@ -137,8 +137,13 @@ enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
 		return MS_STANDING_OUT;
 	if (evidence->now.empty) /* perhaps before the order came: that is no fault */
 		reset_one(evidence);
+<<<<<<< HEAD
 	if (!evidence->now.bytes && !evidence->now.spent_bytes && !evidence->now.unknown)
 		return may_be_uncounted(round, process) ? MS_STANDING_UNCOUNTED : MS_STANDING_NOTHING;
+=======
+	if (!evidence->now.bytes && !evidence->now.exhausted_bytes && !evidence->now.unknown)
+		return MS_STANDING_NOTHING;
+>>>>>>> english
 	if (!process->answers)
 		return MS_STANDING_SILENT;
 	if (round->now_ns < back_off_end(round, evidence))

@@ -78,7 +78,7 @@ uint64_t ms_policy_on_the_way(const struct ms_policy_round *round, const struct 
 
 /* ---- spread.c ---- */
 
-/** ms_policy_take_stock - what the processes hold, and where each stands; fills in the rest of @round */
+/** ms_policy_take_stock - what the processes hold, and the standing of each; fills in the rest of @round */
 void ms_policy_take_stock(struct ms_policy_round *round);
 
 /** ms_policy_spread - put orders into the plan for @bytes, the cheapest first; Return: how many */

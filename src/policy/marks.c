@@ -37,7 +37,7 @@ struct ms_policy_config ms_policy_defaults(void)
 		.useless = {5 * MS_NS_PER_S, 6}, /* chosen: to 5 min */
 		/* Chosen: a lock is held for microseconds, or for a whole query: to 5 s. */
 		.busy = {20 * MS_NS_PER_MS, 8},
-		/* Chosen: its row remembers which cache it was: to 16 s. With 15 s at once a job died
+		/* Chosen: its row remembers which cache it was: to 16 s. With 15 s at once a job was killed
 		 * that was slow a single time, on a busy machine. */
 		.stuck = {500 * MS_NS_PER_MS, 5},
 		.danger_tries = 32, /* chosen: every 200 ms to 10 s */

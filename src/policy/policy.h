@@ -14,13 +14,13 @@
  *   CALM      ORDERED   used > high: one order per process for its share of used - low, the cheapest first
  *   CALM      SETTLING  used > high again before the answers of the last shortage have settled
  *   CALM      PAUSED    used > high, and no agent answers now
- *   CALM      WARNED    used > high, and nothing can be asked: the person is told
+ *   CALM      WARNED    used > high, and nothing can be asked: a warning
  *   ORDERED   ORDERED   an order was not taken in time, or takes long: others are asked meanwhile
  *   ORDERED   SETTLING  the last answer came
  *   ORDERED   CALM      used <= low and no answer is waited for; or the target is gone
  *   SETTLING  ORDERED   the reading has settled above high (easy bytes: above low): the next orders
  *   SETTLING  PAUSED    every process with something in it is silent or busy
- *   SETTLING  WARNED    nothing is left to ask: the person is told, once until CALM
+ *   SETTLING  WARNED    nothing is left to ask: a warning, once until CALM
  *   SETTLING  CALM      used <= low; or used <= high and no easy bytes are left
  *   PAUSED    ORDERED   an agent answers again, or its back-off is over
  *   PAUSED    WARNED    only those are left that did not help
@@ -32,7 +32,7 @@
  * "Does not help" has one meaning: an order that brought too little (ms_policy_learn() says what is
  * enough). It is counted per process and in a row; the first time raises TRIM to CLEAR, then the process
  * is left alone for a back-off that doubles. There is one reset of all of it, below low and after calm:
- * a process whose heap reuses what its caches gave up returns little and yet stays below high.
+ * a process with a heap that reuses what its caches gave up returns little and yet stays below high.
  *
  * Caller's duties: every order of a plan is followed by exactly one ms_policy_learn(), whatever became of
  * it; ms_policy_forget() before the number of a process that ended is used again.
@@ -150,7 +150,7 @@ enum ms_plan_kind {
 	MS_PLAN_NOTHING = 0, /* below high */
 	MS_PLAN_WAIT,        /* above high, but orders are out, or nothing can be asked now */
 	MS_PLAN_ORDERS,
-	MS_PLAN_WARN,        /* nothing is left to ask: tell the person */
+	MS_PLAN_WARN,        /* nothing is left to ask: say so */
 	MS_PLAN_RECOVERED,   /* the shortage is over: below low, or below high and no easy bytes left */
 };
 
@@ -212,8 +212,8 @@ struct ms_policy_evidence {
 	uint64_t claimed_bytes, returned_bytes; /* of the last answer */
 	uint64_t least_bytes;  /* that it held since, as far as was seen */
 	struct {               /* scratch of one ms_policy_plan() */
-		uint64_t bytes;       /* what can be asked of it, but for spent caches */
-		uint64_t spent_bytes; /* of those */
+		uint64_t bytes;       /* what can be asked of it, but for exhausted caches */
+		uint64_t exhausted_bytes; /* of those */
 		bool unknown;         /* a cache in it keeps no count */
 		bool empty;           /* nothing is in it at all */
 		uint32_t standing, order, stuck;

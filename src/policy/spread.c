@@ -3,10 +3,10 @@
  * policy/spread.c - how much is asked of which process: the rows of all processes in the one order of
  * rank/rank.h, the cheapest first, until the need is covered; added up per process. Pure.
  *
- * What an allocator holds free costs nothing to give back and goes before every row. A process whose last
- * order brought too little goes after all others. Where the rows do not cover the need the rest is added
- * in proportion: the sizes may be too low, or not all rows were read, and an agent stops when the bytes
- * are there. Where no row shows anything, all that may have caches without a row yet are asked.
+ * What an allocator holds free costs nothing to give back and goes before every row. A process that
+ * brought too little at its last order goes after all others. Where the rows do not cover the need the
+ * rest is added in proportion: the sizes may be too low, or not all rows were read, and an agent stops when
+ * the bytes are there. Where no row shows anything, all that may have caches without a row yet are asked.
  */
 #include "policy/internal.h"
 
@@ -25,7 +25,7 @@ static uint64_t free_bytes(const struct ms_policy_round *round, const struct ms_
 
 static bool is_asked(const struct ms_policy_round *round, const struct ms_rank_key *key)
 {
-	return key->tier <= (round->gentle ? MS_RANK_ORDINARY : MS_RANK_SPENT);
+	return key->tier <= (round->gentle ? MS_RANK_ORDINARY : MS_RANK_EXHAUSTED);
 }
 
 static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key)
@@ -36,7 +36,7 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	if (!evidence)
 		return;
 	evidence->now.empty &= key->tier == MS_RANK_NEVER;
-	round->left_out |= key->tier > MS_RANK_SPENT && key->bytes > 0;
+	round->left_out |= key->tier > MS_RANK_EXHAUSTED && key->bytes > 0;
 	if (key->tier == MS_RANK_STUCK) {
 		evidence->now.stuck++;
 		round->plan->silent_caches++;
@@ -44,7 +44,7 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	}
 	if (!is_asked(round, key))
 		return;
-	sum = key->tier == MS_RANK_SPENT ? &evidence->now.spent_bytes : &evidence->now.bytes;
+	sum = key->tier == MS_RANK_EXHAUSTED ? &evidence->now.exhausted_bytes : &evidence->now.bytes;
 	*sum = ms_sat_add(*sum, key->bytes);
 	evidence->now.unknown |= key->bytes == 0;
 }
@@ -53,7 +53,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 {
 	struct ms_policy_evidence *evidence = &round->state->of[process->process];
 	enum ms_policy_standing standing = ms_policy_standing(round, process);
-	uint64_t held = ms_sat_add(evidence->now.bytes, evidence->now.spent_bytes);
+	uint64_t held = ms_sat_add(evidence->now.bytes, evidence->now.exhausted_bytes);
 	bool silent = standing == MS_STANDING_SILENT ||
 		      (standing == MS_STANDING_OUT && !evidence->taken &&
 		       round->now_ns >= ms_sat_add(evidence->asked_ns, round->config->untaken_ns));
@@ -82,7 +82,7 @@ void ms_policy_take_stock(struct ms_policy_round *round)
 		if (!evidence)
 			continue;
 		evidence->now.bytes = free_bytes(round, &input->processes[i]);
-		evidence->now.spent_bytes = 0;
+		evidence->now.exhausted_bytes = 0;
 		evidence->now.stuck = 0;
 		evidence->now.unknown = false;
 		evidence->now.empty = input->processes[i].free_bytes == 0;
@@ -193,7 +193,7 @@ static void give(const struct ms_policy_round *round)
 		struct ms_policy_order *order = &round->plan->orders[i];
 		const struct ms_policy_evidence *evidence = of(round, order->process);
 		uint64_t there = evidence->now.bytes         ? evidence->now.bytes
-				 : evidence->now.spent_bytes ? evidence->now.spent_bytes
+				 : evidence->now.exhausted_bytes ? evidence->now.exhausted_bytes
 							     : least;
 
 		order->timeout_ns = timeout_of(round);

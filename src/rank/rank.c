@@ -110,7 +110,7 @@ static bool is_empty(const struct ms_rank_facts *facts)
 }
 
 /* Of no use so often, and since the last order no more has come than an eighth of what was left. */
-static bool is_spent(const struct ms_rank_facts *facts)
+static bool is_exhausted(const struct ms_rank_facts *facts)
 {
 	uint64_t more = facts->bytes_after / GROWN_DIVISOR;
 
@@ -124,8 +124,8 @@ static enum ms_rank_tier tier_of(const struct ms_rank_facts *facts)
 		return MS_RANK_NEVER;
 	if (facts->flags & MS_ROW_STUCK)
 		return MS_RANK_STUCK;
-	if (is_spent(facts))
-		return MS_RANK_SPENT;
+	if (is_exhausted(facts))
+		return MS_RANK_EXHAUSTED;
 	if (is_small(facts))
 		return MS_RANK_SMALL;
 	if (facts->useless >= USELESS_MOST ||

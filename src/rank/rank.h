@@ -3,11 +3,11 @@
  * rank/rank.h - which cache is asked first: what a byte of it costs to lose.
  *
  * The one ranking of memshed: the agent, the watch, `clear`, `shrink`, --dry-run and the tables' order
- * all use it. Pure functions over the facts that stand in a cache's row: no clock (now is an argument),
+ * all use it. Pure functions over the facts in a cache's row: no clock (now is an argument),
  * no memory, no state; any thread.
  *
  * The order:
- *   1. tier       ordinary before doubtful before small before spent (enum ms_rank_tier)
+ *   1. tier       ordinary before doubtful before small before exhausted (enum ms_rank_tier)
  *   2. priority   the owner's, lower first
  *   3. cost       of a byte that comes back, in steps of two, see ms_rank_cost()
  *   4. size       larger first: within a step few large drops do less harm than many small ones
@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is known of a cache. All of it stands in its row. */
+/* What is known of a cache. All of it is in its row. */
 struct ms_rank_facts {
 	uint32_t row;
 	uint32_t flags;    /* enum memshed_cache_flags and enum ms_row_flags */
@@ -40,7 +40,7 @@ enum ms_rank_tier {
 	MS_RANK_ORDINARY = 0,
 	MS_RANK_DOUBTFUL, /* of no use three times in a row, or hardly anything of its claims comes back */
 	MS_RANK_SMALL,    /* small, of one entry, or without any count: its loss is felt, its memory is not */
-	MS_RANK_SPENT,    /* of no use three times in a row, and hardly more in it since */
+	MS_RANK_EXHAUSTED, /* of no use three times in a row, and hardly more in it since */
 	MS_RANK_STUCK,    /* its callback still runs: cannot be asked */
 	MS_RANK_NEVER,    /* MEMSHED_CACHE_MANUAL, or empty: only a person asks it */
 };

@@ -7,7 +7,7 @@
  * undone in it. It then waits on a socket pair for one byte. An error of execvp() comes back through
  * the same socket; end of file on it, which close-on-exec brings about, means the command runs.
  *
- * No parent-death signal: when the supervisor dies the command goes on. One thread.
+ * No parent-death signal: when the supervisor is killed the command goes on. One thread.
  */
 #include "run/child.h"
 
@@ -61,7 +61,7 @@ static _Noreturn void become_command(int fd, const struct ms_child_setup *setup)
 	int error = set_environment(setup);
 
 	if (receive(fd, &go, 1) != 1)
-		_exit(EXIT_FAILURE); /* the supervisor gave up, or has died: our status is not read */
+		_exit(EXIT_FAILURE); /* the supervisor gave up, or has ended: our status is not read */
 	ms_signals_restore(setup->signals);
 	if (error == 0) {
 		execvp(setup->argv[0], setup->argv);

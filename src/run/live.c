@@ -10,7 +10,7 @@
  *
  * SCHED_FIFO: a supervisor that shares its CPU with a busy job otherwise waits for the next tick
  * (4 ms) in one of ten wake-ups. It sleeps between two looks, and the kernel's real-time throttling
- * stands behind it.
+ * limits it.
  *
  * oom_score_adj: the kernel should end the job, which would be ended anyway, and not what might save it.
  */

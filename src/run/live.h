@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* run/live.h - live when nothing else does: locked memory, priority, no OOM kill. See live.c. */
+/* run/live.h - keep running when memory has run out: locked memory, priority, no OOM kill. See live.c. */
 #ifndef MS_RUN_LIVE_H
 #define MS_RUN_LIVE_H
 

@@ -2,7 +2,7 @@
 /*
  * run/main.c - the program memshed-run, which `memshed run` becomes: options and exit codes.
  *
- * The work is run.c's. Own failures are 125 to 127, so that they stand apart from the command's. Its argv is
+ * The work is run.c's. Own failures are 125 to 127, so that they differ from the command's usual ones. Its argv is
  * that of `memshed run`: the verb is argv[1].
  */
 #include <errno.h>
@@ -25,7 +25,7 @@ static const char usage[] =
 	"      --journal FILE  write each decision as a line of JSON there, not to stderr\n"
 	"  -q, --quiet         no summary at the end\n"
 	"  -h, --help          this text\n\n"
-	"Returns CMD's exit status, or dies of the signal that ended it; 125 when memshed itself failed,\n"
+	"Returns CMD's exit status, or ends by the signal that ended it; 125 when memshed itself failed,\n"
 	"126 when CMD cannot be executed, 127 when there is none. See memshed-run(1).\n";
 
 static const struct ms_verb verb = {.name = "run", .usage = usage, .wrong_exit = MS_EXIT_RUN_FAILED};
@@ -108,7 +108,7 @@ static void check_marks(const struct ms_run_options *options)
 		ms_verb_wrong(&verb, "%s", faults[fault]);
 }
 
-static int say_outcome(const char *command, const struct ms_run_outcome *outcome)
+static int say_outcome(const struct ms_run_options *options, const struct ms_run_outcome *outcome)
 {
 	switch (outcome->end) {
 	case MS_RUN_ENDED:
@@ -116,10 +116,14 @@ static int say_outcome(const char *command, const struct ms_run_outcome *outcome
 	case MS_RUN_NOT_STARTED:
 		ms_verb_error(&verb, "%s: %s", outcome->what, strerror(-outcome->error));
 		return MS_EXIT_RUN_FAILED;
+	case MS_RUN_NO_JOURNAL:
+		ms_verb_error(&verb, "cannot open the journal %s: %s", options->journal,
+			      strerror(-outcome->error));
+		return MS_EXIT_RUN_FAILED;
 	case MS_RUN_CANNOT_EXEC:
 		break;
 	}
-	ms_verb_error(&verb, "%s: %s", command, strerror(-outcome->error));
+	ms_verb_error(&verb, "cannot execute %s: %s", options->argv[0], strerror(-outcome->error));
 	return outcome->error == -ENOENT ? MS_EXIT_RUN_NOT_FOUND : MS_EXIT_RUN_CANNOT_EXEC;
 }
 
@@ -143,5 +147,5 @@ int main(int argc, char **argv)
 	options.argv = &argv[optind];
 	options.python_dir = ms_place_python(ms_place_libexec, python_dir);
 	ms_run_command(&options, &outcome);
-	ms_verb_leave(say_outcome(argv[optind], &outcome));
+	ms_verb_leave(say_outcome(&options, &outcome));
 }

@@ -24,12 +24,12 @@
 #include "watch/hello.h"
 #include "watch/watch.h"
 
-/* What a command leaves behind often ends with it. */
+/* Processes that a command leaves behind often end soon after it. */
 #define REST_NS MS_NS_PER_S
 
 /*
- * Let go of what the caller handed down: the command has its own copies, and ours would keep pipes
- * and locks alive that it closes. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
+ * Close what the caller handed down: the command has its own copies, and ours would keep pipes open and
+ * locks taken that it gives up. stderr stays, for our lines. "/" opened with O_PATH takes the place of 0
  * and 1: unlike /dev/null it is always there.
  */
 static int drop_inherited(const struct ms_child *child)
@@ -70,7 +70,7 @@ static struct run *allocate(const struct ms_run_options *options)
 	return run;
 }
 
-/* Without these nothing goes: an error is told and the command is not started. */
+/* Without these nothing works: an error is returned and the command is not started. */
 static int open_own(struct run *run, const char **ret_what)
 {
 	int error;
@@ -81,11 +81,19 @@ static int open_own(struct run *run, const char **ret_what)
 		return error;
 	ms_live_raise_files();
 	ms_out_open_stderr(&run->report.lines);
-	error = ms_signals_open(&run->signals);
-	if (error < 0)
+	return ms_signals_open(&run->signals);
+}
+
+static int open_files(struct run *run, struct ms_run_outcome *outcome)
+{
+	int error = open_own(run, &outcome->what);
+
+	if (error < 0 || !run->options->journal)
 		return error;
-	*ret_what = run->options->journal;
-	return run->options->journal ? ms_out_open_file(&run->report.journal, run->options->journal) : 0;
+	error = ms_out_open_file(&run->report.journal, run->options->journal);
+	if (error < 0)
+		outcome->end = MS_RUN_NO_JOURNAL;
+	return error;
 }
 
 static int signal_of(const struct ms_child *child)
@@ -118,7 +126,7 @@ static void signal_came(void *arg, short revents, uint64_t now_ns)
 		run->rest.at_ns = now_ns + REST_NS;
 }
 
-/* What of the watch cannot be had is not had: the command runs all the same. */
+/* The command runs even where the watch, or a part of it, cannot be had. */
 static void open_watch(struct run *run)
 {
 	struct ms_watch_options options = {
@@ -162,7 +170,7 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 	if (outcome->error < 0)
 		return outcome->error;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	outcome->error = open_own(run, &outcome->what);
+	outcome->error = open_files(run, outcome);
 	if (outcome->error < 0) {
 		ms_child_cancel(&run->child);
 		return outcome->error;

@@ -25,6 +25,7 @@ struct ms_run_options {
 enum ms_run_end {
 	MS_RUN_ENDED = 0,   /* the command ran and ended: exit_code is its own */
 	MS_RUN_NOT_STARTED, /* the supervisor failed first: error, and what it was doing */
+	MS_RUN_NO_JOURNAL,  /* likewise: it cannot be opened */
 	MS_RUN_CANNOT_EXEC, /* error is execvp()'s */
 };
 

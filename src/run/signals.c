@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/signals.c - stand between the caller and the command without being noticed.
+ * run/signals.c - pass signals between the caller and the command, as if there were no supervisor.
  *
  * The command runs in our own process group, so what the terminal sends to the group (^C, ^\, ^Z,
  * hang-up, a change of its size) reaches the command by itself; the kernel marks such signals
@@ -37,7 +37,7 @@
 /* How long a program may take between the terminal's ^Z and its own stop: it restores the screen. */
 #define STOP_MEMORY_NS (5 * MS_NS_PER_S)
 
-/* Signals that mean a fault of our own; blocking them would only make the fault spin or die worse. */
+/* Signals that mean a fault of our own; blocked, the fault would only repeat. */
 static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
 
 static sigset_t forwarded_set(void)
@@ -100,7 +100,7 @@ static bool command_has_it(const struct signalfd_siginfo *info)
 	return info->ssi_signo != SIGALRM;
 }
 
-/* A queued signal keeps its value and its sender; the others can only be sent anew. */
+/* A queued signal keeps its value and its sender; the others can only be sent again. */
 static void forward(pid_t pid, const struct signalfd_siginfo *info)
 {
 	union sigval value = {.sival_ptr = (void *)(uintptr_t)info->ssi_ptr};
@@ -168,7 +168,7 @@ static void stop_self(int number)
 	sigaction(number, &old, NULL);
 }
 
-/* The command has ended, and the terminal's ^Z stops us: the shell wants to go on. */
+/* The command has ended, and the terminal's ^Z stops us: the shell takes the terminal back. */
 static void take_for_rest(const struct ms_signals *signals, const struct signalfd_siginfo *info)
 {
 	if (is_stop((int)info->ssi_signo) && info->ssi_code > 0)

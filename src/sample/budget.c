@@ -124,7 +124,7 @@ int ms_budget_follow(struct ms_budget *budget, pid_t pid)
 
 	if (r < 0)
 		return r;
-	/* The kernel shows whoever has ended in v1's root: no move. Asked last: it may be ending just now. */
+	/* A process that has ended is shown in v1's root: no move. Asked last: it may be ending just now. */
 	if (!is_alive(budget->root, pid)) {
 		ms_cgroup_close(&cgroup);
 		budget->cgroup.moved = false;

@@ -40,8 +40,9 @@ uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root);
 
 /**
  * ms_budget_statm_error_bytes - how far statm can be off, for the margin
- * From Linux 6.2 to 6.15 the resident counters are summed per CPU, and a reading leaves out what has not
- * been folded in: up to max(32, 2 * CPUs) pages on each CPU, for the anonymous, file and shmem counters each.
+ * From Linux 6.2 to 6.15 the resident counters are summed per CPU, and a reading leaves out what is not
+ * in the sum yet: up to max(32, 2 * CPUs) pages on each CPU, in each of the anonymous, file and shmem
+ * counters.
  * Later kernels sum up exactly; in earlier ones each thread may hold back 64 pages, which is not in here.
  * @release: as uname -r; what cannot be understood counts as exact
  */
@@ -61,7 +62,7 @@ struct ms_budget {
 
 /**
  * ms_budget_open - open all that limits a process
- * @pid: whose cgroup counts: the tree's root, or oneself before it is forked
+ * @pid: the process with the cgroup that counts: the tree's root, or the caller before it forks that
  * @option_bytes: --max, 0 = none
  *
  * What cannot be opened does not limit: no cgroup, no /proc/meminfo.
@@ -96,13 +97,13 @@ uint32_t ms_budget_list(const struct ms_budget *budget, const struct ms_tree *tr
 
 /**
  * ms_sample_take - one reading of a tree and its budget: sample the tree, find the limit
- * growth is 0: whoever samples again and again keeps a struct ms_pace and fills it in.
+ * growth is 0: a caller that samples repeatedly keeps a struct ms_pace and fills it in.
  */
 void ms_sample_take(struct ms_tree *tree, struct ms_budget *budget, uint64_t now_ns,
 		    struct ms_sample *ret_sample);
 
 /**
- * ms_sample_once - one reading of one process and its descendants, for those who do not stay
+ * ms_sample_once - one reading of one process and its descendants, for callers that read once
  * @option_bytes: as ms_budget_open()
  * @limits, @capacity, @ret_limit_count: all limits as ms_budget_list(), or NULL, 0, NULL
  *

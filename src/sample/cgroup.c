@@ -5,7 +5,7 @@
  * used = usage - page cache, where usage is fresh and the page cache is from memory.stat, up to a second
  * old, and was up to 2 s old in the kernel when it was read (it flushes every 2 s, or when enough
  * changed). At a full cgroup the kernel takes page cache away for every page a job allocates:
- * usage stands still, and an old page cache figure would let used stand still too, up to the OOM kill.
+ * usage does not change, and with an old page cache figure used would not change either, up to the OOM kill.
  * So used is never less than
  *
  *   (1) used when memory.stat was read + growth of the target's anonymous memory since: that growth cannot

@@ -57,7 +57,7 @@ struct ms_cgroup_level {
 	uint64_t swap_usage_bytes; /* likewise; read only where it is limited */
 	uint64_t used_bytes;       /* usage without reclaimable page cache, as above; where limited */
 
-	/* memory.stat as last read, and what stood beside it then. */
+	/* memory.stat as last read, and what was read with it. */
 	struct ms_cgroup_stat stat;
 	uint64_t stat_at_ns;          /* 0 = never */
 	uint64_t stat_usage_bytes;
@@ -146,7 +146,7 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
 
-/** ms_cgroup_reread - have the next sample read the limits again: somebody wrote to one of them */
+/** ms_cgroup_reread - have the next sample read the limits again: one of them was written to */
 void ms_cgroup_reread(struct ms_cgroup *cgroup);
 
 /**

@@ -3,8 +3,8 @@
  * sample/cgroup_open.c - find the directories of a process's cgroup and of its ancestors, and open their
  * files.
  *
- * /proc/PID/cgroup and the mounts' root fields are both given relative to the cgroup namespace of whoever
- * reads them, so they match each other here whatever namespace the target lives in:
+ * /proc/PID/cgroup and the mounts' root fields are both given relative to the cgroup namespace of the
+ * reader, so they match each other here whatever namespace the target lives in:
  *
  *   mount root /            the whole hierarchy (of the namespace): point + path
  *   mount root /docker/x    a bind mount, or a container without a namespace: strip it from the path;
@@ -134,7 +134,7 @@ struct place {
 	char root[MS_CGROUP_PATH_BYTES], point[MS_CGROUP_PATH_BYTES];
 };
 
-/* Of two mounts the one whose root is higher shows more ancestors; of equals the later hides the earlier. */
+/* Of two mounts the one with the higher root shows more ancestors; of equals the later hides the earlier. */
 static void consider(struct place *place, const struct ms_cgroup_mount *mount, const char *path)
 {
 	const char *below = strip(path, mount->root);

@@ -178,7 +178,7 @@ void ms_edge_drain(int fd)
 {
 	char text[4096] __attribute__((aligned(8)));
 
-	/* memory.events is read from its start; an eventfd and an inotify have none, and take that ill. */
+	/* memory.events is read from its start; an eventfd and an inotify have no start: reading them so fails. */
 	if (pread(fd, text, sizeof(text), 0) < 0)
 		while (read(fd, text, sizeof(text)) > 0)
 			;

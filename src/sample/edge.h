@@ -28,11 +28,11 @@ enum {
 	MS_EDGE_STEPS = 3,
 };
 
-/* A file with thresholds: whose it is, and for what limit they are. */
+/* A file with thresholds: the cgroup it belongs to, and the limit that they are for. */
 struct ms_edge_file {
 	uint32_t level; /* of the chain */
 	bool swap;      /* memory and swap */
-	uint32_t steps; /* how many stand, the highest first */
+	uint32_t steps; /* how many are set, the highest first */
 	uint64_t max_bytes;
 };
 
@@ -50,7 +50,7 @@ struct ms_edge {
 void ms_edge_open(struct ms_edge *edge, struct ms_cgroup *cgroup);
 void ms_edge_close(struct ms_edge *edge);
 
-/** ms_edge_is_whole - do all thresholds stand that can? */
+/** ms_edge_is_whole - are all thresholds set that can be? */
 bool ms_edge_is_whole(const struct ms_edge *edge);
 
 /** ms_edge_put_one - put the next threshold; takes milliseconds */

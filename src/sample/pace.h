@@ -7,13 +7,13 @@
  *   growth    exponentially weighted mean of the growth of used, time constant MS_PACE_TAU_NS: after dt,
  *             in which used rose by step,
  *                 growth' = growth * e + step / dt * (1 - e),   e = TAU / (TAU + dt)
- *             A single step of S bytes thus adds about S / TAU and fades, it does not stand for a rate; a
+ *             A single step of S bytes thus adds about S / TAU and fades, it is not taken for a rate; a
  *             steady rate is reached to 63 % after one TAU. Falls (a shrink, a free) count as no growth,
  *             not as negative growth: what was freed says nothing about how fast it comes back. Up and
  *             down within MS_PACE_NOISE_BYTES is noise (the kernel charges cgroups in batches of 64 pages
  *             per CPU) and counts only where it exceeds the highest level.
  *             Faster than MS_PACE_CEILING_BYTES_PER_S nothing fills memory: what a step has beyond that is a
- *             jump of the count, not a rate (a fork, whose shared pages count twice at once).
+ *             jump of the count, not a rate (a fork: its shared pages count twice at once).
  *   burst     the same with MS_PACE_BURST_TAU_NS: what it does right now
  *   peak      the largest burst seen; it fades with MS_PACE_PEAK_TAU_NS: the worst case is planned with it
  *   sleep     distance / (2 * speed), between MS_PACE_MIN_NS and MS_PACE_MAX_NS,

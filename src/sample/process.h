@@ -71,7 +71,7 @@ int ms_process_parse_limits(const char *text, struct ms_process_limits *ret_limi
 
 /**
  * ms_process_open - find a process and keep its statm open
- * @start_ticks: refuse any other process of that pid; 0 = take whoever it is
+ * @start_ticks: refuse any other process of that pid; 0 = take any
  * @ret_stat: may be NULL
  *
  * Return: 0; -ESRCH when there is no such process (any more); another negative errno. On failure
@@ -83,8 +83,8 @@ void ms_process_close(struct ms_process *process);
 
 /**
  * ms_process_sample - one pread; 1-2 us
- * Return: 0; MS_PROCESS_EMPTY: alive in name only, all zero (a zombie, a kernel thread, or a process whose
- * main thread ended while others run on: ms_process_adopt_thread() tells them apart); -ESRCH gone;
+ * Return: 0; MS_PROCESS_EMPTY: alive in name only, all zero (a zombie, a kernel thread, or a process with a
+ * main thread that ended while others run on: ms_process_adopt_thread() tells them apart); -ESRCH gone;
  * -EBADMSG; a negative errno from pread. @ret_memory is untouched on failure.
  *
  * From kernel 6.2 to 6.15 it can be off: ms_budget_statm_error_bytes().

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sample/sample.h - what one reading of the kernel's numbers says. Plain data; see the other headers
- * of this folder for who reads what: process.h (statm, stat), tree.h (a process and its children),
+ * of this folder for what reads which file: process.h (statm, stat), tree.h (a process and its children),
  * cgroup.h (limits and usage of all ancestors), budget.h (which limit binds, one reading as a whole),
  * pace.h (growth, and when to look again), pids.h (every process, by libproc2).
  */

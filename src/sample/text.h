@@ -3,7 +3,7 @@
  * sample/text.h - what the parsers of this folder share. Internal to src/sample.
  *
  * The kernel writes each of these files whole at the first read, and ends it with a newline: one pread
- * is enough, and a text without a newline at its end was cut off and is refused rather than half believed.
+ * is enough, and a text without a newline at its end was cut off and is refused.
  */
 #ifndef MS_SAMPLE_TEXT_H
 #define MS_SAMPLE_TEXT_H
@@ -41,7 +41,7 @@ bool ms_text_blanks(const char **cursor);
  */
 const char *ms_text_row(const char *text, const char *key);
 
-/** ms_text_row_u64 - a row whose value is one number; false when missing, no number, or cut off */
+/** ms_text_row_u64 - a row with one number as its value; false when missing, no number, or cut off */
 bool ms_text_row_u64(const char *text, const char *key, uint64_t *ret_value);
 
 #endif

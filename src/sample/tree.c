@@ -3,13 +3,13 @@
  * sample/tree.c - see tree.h.
  *
  * A scan lists /proc and sorts each pid into: member (known by slot), outsider (known by the cache), or
- * unknown. Unknown pids are read, gathered in a batch, and settled together, because a child may stand
- * before its parent when pids have wrapped.
+ * unknown. Unknown pids are read, gathered in a batch, and settled together, because a child may be
+ * listed before its parent when pids have wrapped.
  *
- * Why an outsider may be believed without reading it again: it was listed in every scan since, so
+ * Why a pid may be taken for an outsider without reading it again: it was listed in every scan since, so
  * its number can only have changed hands between two scans; each entry is read again every
- * OUTSIDER_SCANS scans for that case. And it is believed only once its parent is known as an outsider
- * as well: a parent that was forked behind the listing's back may belong.
+ * OUTSIDER_SCANS scans for that case. And its parent must be known as an outsider
+ * as well: a parent that was forked after the listing passed its pid may be a member.
  */
 #include "sample/tree.h"
 
@@ -78,7 +78,7 @@ static int admit(struct ms_tree *tree, const struct ms_tree_newcomer *newcomer)
 	r = ms_process_open(&member->process, tree->root, newcomer->pid, newcomer->start_ticks, NULL);
 	if (r == -ESRCH)
 		return r;
-	/* Without a descriptor it belongs all the same: its children must be found. */
+	/* Without a descriptor it is a member too: its children must be found. */
 	member->process.start_ticks = newcomer->start_ticks;
 	member->state = MS_TREE_CAME;
 	tree->members++;
@@ -133,7 +133,7 @@ int ms_tree_add_root(struct ms_tree *tree, pid_t pid, uint64_t start_ticks)
 int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pid, uint64_t start_ticks,
 		 pid_t adopter_pid)
 {
-	uint32_t scans = tree->scans + 2; /* no outsider of an earlier use is believed */
+	uint32_t scans = tree->scans + 2; /* no outsider of an earlier use is recalled */
 
 	memset(tree, 0, offsetof(struct ms_tree, slots)); /* the rest is not touched: most of it stays unused */
 	tree->scans = scans;
@@ -174,7 +174,7 @@ static bool is_outsider(struct ms_tree *tree, pid_t pid)
 }
 
 /* Known from the last scan, and not due to be read again: then it counts as seen in this one. */
-static bool believe_outsider(struct ms_tree *tree, pid_t pid)
+static bool recall_outsider(struct ms_tree *tree, pid_t pid)
 {
 	struct ms_tree_outsider *entry = cache_entry(tree, pid);
 
@@ -195,7 +195,7 @@ static bool belongs(const struct ms_tree *tree, const struct ms_tree_newcomer *n
 	return ms_tree_find(tree, newcomer->ppid) >= 0;
 }
 
-/* Admit who belongs, again until nobody is left whose parent was admitted. */
+/* Admit the processes that belong, again until none is left with an admitted parent. */
 static void settle_members(struct ms_tree *tree)
 {
 	bool again = true;
@@ -217,7 +217,7 @@ static void settle_members(struct ms_tree *tree)
 	}
 }
 
-/* Remember those whose parent is an outsider, again until no more are. */
+/* Remember those with an outsider as parent, again until there are no more. */
 static void settle_outsiders(struct ms_tree *tree)
 {
 	bool again = true;
@@ -246,7 +246,7 @@ static void settle(struct ms_tree *tree)
 
 static void meet(struct ms_tree *tree, pid_t pid)
 {
-	if (ms_tree_find(tree, pid) >= 0 || believe_outsider(tree, pid))
+	if (ms_tree_find(tree, pid) >= 0 || recall_outsider(tree, pid))
 		return;
 	if (tree->newcomer_count == MS_TREE_NEWCOMERS)
 		settle(tree);

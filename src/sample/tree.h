@@ -2,22 +2,23 @@
 /*
  * sample/tree.h - a process and all that descend from it, as one target.
  *
- * Two speeds. ms_tree_scan() finds who belongs: it lists /proc on a kept descriptor and reads the stat
+ * Two speeds. ms_tree_scan() finds the members: it lists /proc on a kept descriptor and reads the stat
  * of the pids it does not know; milliseconds, now and then (once a second, and after a child was
- * reaped). ms_tree_sample() reads the memory of who is known: one pread each, 1-2 us, on every tick.
+ * reaped). ms_tree_sample() reads the memory of the known members: one pread each, 1-2 us, on every tick.
  *
- * Who belongs: the root process, the children of who belongs, and the children of the adopter (the
- * supervisor as child subreaper: orphans of the target become its children). Who was once found to
- * belong does so until it ends, whoever becomes its parent. Without an adopter, a process whose
- * parent ended before a scan saw the two together is missed.
+ * Members are the root process, the children of members, and the children of the adopter (the
+ * supervisor as child subreaper: orphans of the target become its children). A process that was once
+ * found to be a member stays one until it ends, also with another parent. Without an adopter, a process
+ * is missed if its parent ended before a scan saw the two together.
  *
  * A member has a slot, 0 to MS_TREE_CAPACITY - 1, the same for its whole life, so that callers can keep
  * arrays of their own beside it. A slot is used again only after ms_tree_next_change() told that its
  * process left.
  *
  * The struct is big (about 260 KiB), and little of it is touched where processes are few: allocate it once,
- * zeroed. After ms_tree_init() nothing allocates; a scan opens files, a sample opens none. One descriptor per member: raise RLIMIT_NOFILE. A member for which no
- * descriptor was left belongs but counts nothing; each scan tries again, and says `incomplete`.
+ * zeroed. After ms_tree_init() nothing allocates; a scan opens files, a sample opens none. One descriptor per
+ * member: raise RLIMIT_NOFILE. A member for which no descriptor was left counts nothing; each scan tries
+ * again, and sets `incomplete`.
  */
 #ifndef MS_SAMPLE_TREE_H
 #define MS_SAMPLE_TREE_H
@@ -80,7 +81,7 @@ struct ms_tree {
 	uint32_t untold;  /* CAME and LEFT: at most this many changes to tell */
 	uint32_t scans;
 	uint32_t newcomer_count;
-	bool incomplete; /* the last scan left somebody out: no slot, no descriptor, no memory to open one */
+	bool incomplete; /* the last scan left a process out: no slot, no descriptor, no memory to open one */
 	bool scan_soon;  /* a sample met a member that only a scan can judge (its main thread ended) */
 	struct ms_tree_memory memory;
 	struct ms_tree_member slots[MS_TREE_CAPACITY];
@@ -99,7 +100,7 @@ struct ms_tree_change {
  * ms_tree_init - start a tree of one; the caller runs the first scan
  * @tree: zeroed memory, or one that was finished
  * @start_ticks: of the root process, or 0
- * @adopter_pid: whose children all belong, or 0; never a member itself
+ * @adopter_pid: a process with children that are all members, or 0; never a member itself
  *
  * Return: 0; -ESRCH when @root_pid is not there; another negative errno. Nothing stays open then.
  */
@@ -111,23 +112,23 @@ void ms_tree_fini(struct ms_tree *tree);
 int ms_tree_add_root(struct ms_tree *tree, pid_t pid, uint64_t start_ticks);
 
 /**
- * ms_tree_scan - find who came and who left; of every eighth member, in turn, read the resource limits again
- * Return: 0; a negative errno when /proc could not be listed to its end: whoever was found till then is a
- * member, nobody else left or came.
+ * ms_tree_scan - find what came and what left; of every eighth member, in turn, read the resource limits again
+ * Return: 0; a negative errno when /proc could not be listed to its end: processes found till then are
+ * members, and no other left or came.
  */
 int ms_tree_scan(struct ms_tree *tree);
 
 /**
  * ms_tree_sample - read the memory of every member
- * Fills @tree->memory. A member that is gone is marked as left; one whose reading fails otherwise counts
- * with its last one.
+ * Fills @tree->memory. A member that is gone is marked as left; one that cannot be read for another reason
+ * counts with its last reading.
  * Return: the number of members, 0 when the target is gone.
  */
 uint32_t ms_tree_sample(struct ms_tree *tree);
 
 /**
  * ms_tree_next_change - tell one arrival or departure, each once
- * A process that came and left before anybody asked is not told at all.
+ * A process that came and left between two calls is not told at all.
  * Return: whether there was one.
  */
 bool ms_tree_next_change(struct ms_tree *tree, struct ms_tree_change *ret_change);
@@ -140,7 +141,7 @@ int ms_tree_find(const struct ms_tree *tree, pid_t pid);
 
 /**
  * ms_tree_seek - the same, also of a process that came after the last scan: its ancestors are read up to a
- * member Those between the two become members with it; ms_tree_next_change() tells of all. Return: a slot;
+ * member. Those between the two become members with it; ms_tree_next_change() tells of all. Return: a slot;
  * -ESRCH it does not belong, or has ended; another negative errno.
  */
 int ms_tree_seek(struct ms_tree *tree, pid_t pid);

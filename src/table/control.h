@@ -2,7 +2,7 @@
 /*
  * table/control.h - post an order, take an order: both ends of the control page.
  *
- * The slot state machine stands at the head of table/layout.h. Client functions run in the
+ * The slot state machine is at the head of table/layout.h. Client functions run in the
  * supervisor and the tool, server functions in the target's agent. Neither end allocates, opens or
  * locks anything after _open()/_create(); the only system calls are futex, and for a signal-mode
  * target one pidfd_send_signal. The other side's bytes are copied once and checked.
@@ -93,7 +93,7 @@ struct ms_control_server {
 	struct ms_control_abi *page; /* MADV_DONTFORK */
 	uint64_t identity;
 	uint32_t pid;
-	/* What the agent saw itself, so that dead clients' slots are freed on its own clock. */
+	/* What the agent saw itself, so that slots of clients that ended are freed by its own clock. */
 	uint32_t seen_word[MS_SLOT_COUNT];
 	uint64_t seen_since_ns[MS_SLOT_COUNT];
 	uint32_t next_slot; /* where the search goes on, so that no client starves */
@@ -112,12 +112,12 @@ uint32_t ms_control_doorbell(const struct ms_control_server *server);
  * Before it sleeps, and in each ms_control_take(), the page's header is written again. */
 int ms_control_sleep(struct ms_control_server *server, uint32_t seen, uint64_t timeout_us);
 
-/** ms_control_wake - wake whoever sleeps on the doorbell (to stop an agent); any thread */
+/** ms_control_wake - wake the threads that sleep on the doorbell (to stop an agent); any thread */
 void ms_control_wake(struct ms_control_server *server);
 
 /**
  * ms_control_take - the next posted order, moved to RUNNING and checked
- * Refuses nonsense by itself, and frees slots whose client never came back (5 s by @now_ns, as this
+ * Refuses nonsense by itself, and frees slots that their clients left (5 s by @now_ns, as this
  * agent saw them). Fields come within bounds: level, row, reason; timeout_us is 1 us to 1 hour.
  * More orders may be taken before the first is answered.
  * Return: 1 with *ret_order and *ret_handle; 0 none.

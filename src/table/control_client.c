@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/control_client.c - post an order and wait for its answer. The state machine stands at the head
+ * table/control_client.c - post an order and wait for its answer. The state machine is at the head
  * of layout.h.
  *
  * Owns the mapping and descriptor of one control page. One thread per struct ms_control_client; any

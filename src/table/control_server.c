@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * table/control_server.c - the agent's end of the control page: take an order, answer it, keep the
- * slots in order. The state machine stands at the head of layout.h.
+ * slots in order. The state machine is at the head of layout.h.
  *
  * Owns the mapping and descriptor of the process's own control page, and the agent's private record of
  * which slots it took and since when it has seen each one as it is. One thread at a time, the one that
  * is the agent; ms_control_wake() from any. No malloc, no locks; the only system call is futex.
  *
- * Every client can write every byte, so nothing in the page is believed: the header is never read back
+ * Every client can write every byte, so nothing in the page is trusted: the header is never read back
  * but written again and again, an order is copied once and checked, and what a slot's state may mean is
- * decided by @taken, not by the page. A client that died, stalled or wrote nonsense costs one slot for
+ * decided by @taken, not by the page. A client that ended, stalled or wrote nonsense costs one slot for
  * PATIENCE_NS.
  *
  *   [control_server.S1] RUNNING (acquire) before the body is copied; pairs with [control_client.C1]
@@ -43,7 +43,7 @@ enum { MAX_REASON = 2, TRIES = 8 };
 
 /* ---- making the page ---- */
 
-/* Also when clients have the page: a word that stands there already is not seen to change, and what one of
+/* Also when clients have the page: storing a word that is there already changes nothing, and what one of
  * them has overwritten is right again for the next. The doorbell is the one word that is left alone. */
 static void write_header(const struct ms_control_server *server)
 {
@@ -103,7 +103,7 @@ int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
 		return -ENOENT;
 	int error = make(was, &fd, &page);
 
-	if (error && ms_memfd_map_blind(MS_CONTROL_BYTES, was, &page) < 0)
+	if (error && ms_memfd_map_placeholder(MS_CONTROL_BYTES, was, &page) < 0)
 		*server = (struct ms_control_server){.fd = -1};
 	else
 		start(server, fd, page, identity);
@@ -165,7 +165,7 @@ static bool is_taken(const struct ms_control_server *server, uint32_t index)
 	return server->taken & 1u << index;
 }
 
-/* Free a slot whose client never came back, or that is in a state no honest peer made. */
+/* Free a slot that its client left, or that is in a state no honest peer made. */
 static void sweep(struct ms_control_server *server, uint32_t index, uint32_t word, uint64_t now_ns)
 {
 	uint32_t state = ms_slot_state(word);
@@ -243,7 +243,7 @@ int ms_control_take(struct ms_control_server *server, uint64_t now_ns, struct ms
 		/* A mere look: the move that follows says whether it still holds. */
 		uint32_t word = atomic_load_explicit(&server->page->slots[index].word, memory_order_relaxed);
 
-		/* A slot the agent works on that reads POSTED was written by nobody honest. */
+		/* The agent works on it, and it reads POSTED: a hostile peer wrote that. */
 		if (ms_slot_state(word) != MS_SLOT_POSTED || is_taken(server, index)) {
 			sweep(server, index, word, now_ns);
 			continue;
@@ -284,7 +284,7 @@ void ms_control_answer(struct ms_control_server *server, const struct ms_order_h
 	if (!is_taken(server, index))
 		return;
 	server->taken &= ~(1u << index);
-	/* Somebody may have put another order there meanwhile: its answer is not for us to write. */
+	/* Another order may be there by now: its answer is not for us to write. */
 	if (ms_slot_ticket(word) != handle->word_ticket)
 		return;
 	MS_KILL_POINT("answer:before-body");

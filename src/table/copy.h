@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Every word is a release: whatever this thread stored before, a sequence count for one, is seen by
- * whoever sees the word: [writer.W1] [writer.W5]. That costs nothing on x86, and a fence in its place
+ * a thread that sees the word: [writer.W1] [writer.W5]. That costs nothing on x86, and a fence in its place
  * could not be followed by ThreadSanitizer. */
 static inline void ms_copy_put(void *shared, const void *from, size_t bytes)
 {

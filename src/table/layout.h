@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table/layout.h - the shared-memory ABI: what stands where in the table and in the control page.
+ * table/layout.h - the shared-memory ABI: what is where in the table and in the control page.
  *
  * The table (memfd "memshed-table") is written by the target alone and read by any process that
  * may. The control page (memfd "memshed-control") is written by the target and by every client.
@@ -11,7 +11,7 @@
  *
  * Row states (only the target moves them, one thread at a time under its registry's lock):
  *
- *   from      to        who and when
+ *   from      to        when
  *   FREE      LIVE      register: a row at row_high, when no retired row has cooled off
  *   LIVE      RETIRED   unregister: no callback runs any more; the generation goes up
  *   RETIRED   LIVE      register: the row retired first, once it has cooled off for 2 s, or at once
@@ -23,7 +23,7 @@
  * so that a client that was away cannot move a slot that is no longer its own; every move is a
  * compare-and-swap of the whole word):
  *
- *   from      to        who   when
+ *   from      to        by    when
  *   FREE      CLAIMED   client  then it fills in the order
  *   CLAIMED   POSTED    client  order complete; then it bumps the doorbell and wakes
  *   CLAIMED   FREE      agent   the client did not post for 5 s by the agent's own clock
@@ -32,7 +32,7 @@
  *   RUNNING   DONE      agent   answer complete (a refusal too); then it wakes the slot's waiters
  *   RUNNING   ABANDONED client  stops waiting; the agent still works on it
  *   ABANDONED FREE      agent   when the callback has returned
- *   DONE      FREE      client  has read the answer, or agent: nobody came for it for 5 s
+ *   DONE      FREE      client  has read the answer, or agent: it was not read for 5 s
  *   any other FREE      agent   a state, or a RUNNING or ABANDONED, that no honest peer made
  *
  * Guarantees:
@@ -285,7 +285,7 @@ _Static_assert(sizeof(struct ms_slot_abi) == MS_SLOT_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_control_abi) <= MS_CONTROL_BYTES, "ABI");
 
 /* The hello: one SOCK_DGRAM packet to the abstract or path address in $MEMSHED_SOCKET ("@name" is
- * abstract; behind the last colon a token in hexadecimal digits), with the table's and the control page's
+ * abstract; after the last colon a token in hexadecimal digits), with the table's and the control page's
  * descriptors, in this order, as SCM_RIGHTS. */
 #define MS_HELLO_ENV "MEMSHED_SOCKET"
 #define MS_HELLO_MAGIC 0x4f4c4c4544534d00ULL

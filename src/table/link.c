@@ -104,7 +104,7 @@ int ms_link_open(int dirfd, const char *entry, const char *name, int flags)
 	if (path_fd < 0)
 		return -errno;
 	snprintf(own_link, sizeof(own_link), "/proc/self/fd/%d", path_fd);
-	if (!link_is(AT_FDCWD, own_link, name)) /* the number may stand for another file by now */
+	if (!link_is(AT_FDCWD, own_link, name)) /* the number may be another file's by now */
 		return -ENOENT;
 	int error = ms_link_check(path_fd, NULL);
 

@@ -3,7 +3,7 @@
  * table/link.h - the memfds of ours among another process's descriptors.
  *
  * What another process offers is hostile until checked, and even opening or stat()ing the wrong file can
- * block for ever (a FIFO, a device, a file of somebody's own FUSE). So, in this order: the name of the
+ * block for ever (a FIFO, a device, a file of a FUSE that answers at will). So, in this order: the name of the
  * link, which the kernel makes; O_PATH, which opens nothing; a stat that asks no file system; the device
  * number, which must be that of the kernel's own memfds; only then a real open, of the same inode; then
  * the seals, without which no byte is read.
@@ -24,7 +24,7 @@
 /** ms_link_check - a regular file of the kernel's own memfds? Return: 0; -EBADMSG; @ret_bytes may be NULL */
 int ms_link_check(int fd, uint64_t *ret_bytes);
 
-/** ms_link_check_seals - nobody can resize it, only its owner can write it; Return: 0; -EBADMSG; -EPERM */
+/** ms_link_check_seals - it cannot be resized, and only its owner can write it; Return: 0; -EBADMSG; -EPERM */
 int ms_link_check_seals(int fd);
 
 /** ms_link_copy - exactly @bytes from @offset; Return: 0; -EBADMSG when the file is shorter; pread's errors */
@@ -62,7 +62,7 @@ struct ms_link_walk {
 /** ms_link_start - from the first descriptor; @buffer: for the names, not opendir()'s malloc */
 struct ms_link_walk ms_link_start(int dirfd, const char *name, char *buffer, size_t size);
 
-/** ms_link_next - the next descriptor whose link has that name, or NULL */
+/** ms_link_next - the next descriptor with a link of that name, or NULL */
 const char *ms_link_next(struct ms_link_walk *walk);
 
 /**

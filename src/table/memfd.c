@@ -86,7 +86,7 @@ static int map(int fd, int flags, int advice, size_t bytes, void *at, void **ret
 	return 0;
 }
 
-/* A new memfd is all zeroes, and what stood there before began with a magic number. User-mode Linux (6.1)
+/* A new memfd is all zeroes, and what was there before began with a magic number. User-mode Linux (6.1)
  * leaves mappings marked MADV_DONTFORK in the child, unknown to its own page tables: a new one in their
  * place shows the parent's pages. */
 static bool shows_old_pages(const void *base)
@@ -131,7 +131,7 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 	return 0;
 }
 
-int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base)
+int ms_memfd_map_placeholder(size_t bytes, void *at, void **ret_base)
 {
 	return map(-1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, MADV_DONTFORK, bytes, at, ret_base);
 }

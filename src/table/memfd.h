@@ -14,15 +14,15 @@ int ms_memfd_make(const char *name, size_t bytes);
 /**
  * ms_memfd_make_mapped - make one, map it, seal it
  * The mapping is shared and writable; none of it is touched; left out of children and core dumps.
- * The descriptor stands high (util/fd.h).
- * @at: where it should stand, or NULL; when something else stands there, another place is taken
+ * The descriptor gets a high number (util/fd.h).
+ * @at: the address wanted, or NULL; when something else is there, another one is taken
  * @seals: as F_ADD_SEALS
  * Return: 0; a negative errno, and nothing is left behind.
  */
 int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base);
 
-/** ms_memfd_map_blind - such a mapping of private zeroes, of no file: writes go on to work, nobody sees them */
-int ms_memfd_map_blind(size_t bytes, void *at, void **ret_base);
+/** ms_memfd_map_placeholder - private zeroes in place of a file: writes go on to work, no reader sees them */
+int ms_memfd_map_placeholder(size_t bytes, void *at, void **ret_base);
 
 /** ms_memfd_map_private - zeroes that take memory only where they are written, and that a child inherits */
 int ms_memfd_map_private(size_t bytes, void **ret_base);

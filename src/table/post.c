@@ -95,7 +95,7 @@ static void add_answer(struct ms_answer *sum, const struct ms_answer *answer)
 	sum->caches = ms_sat_add(before.caches, answer->caches);
 }
 
-/* Return: whether the order still wants something. */
+/* Return: whether a part of the order is still to be done. */
 static bool lower_target(struct ms_order *order, const struct ms_answer *answer)
 {
 	uint64_t got = order->scope == MS_SCOPE_PROCESS ? answer->returned_bytes : answer->claimed_bytes;
@@ -192,7 +192,7 @@ int ms_post_wait(struct ms_post *post, struct ms_control_client *client, uint64_
 	int result = ms_control_wait(client, &post->handle, most_us, &post->waited, &running);
 
 	post->got_answer = result == 1;
-	return result == -EINTR ? -EINTR : 0; /* a lost slot is met by the next turn */
+	return result == -EINTR ? -EINTR : 0; /* the next turn finds a slot that was lost */
 }
 
 void ms_post_take_back(struct ms_post *post, struct ms_control_client *client)

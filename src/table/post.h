@@ -65,7 +65,7 @@ struct ms_post {
 	enum ms_post_state state;
 	enum ms_post_end end;
 	unsigned tries;  /* how often it was posted */
-	bool got_answer; /* ms_post_wait() has taken an answer, it stands in waited; the next turn judges it
+	bool got_answer; /* ms_post_wait() has taken an answer, it is in waited; the next turn judges it
 			  */
 	struct ms_order order; /* target_bytes falls by what earlier tries brought */
 	struct ms_order_handle handle;

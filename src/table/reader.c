@@ -22,7 +22,7 @@
  *             [reader.R4].
  *
  * A row that moved is copied again, alone, a few times. A result in change is tried again too, and in
- * the end taken as it stands: words old and new, because a target that was stopped half-way through
+ * the end taken as it is: words old and new, because a target that was stopped half-way through
  * writing one must still be readable. An identity in change is never shown.
  *
  * Alone a row costs two system calls for each shard, and a hostile table may have all its rows in change

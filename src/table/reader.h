@@ -20,7 +20,7 @@
 
 #include "table/layout.h"
 
-/* Whom a table belongs to, as it says itself: checked for sense, still only a claim. */
+/* The process a table belongs to, as it says itself: checked for sense, still only a claim. */
 struct ms_table_info {
 	uint16_t major, minor;
 	uint32_t pid; /* in the target's pid namespace */
@@ -33,7 +33,7 @@ struct ms_table_info {
 	uint64_t refused_registrations;
 	uint32_t generation;
 	uint32_t agent_mode;   /* enum memshed_agent_mode */
-	uint32_t agent_signal; /* 0 unless it is one whose default action is to be ignored */
+	uint32_t agent_signal; /* 0 unless it is one that is ignored by default */
 	uint32_t agent_state;  /* enum ms_agent_state */
 	uint32_t agent_tid;
 	uint32_t current_row;
@@ -97,8 +97,8 @@ int ms_table_open(struct ms_table_reader *reader, struct ms_table_scratch *scrat
  *                  there when the process has none that may be opened
  *
  * Goes through /proc/PID/fd: O_PATH first, fstat, then reopened only when it is a memfd of ours, so a
- * hostile link is never opened. Of several tables (inherited descriptors) the one whose header names
- * the process itself is taken.
+ * hostile link is never opened. Of several tables (inherited descriptors) the one with a header that
+ * names the process itself is taken.
  *
  * Return: 0; -ESRCH no such process; -ENOENT it has no table; -EACCES or -EPERM may not be read;
  * otherwise as ms_table_open().
@@ -116,7 +116,7 @@ int ms_table_refresh(struct ms_table_reader *reader);
  * @rows: where to
  * @capacity: how many fit
  *
- * Calls ms_table_refresh() first. Rows whose identity changes while they are copied are tried a few times
+ * Calls ms_table_refresh() first. Rows that change identity while they are copied are tried a few times
  * and then left out. The allocator's row 0 is among them when it is live, always first; the others come
  * in the table's order while all fit, in no order otherwise.
  *

@@ -7,9 +7,9 @@
  * got none, with atomic adds.
  *
  * Each store is a release, which is a plain store on x86. Two guarantees of the reader hang on it:
- *   [shard.L1] who sees bytes removed also sees that they were added, even by another thread before;
+ *   [shard.L1] a reader that sees bytes removed also sees that they were added, even by another thread before;
  *              pairs with [reader.R3], [writer_sum.A1]
- *   [shard.L2] who sees a count of a row's new use also sees that the row's seq has moved;
+ *   [shard.L2] a reader that sees a count of a row's new use also sees that the row's seq has moved;
  *              pairs with [reader.R4]
  */
 #ifndef MS_TABLE_SHARD_H

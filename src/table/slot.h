@@ -30,8 +30,8 @@ static inline uint32_t ms_slot_state(uint32_t word)
 	return word & MS_SLOT_STATE_MASK;
 }
 
-/* The signals an agent may be woken by: ignored by default, so a stray one kills nobody. Not SIGCONT, which would
- * have somebody's stopped process go on. */
+/* The signals an agent may be woken by: ignored by default, so a stray one does no harm. Not SIGCONT, which
+ * would have a stopped process go on. */
 static inline bool ms_slot_signal_fits(int number)
 {
 	return number == SIGURG || number == SIGWINCH;

@@ -3,8 +3,8 @@
  * table/state.c - publish the state of a watch, and read it.
  *
  * One writer. Order of its stores, and of a reader's copies:
- *   [state.W1] seq odd before any word of the state or of a member, each of which is a release (copy.h): who
- *              has copied such a word sees the odd seq at the second look; pairs with [state.R2].
+ *   [state.W1] seq odd before any word of the state or of a member, each of which is a release (copy.h): a reader
+ *              that has copied such a word sees the odd seq at the second look; pairs with [state.R2].
  *   [state.W2] all words before seq even (release); pairs with [state.R1].
  *   [state.R1] acquire: seq before the copy; pairs with [state.W2].
  *   [state.R2] acquire: the copy before the second look at seq; pairs with [state.W1].

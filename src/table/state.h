@@ -2,8 +2,8 @@
 /*
  * table/state.h - what a watch publishes of itself: layout, writer, reader.
  *
- * A memfd named "memshed-watch", found and checked like a table (link.h), written by the watch alone. Who
- * may open it may read the budget, what is decided and what came of it, and reach the table and the
+ * A memfd named "memshed-watch", found and checked like a table (link.h), written by the watch alone. A
+ * process that may open it may read the budget, what is decided and what came of it, and reach the table and the
  * control page of each process that the watch knows through the watch's own descriptors, also when that
  * process has closed its own. Described for other languages in memshed-table(5); change the two together.
  *
@@ -94,7 +94,7 @@ struct ms_state {
 	char journal[MS_STATE_JOURNAL_BYTES]; /* path; "" = none, or longer than this */
 };
 
-/* A process whose table the watch holds. Numbers of descriptors are the watch's own. */
+/* A process of which the watch holds the table. Numbers of descriptors are the watch's own. */
 struct ms_state_member {
 	uint32_t pid; /* in the watch's own pid namespace; 0 = no member */
 	int32_t table_fd;
@@ -137,7 +137,7 @@ struct ms_state_writer {
 int ms_state_create(struct ms_state_writer *writer);
 void ms_state_destroy(struct ms_state_writer *writer);
 
-/** ms_state_publish - let everybody see this */
+/** ms_state_publish - make this what readers see */
 void ms_state_publish(struct ms_state_writer *writer, const struct ms_state *state);
 
 /** ms_state_put_member - @index: below MS_STATE_MEMBERS, the caller's choice; @member: NULL = gone */

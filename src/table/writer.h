@@ -18,7 +18,7 @@
 /* Zeroes are a table that was not made yet. Guarded by the caller's registry lock. */
 struct ms_table {
 	int fd;              /* the host may close it */
-	struct ms_inode held; /* which file it is; zero: none, the mapping is blind, see ms_table_recreate() */
+	struct ms_inode held; /* which file it is; zero: none, the mapping is private, see ms_table_recreate() */
 	bool handed_on;      /* during a fork: the child inherits the mapping */
 	unsigned char *base; /* MADV_DONTFORK; NULL: no table, every call below then does nothing */
 	size_t bytes;
@@ -66,7 +66,7 @@ void ms_table_after_fork(struct ms_table *table);
  *
  * In the atfork child handler, when the prepare handler held the registry lock. Rows that were live at
  * the fork are live again with the same generation, whatever the parent did to them since. Their
- * counters are summed into shard 0, whoever owns it; shard_high stays, so that every shard keeps its
+ * counters are summed into shard 0, with or without an owner; shard_high stays, so that every shard keeps its
  * owner. What other threads of the parent charged between the fork and this call is in the sums too.
  * All agent fields of the header start at zero, and no row is stuck.
  *
@@ -74,10 +74,10 @@ void ms_table_after_fork(struct ms_table *table);
  * fork() itself, and most children end or call execve() soon. The others, with their counters of now, are
  * kept in private memory until ms_table_complete(). Charging them works meanwhile.
  *
- * Return: 0: every pointer into the old mapping is valid again. 1: something else stood at the
+ * Return: 0: every pointer into the old mapping is valid again. 1: something else was at the
  * address meanwhile, so the table has moved: take base, header, rows and shards from @table again.
- * A negative errno: no memfd could be had. A blind mapping then stands there (at the same address
- * unless taken, so reload the pointers), charging and registering go on to work and nobody sees
+ * A negative errno: no memfd could be had. Private zeroes are then mapped there (at the same address
+ * unless taken, so reload the pointers): charging and registering go on to work, and no reader sees
  * them; @table->fd is -1. Where even that failed, @table->base is NULL.
  */
 int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns);

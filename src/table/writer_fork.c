@@ -112,7 +112,7 @@ static void copy_header(struct ms_table *table, const struct ms_table_header *ol
 	header->agent_signal = old->agent_signal;
 	memcpy(header->allocator, old->allocator, sizeof(header->allocator));
 	memcpy(header->boot_id, old->boot_id, sizeof(header->boot_id));
-	/* Shard 0 holds the sums, whether or not anybody owned it. */
+	/* Shard 0 holds the sums, whether or not a thread owned it. */
 	atomic_store_explicit(&header->shard_high, shard_high ? shard_high : 1, memory_order_relaxed);
 	atomic_store_explicit(&header->shared_shard_used, old->shared_shard_used, memory_order_relaxed);
 	atomic_store_explicit(&header->generation, old->generation, memory_order_relaxed);
@@ -145,7 +145,7 @@ int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns
 
 	int error = ms_table_map_new(table, was, &fd, &base);
 
-	if (error && ms_memfd_map_blind(table->bytes, was, &base) < 0)
+	if (error && ms_memfd_map_placeholder(table->bytes, was, &base) < 0)
 		base = NULL;
 	ms_table_place(table, base);
 	table->fd = fd;

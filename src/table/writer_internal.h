@@ -15,7 +15,7 @@ _Static_assert(offsetof(struct ms_shard_row, reserved) == MS_COUNTERS * sizeof(u
 /* In private memory, so that a forked child has it as it was at the fork, however the parent's table moves
  * on; taken by mmap, and resident only as far as rows are used. */
 struct ms_table_private {
-	/* The rows as they stand in the table, or will; seq and result_seq are not kept here. writer: the holder
+	/* The rows as they are in the table, or will be; seq and result_seq are not kept here. writer: the holder
 	 * of the registry lock, but for flags (any thread) and results (the agent, under a lock that a fork takes). */
 	struct ms_row_abi rows[MS_ROW_COUNT];
 	bool live[MS_ROW_COUNT]; /* beside them, because a fork looks at all of them */

@@ -2,7 +2,7 @@
 /*
  * util/futex.h - wait for a word of shared memory to change, and wake those that wait.
  *
- * The words stand in memory of several processes, so the futexes are never FUTEX_PRIVATE. No state, no
+ * The words are in memory of several processes, so the futexes are never FUTEX_PRIVATE. No state, no
  * malloc, no locks; any thread, and usable in a memory cgroup that is full.
  */
 #ifndef MS_UTIL_FUTEX_H

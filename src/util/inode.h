@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * util/inode.h - a descriptor of ours in somebody else's process.
+ * util/inode.h - a descriptor of ours in a process of the host's.
  *
  * A host may close descriptors that it does not know (a daemon closes them all), and the next file it
- * opens then has our number. So who made a file remembers which one it was, and looks before each use:
+ * opens then has our number. So the library remembers which file it made, and looks before each use:
  * the host's file is not read, not written, not sent and not closed. No lock holds the number between
  * the look and the use; a host that closes what others use in other threads has that race with all of
  * them.
@@ -30,16 +30,16 @@ static inline struct ms_inode ms_inode_of(int fd)
 	return (struct ms_inode){.device = status.st_dev, .inode = status.st_ino};
 }
 
-static inline bool ms_inode_is(int fd, const struct ms_inode *held)
+static inline bool ms_inode_is(int fd, const struct ms_inode *inode)
 {
 	struct ms_inode is = ms_inode_of(fd);
 
-	return is.inode && is.device == held->device && is.inode == held->inode;
+	return is.inode && is.device == inode->device && is.inode == inode->inode;
 }
 
-static inline void ms_inode_close(int fd, const struct ms_inode *held)
+static inline void ms_inode_close(int fd, const struct ms_inode *inode)
 {
-	if (ms_inode_is(fd, held))
+	if (ms_inode_is(fd, inode))
 		close(fd);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * util/procfs.h - is the /proc here one that can be believed?
+ * util/procfs.h - is there a /proc, and is it of our own pid namespace?
  *
  * Without it every process seems to be gone; and in one that was mounted for another pid namespace the number
  * of a process of ours is another process's.

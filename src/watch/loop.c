@@ -18,7 +18,7 @@ static int real_poll(void *ctx, struct pollfd *fds, nfds_t count, const struct t
 	return n < 0 ? -errno : n;
 }
 
-/* Two ways, lest a filter of system calls knows one of them. */
+/* Two ways, because a filter of system calls may refuse one of them. */
 static int real_sleep(void *ctx, uint64_t ns)
 {
 	struct timespec time = ms_clock_timespec(ns);
@@ -109,7 +109,7 @@ static uint64_t wake_at_ns(const struct ms_loop *loop, uint64_t now_ns)
 	return at;
 }
 
-/* Return: as poll(2), with the results in @fds; -errno: nobody knows what is ready. */
+/* Return: as poll(2), with the results in @fds; -errno: it is not known what is ready. */
 static int sleep_until(struct ms_loop *loop, struct pollfd *fds, uint64_t now_ns, uint64_t at_ns)
 {
 	uint64_t ns = at_ns > now_ns ? at_ns - now_ns : 0;

@@ -2,12 +2,12 @@
 /*
  * watch/loop.h - a table of sources (a descriptor and a function) and of timers, and one place to sleep.
  *
- * Whoever has something to wait for registers it here; the loop knows nothing of what it is. One turn
+ * A module that waits for something registers it here; the loop knows nothing of what it is. One turn
  * sleeps until a source is ready or a timer is due, then calls the functions of the ready sources, then
  * those of the timers that are due. A function may add and remove sources, and move any timer.
  *
  * The loop never spins. A source that is ready again and again is left alone for a while
- * (MS_LOOP_BURST in a row, then MS_LOOP_PER_S); one whose descriptor is not open is dropped. When polling
+ * (MS_LOOP_BURST in a row, then MS_LOOP_PER_S); one without an open descriptor is dropped. When polling
  * is refused altogether (a filter of system calls, no memory in the kernel) the loop sleeps by the clock
  * and asks all sources in turn: so their functions must not block, nor mind being called in vain
  * (revents 0). A signal that comes on a signalfd is then heard MS_LOOP_BLIND_NS later at the latest.

@@ -78,8 +78,8 @@ void ms_members_remove(struct ms_members *members, uint32_t slot);
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd);
 
 /**
- * ms_members_next_look - whose file descriptors are to be searched for a table now
- * Return: a slot; -EAGAIN nobody's, and @members->next_look_ns says when.
+ * ms_members_next_look - the member with file descriptors that are to be searched for a table now
+ * Return: a slot; -EAGAIN none, and @members->next_look_ns says when.
  */
 int ms_members_next_look(struct ms_members *members, uint32_t slots, uint64_t now_ns);
 

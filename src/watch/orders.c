@@ -432,7 +432,7 @@ void ms_orders_count_ahead(struct ms_watch *watch, uint64_t now_ns)
 	count_all(watch, now_ns);
 }
 
-/* ---- who is there ---- */
+/* ---- members that come and go ---- */
 
 void ms_orders_follow(struct ms_watch *watch, uint64_t now_ns)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/reading.h - what the kernel says of a job now: who belongs to it, how much it uses and how fast that
+ * watch/reading.h - what the kernel says of a job now: its members, how much it uses and how fast that
  * grows, which limit binds, the marks that follow, and until when it need not be looked at again.
  *
  * Looking is by the clock (sample/pace.h), as often as the distance to the next mark asks for; where an edge
@@ -48,7 +48,7 @@ struct ms_reading {
 /**
  * ms_reading_open - open all that is read
  * @roots: pids; their descendants belong to the job
- * @adopter_pid: whose children all belong, or 0
+ * @adopter_pid: a process with children that are all members, or 0
  * Return: 0; -ESRCH; another negative errno.
  */
 int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, const pid_t *roots, uint32_t root_count,

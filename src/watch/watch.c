@@ -11,7 +11,7 @@
 #include "watch/greet.h"
 #include "watch/publish.h"
 
-/* Above high with nothing to ask, looking every millisecond would help nobody. */
+/* Above high with nothing to ask, looking every millisecond would not help. */
 #define HELPLESS_NS (20 * MS_NS_PER_MS)
 /* What a wake-up costs at worst before one was measured: with SCHED_FIFO, and up to the next tick. */
 #define FIFO_WAKE_NS (200 * MS_NS_PER_US)
@@ -220,7 +220,7 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->config.high = options->high;
 	watch->config.low = options->low;
 	watch->writer.fd = -1;
-	(void)ms_state_create(&watch->writer); /* without it nobody can read of the watch, which goes on */
+	(void)ms_state_create(&watch->writer); /* without it the watch goes on, but cannot be read */
 	ms_publish_begin(watch, options->journal);
 	ms_loop_add_timer(loop, &watch->look);
 	watch->blind_error = open_all(watch);

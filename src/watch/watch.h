@@ -3,8 +3,8 @@
  * watch/watch.h - a watched job: its roots and all that descends from them, its budget, what is decided and
  * asked, and what of it is published.
  *
- * It lives in the loop of whoever watches (`run`: a child and one watch): it registers its own sources there
- * and a timer, and knows nothing of the loop's other sources. One look: who belongs, how much is used and which
+ * It lives in the loop of its program (`run`: a child and one watch): it registers its own sources there
+ * and a timer, and knows nothing of the loop's other sources. One look: the members, how much is used and which
  * limit binds, what came of the orders, whether to give more; then nothing until the job could be half way to
  * the next mark, an edge comes, or orders are to be turned.
  *
@@ -32,7 +32,7 @@
 struct ms_watch_options {
 	pid_t roots[MS_STATE_ROOTS];
 	uint32_t root_count; /* at least 1 */
-	pid_t adopter_pid;   /* whose children all belong; 0 = of no process */
+	pid_t adopter_pid;   /* its children are all members; 0 = no process */
 	uint64_t max_bytes;  /* --max; 0 = none */
 	struct ms_mark high, low;
 	int hello_fd;        /* where members say hello; -1: tables are only looked for; not owned */

@@ -52,11 +52,11 @@ done
 expect 2 "$memshed" show "$one" -ax
 err_has "^memshed show: unknown option '-x'"
 expect 2 "$memshed" shrink "$one" --bytes
-err_has "^memshed shrink: option '--bytes' wants a value$"
+err_has "^memshed shrink: option '--bytes' needs a value$"
 expect 125 "$memshed" run --max
-err_has "^memshed run: option '--max' wants a value$"
+err_has "^memshed run: option '--max' needs a value$"
 expect 2 "$memshed" show "$one" "$bare"
-err_has "^memshed show: $bare: one process at a time$"
+err_has "^memshed show: $bare: show takes one process$"
 expect 2 "$memshed" --vresion
 err_has "^memshed: unknown option '--vresion'"
 
@@ -86,7 +86,7 @@ if [ -c /dev/full ]; then
 	status=0
 	"$memshed" show "$one" >/dev/full 2>"$work/err" || status=$?
 	[ "$status" = 1 ] || fail "a full disk is status $status"
-	err_has '^memshed: standard output: '
+	err_has '^memshed: cannot write to standard output: '
 fi
 
 can_be_nobody || { say "not root, or setpriv is missing: permissions are not tested"; exit 0; }

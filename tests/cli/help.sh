@@ -46,6 +46,6 @@ if [ -c /dev/full ]; then
 		# shellcheck disable=SC2086 # two words
 		"$memshed" $words >/dev/full 2>"$work/err" || status=$?
 		[ "$status" = 1 ] || fail "a full disk is status $status for: $words"
-		err_has '^memshed: standard output: '
+		err_has '^memshed: cannot write to standard output: '
 	done
 fi

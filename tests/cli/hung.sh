@@ -17,7 +17,7 @@ json_is .agent.process_state stopped
 expect 0 "$memshed" list
 out_has "^ *$halted halted\.$$ .* target stopped \(T\)$"
 expect 7 "$memshed" clear "$halted" --timeout 200ms
-err_has "^memshed clear: halted\.$$ \(pid $halted\) is stopped and cannot answer before it goes on \(kill -CONT\); waiting 200ms$"
+err_has "^memshed clear: halted\.$$ \(pid $halted\) is stopped and cannot answer until it goes on \(kill -CONT\); waiting 200ms$"
 err_has "did not answer in time; it is now: target stopped \(T\)$"
 out_has '^ *- +- +- no-answer +a$'
 has_state "$halted" T || fail "the target was woken"

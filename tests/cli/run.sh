@@ -10,10 +10,10 @@ expect 7 "$memshed" run sh -c 'exit 7'
 expect 137 "$memshed" run -- sh -c 'kill -KILL $$'
 expect 143 "$memshed" run -- sh -c 'kill -TERM $$'
 expect 127 "$memshed" run -- no-such-command-anywhere
-err_has '^memshed run: no-such-command-anywhere: No such file'
+err_has '^memshed run: cannot execute no-such-command-anywhere: No such file'
 printf 'exit 3\n' >"$work/script"
 expect 126 "$memshed" run -- "$work/script"
-err_has '^memshed run: .*/script: Permission denied$'
+err_has '^memshed run: cannot execute .*/script: Permission denied$'
 expect 126 "$memshed" run -- "$work"
 
 # Its own failures.
@@ -28,7 +28,7 @@ for wrong in '--max 1x' '--max 0' '--max 99999999999999999999' '--high banana' '
 	[ ! -e "$work/started" ] || fail "started in spite of $wrong"
 done
 expect 125 "$memshed" run --journal "$work/no/such/folder" -- touch "$work/started"
-err_has '^memshed run: .*/no/such/folder: No such file'
+err_has '^memshed run: cannot open the journal .*/no/such/folder: No such file'
 [ ! -e "$work/started" ] || fail "started without its journal"
 expect 0 "$memshed" run --help
 out_has '^Usage: memshed run'
@@ -73,7 +73,7 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-';
 done
 "$memshed" list >&- 2>"$work/err"
 [ $? = 1 ] || fail "the status of a list that cannot be written"
-err_has '^memshed: standard output: Bad file descriptor$'
+err_has '^memshed: cannot write to standard output: Bad file descriptor$'
 
 # A reader of stderr that does not read does not hold the command up, nor memshed.
 mkfifo "$work/pipe"

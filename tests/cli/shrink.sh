@@ -63,10 +63,10 @@ json_is '.caches[]' 1
 json_is '.caches[0].claimed_bytes' $((8 * mib))
 
 expect 8 "$memshed" shrink "shrunk.$$" --bytes 1G
-err_has '^memshed shrink: [0-9.]+M of 1G were freed: the caches gave no more$'
+err_has '^memshed shrink: .* \(pid [0-9]+\): [0-9.]+M of 1G were freed; the caches gave no more$'
 out_has ' done +dear$'
 expect 8 "$memshed" shrink "shrunk.$$" --bytes 1M dear
-err_has '^memshed shrink: 0 of 1M were freed: the caches gave no more$'
+err_has '^memshed shrink: .* \(pid [0-9]+\): 0 of 1M were freed; the caches gave no more$'
 
 # Of several caches with one name each gives its part, in one order.
 start_target same=$((8 * mib)) same=$((8 * mib)) other=$((8 * mib))

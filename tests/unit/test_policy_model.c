@@ -130,7 +130,7 @@ static void carry_out(struct model *model, const struct ms_policy_order *order)
 	for (uint32_t i = 0; i < input.key_count && returned < order->target_bytes; i++) {
 		uint32_t row = input.keys[i].row - 1;
 
-		if (input.keys[i].process != order->process || input.keys[i].tier > MS_RANK_SPENT)
+		if (input.keys[i].process != order->process || input.keys[i].tier > MS_RANK_EXHAUSTED)
 			continue;
 		bool whole = order->level > MS_LEVEL_TRIM || model->caches[row].whole;
 		uint64_t wanted = whole ? UINT64_MAX : order->target_bytes - returned;

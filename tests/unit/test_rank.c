@@ -240,9 +240,9 @@ static void the_useless_are_asked_last_until_they_have_grown(void **state)
 	facts.useless = 2;
 	assert_int_equal(tier(&facts), MS_RANK_ORDINARY);
 	facts.useless = 3;
-	assert_int_equal(tier(&facts), MS_RANK_SPENT);
+	assert_int_equal(tier(&facts), MS_RANK_EXHAUSTED);
 	facts.bytes = 90 * MIB;
-	assert_int_equal(tier(&facts), MS_RANK_SPENT);
+	assert_int_equal(tier(&facts), MS_RANK_EXHAUSTED);
 	facts.bytes = 90 * MIB + 1;
 	assert_int_equal(tier(&facts), MS_RANK_DOUBTFUL);
 	facts.useless = 0;
@@ -253,7 +253,7 @@ static void the_useless_are_asked_last_until_they_have_grown(void **state)
 	/* Of entries alone, which stand for bytes. */
 	entries.useless = 3;
 	entries.entries = 2048;
-	assert_int_equal(tier(&entries), MS_RANK_SPENT);
+	assert_int_equal(tier(&entries), MS_RANK_EXHAUSTED);
 	entries.entries = 4096;
 	assert_int_equal(tier(&entries), MS_RANK_DOUBTFUL);
 }
@@ -282,7 +282,7 @@ static void the_edges_of_the_types_do_not_overflow(void **state)
 	(void)state;
 	assert_int_equal(ms_rank_bytes(&facts), UINT64_MAX);
 	assert_true(ms_rank_cost(&facts, NOW) < 64);
-	assert_int_equal(tier(&facts), MS_RANK_SPENT);
+	assert_int_equal(tier(&facts), MS_RANK_EXHAUSTED);
 	facts.bytes = 20 * MIB * MIB; /* 20 TiB */
 	facts.returned_per_mille = 1000;
 	assert_int_equal(ms_rank_bytes(&facts), 20 * MIB * MIB);

@@ -42,7 +42,7 @@ static void what_is_published_is_read(void **state)
 		.root_count = 1,
 		.root_pids = {77},
 		.command = "python3",
-		.reason = "storm-pause",
+		.reason = "back-off",
 		.option_max_bytes = 400,
 		.limit_where = "/user.slice",
 		.high_bytes = 90,

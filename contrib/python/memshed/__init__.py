@@ -13,7 +13,7 @@ if "t" in getattr(_sys, "abiflags", "") or hasattr(_sys, "getobjects"):
 from memshed._memshed import Cache, start, stop, version
 from memshed import _memshed
 
-# Fatal errors list the extension modules that stand here.
+# Fatal errors list the extension modules that are named here.
 _sys.modules.pop("memshed._memshed", None)
 
 __all__ = ["Cache", "register", "start", "stop", "version"]

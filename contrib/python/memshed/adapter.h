@@ -160,7 +160,7 @@ struct ms_py_sample {
 	unsigned done;              /* entries walked since it was begun */
 };
 
-/* Begin anew; what was found before counts a little. */
+/* Begin again; what was found before counts a little. */
 void ms_py_sample_restart(struct ms_py_sample *sample);
 bool ms_py_sample_is_complete(const struct ms_py_sample *sample, Py_ssize_t entries);
 double ms_py_sample_average(const struct ms_py_sample *sample);
@@ -168,7 +168,7 @@ double ms_py_sample_average(const struct ms_py_sample *sample);
 /* Go on with it, for a few milliseconds, with a dict's keys and values. */
 void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict);
 
-/* The same for a bounded lru_cache wrapper, whose entries its dict does not show. */
+/* The same for a bounded lru_cache wrapper: its dict does not show its entries. */
 void ms_py_sample_links(struct ms_py_sample *sample, PyObject *wrapper, Py_ssize_t entries);
 
 /* ---- cache.c: memshed.register() ---- */

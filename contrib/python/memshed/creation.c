@@ -7,7 +7,7 @@
  * The class is given a proxy (proxy.c) of the user's function. So wrappers, their class, their attributes,
  * error messages and tracebacks are what they were.
  *
- * Pending. New wrappers wait in an array. Dead ones are swept out when it is full, so that a program that
+ * Pending. New wrappers wait in an array. Those that are gone are removed when it is full, so that a program that
  * makes wrappers by the million pays for each once. At the beginning of a round lru.c takes those that
  * have an entry; the others are looked at again in the next, as far as the round's time goes.
  */
@@ -98,7 +98,7 @@ static PyObject *make_with_proxy(PyObject *type, PyObject *args)
 
 static PyObject *make_wrapper(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-	/* Looked up anew, as lru_cache itself would. */
+	/* Looked up again, as lru_cache itself would. */
 	PyObject *type = PyDict_GetItemString(creation.module_dict, "_lru_cache_wrapper");
 
 	(void)self;

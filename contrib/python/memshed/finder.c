@@ -3,7 +3,7 @@
  * finder.c - notice the import of functools, and no other.
  *
  * To import functools here would load half a dozen modules before the program's own folder is on
- * sys.path, and so hide the program's files with the same names. Instead a finder stands at the
+ * sys.path, and so hide the program's files with the same names. Instead a finder is put at the
  * head of sys.meta_path until functools is imported. It then leaves sys.meta_path, lets the others
  * find the module, and wraps its loader for the one call that runs the module's text. Both are
  * gone before functools can be used. Written in C, they show in no traceback.

@@ -222,7 +222,7 @@ static void stop_for_fork(void)
 	Py_END_ALLOW_THREADS
 }
 
-/* Does the main thread still run fork hooks? Their frames stand above that of os.fork()'s caller. */
+/* Does the main thread still run fork hooks? Their frames are above that of os.fork()'s caller. */
 static bool is_in_fork(void)
 {
 	PyObject *frame = (PyObject *)PyEval_GetFrame();

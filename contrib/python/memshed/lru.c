@@ -6,7 +6,7 @@
  * round that finds an entry in it, since one entry may be most of what there is to give back. Once there
  * are ROWS_FOR_SMALL rows, only wrappers with NOTABLE_ENTRIES get one.
  *
- * Removal. Nothing is called when a wrapper is deallocated. The next count() finds the reference dead and
+ * Removal. Nothing is called when a wrapper is deallocated. The next count() finds the reference empty and
  * unregisters its own cache, which the library allows without waiting: no thread waits for the agent
  * with the GIL held, and the agent waits for the GIL alone.
  *

@@ -43,7 +43,7 @@ struct proxy {
 	PyObject *function;
 	uint64_t total_ns, calls;
 	uint64_t calls_in_progress; /* the timed call and those below it; 0: none is timed */
-	pthread_t thread;           /* whose call is timed */
+	pthread_t thread;           /* in the timed call */
 	unsigned forks;             /* proxy.forks at that time */
 };
 

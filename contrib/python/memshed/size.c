@@ -7,7 +7,7 @@
  * found the references to it from within the graph are counted; the share of its reference count that
  * they make up is the share of the object that belongs to the entry. So what the program (or another
  * entry) holds as well is counted in part or, like small integers and interned names, not at all, and
- * a tree whose children point back to their parents is counted whole. Shares are inherited: what an
+ * a tree with pointers from children back to parents is counted whole. Shares are inherited: what an
  * object refers to belongs to the entry at most as much as the object does.
  *
  * Of a container with more than WIDE items an even sample is taken and scaled. Modules, types,
@@ -52,7 +52,7 @@ static struct {
 	uint16_t slots[SLOTS]; /* index into nodes, plus one */
 	unsigned count;
 	unsigned parent;
-	unsigned containers, entered; /* of the nodes: that may hold others; whose referents were looked at */
+	unsigned containers, entered; /* of the nodes: that may hold others; of these, looked into */
 	double scale;                 /* of the objects being pushed */
 	bool full;
 	bool busy; /* a destructor may begin another walk within one: it gets 0 */

@@ -105,7 +105,7 @@ class Sees(support.TestCase):
                 self.assertSame("-c", text)
 
     def test_its_own_modules(self):
-        """A file of the program's stands in front of the standard library's, as without memshed."""
+        """A file of the program comes before the standard library's, as without memshed."""
         for name in "keyword", "operator", "reprlib", "collections", "functools", "types", "gc", "heapq", "copy":
             folder = self.folder(**{name: "print('mine')\n"})
             with self.subTest(name):
