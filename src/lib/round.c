@@ -28,6 +28,8 @@
 enum {
 	SHARE_OF_TIME = 4, /* one of many callbacks gets this share of the time, so that the others get theirs */
 	TRIMS_MOST = 3,    /* in one order; after that claims decide */
+	CLAIMS_MOST = 2,   /* times the target, of a TRIM */
+	RETURNED_LEAST = 4, /* a quarter of the target: claims without any return are hollow, not reused */
 	NEAR = 16,         /* short of it by one part in this many is enough: other threads touch pages meanwhile */
 };
 #define LEAST_SHARE_NS (10 * MS_NS_PER_MS)
@@ -36,7 +38,7 @@ enum {
 #define BUSY_PAUSE_NS (MS_NS_PER_MS / 2)
 #define SEEN_BYTES (UINT64_C(1) << 20) /* pages that other threads give back meanwhile are fewer */
 
-enum step { ASK, RETRY, TRIM, END };
+enum step { COLLECT, ASK, RETRY, TRIM, END };
 
 /* ---- how far it is ---- */
 
@@ -67,10 +69,22 @@ static bool is_near(const struct ms_job *job)
 	return is_measured(job) && target && job->returned_bytes >= target - target / NEAR;
 }
 
+/* Twice the target was claimed, some of it came back, and the allocator has no more to give: the heap reuses
+ * the rest before it grows again. More would be dropped for nothing. */
+static bool is_reused(const struct ms_job *job)
+{
+	uint64_t target = job->order.target_bytes;
+
+	return is_measured(job) && target && job->order.level == MS_LEVEL_TRIM && job->trims &&
+	       job->answer.claimed_bytes / CLAIMS_MOST >= target && job->returned_bytes >= target / RETURNED_LEAST;
+}
+
 bool ms_round_is_enough(const struct ms_job *job)
 {
 	uint64_t target = job->order.target_bytes;
 
+	if (is_reused(job))
+		return true;
 	if (!target || reached(job) < target)
 		return false;
 	return !is_measured(job) || is_near(job) || !pays_to_trim(job);
@@ -105,6 +119,9 @@ static bool is_time_left(struct ms_job *job)
 static enum step choose(struct ms_job *job)
 {
 	bool all_asked = job->next >= job->count;
+
+	if (!job->collected)
+		return ms_lib_runs() ? COLLECT : END;
 
 	if (ms_round_is_enough(job) || (all_asked && !job->busy))
 		return END;
@@ -288,8 +305,23 @@ static int retry(struct ms_job *job)
 	return 0;
 }
 
+/* Inside the host's hooks: a host may register there what it has found since. */
+static int collect(struct ms_job *job)
+{
+	int count = ms_candidates_collect(&job->order, &job->keys);
+
+	job->collected = true;
+	if (count < 0)
+		ms_round_note(job, MS_ANSWER_GONE);
+	else
+		job->count = (uint32_t)count;
+	return 0;
+}
+
 static int take_step(struct ms_job *job, enum step step)
 {
+	if (step == COLLECT)
+		return collect(job);
 	if (step == TRIM)
 		return trim(job);
 	if (step == RETRY)
@@ -309,14 +341,15 @@ int ms_round_go_on(struct ms_job *job)
 
 	while (result == 0) {
 		enum step step = choose(job);
+		bool calls_back = step == ASK || step == COLLECT;
 
-		if (step != ASK && inside) {
+		if (!calls_back && inside) {
 			ms_hooks_end();
 			inside = false;
 		}
 		if (step == END)
 			break;
-		if (step == ASK && !inside) {
+		if (calls_back && !inside) {
 			int refused = ms_hooks_begin();
 
 			if (refused < 0) {
@@ -338,7 +371,6 @@ int ms_round_go_on(struct ms_job *job)
 void ms_round_open(struct ms_job *job, const struct ms_order *order, const struct ms_order_handle *handle)
 {
 	uint64_t now = ms_clock_ns();
-	int count = 1;
 
 	*job = (struct ms_job){
 		.phase = MS_JOB_ASKING,
@@ -348,15 +380,11 @@ void ms_round_open(struct ms_job *job, const struct ms_order *order, const struc
 		.deadline_ns = now + order->timeout_us * MS_NS_PER_US,
 		.rss_bytes = ms_statm_rss_bytes(),
 		.one = {.row = order->row},
+		.collected = order->scope == MS_SCOPE_ROW,
+		.count = order->scope == MS_SCOPE_ROW,
 	};
 	job->rss_now_bytes = job->rss_bytes;
 	job->keys = &job->one;
-	if (order->scope != MS_SCOPE_ROW)
-		count = ms_candidates_collect(order, &job->keys);
-	if (count < 0)
-		ms_round_note(job, MS_ANSWER_GONE);
-	else
-		job->count = (uint32_t)count;
 }
 
 static bool came(const struct ms_job *job, enum ms_answer_status status)

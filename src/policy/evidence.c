@@ -137,13 +137,8 @@ enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
 		return MS_STANDING_OUT;
 	if (evidence->now.empty) /* perhaps before the order came: that is no fault */
 		reset_one(evidence);
-<<<<<<< HEAD
-	if (!evidence->now.bytes && !evidence->now.spent_bytes && !evidence->now.unknown)
-		return may_be_uncounted(round, process) ? MS_STANDING_UNCOUNTED : MS_STANDING_NOTHING;
-=======
 	if (!evidence->now.bytes && !evidence->now.exhausted_bytes && !evidence->now.unknown)
-		return MS_STANDING_NOTHING;
->>>>>>> english
+		return may_be_uncounted(round, process) ? MS_STANDING_UNCOUNTED : MS_STANDING_NOTHING;
 	if (!process->answers)
 		return MS_STANDING_SILENT;
 	if (round->now_ns < back_off_end(round, evidence))
