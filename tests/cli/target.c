@@ -13,7 +13,7 @@
  *
  * CACHE is NAME=BYTES[,WORD...]; NAME may hold \n, \xHH; BYTES are really allocated and freed. WORD is a
  * behaviour (busy, empty, unsupported, stuck, die, clear: only the simple callback), a kind (memo, file, ...)
- * or prio:N, cost:N, estimated, manual.
+ * or prio:N, cost:N, hits:N, misses:N (three and one for each entry without them), estimated, manual.
  *
  * Prints "ready" once everything is registered, then lives until it is killed.
  */
@@ -38,6 +38,7 @@ struct cache {
 	enum behaviour behaviour;
 	char **entries;
 	uint64_t count;
+	const char *hits, *misses; /* NULL: by the number of entries */
 };
 
 static struct cache caches[CACHES_MAX];
@@ -92,8 +93,8 @@ static void fill(struct cache *cache, uint64_t bytes)
 		memset(cache->entries[cache->count], 1, ENTRY_BYTES);
 	}
 	memshed_charge(cache->handle, count * ENTRY_BYTES, count);
-	memshed_hit(cache->handle, 3 * count);
-	memshed_miss(cache->handle, count);
+	memshed_hit(cache->handle, cache->hits ? strtoull(cache->hits, NULL, 10) : 3 * count);
+	memshed_miss(cache->handle, cache->misses ? strtoull(cache->misses, NULL, 10) : count);
 }
 
 /* \n and \xHH in a name. */
@@ -137,6 +138,10 @@ static void apply_word(const char *word, struct cache *cache, struct memshed_cac
 		options->priority = atoi(word + 5);
 	if (strncmp(word, "cost:", 5) == 0)
 		options->cost_us = strtoull(word + 5, NULL, 10);
+	if (strncmp(word, "hits:", 5) == 0)
+		cache->hits = word + 5;
+	if (strncmp(word, "misses:", 7) == 0)
+		cache->misses = word + 7;
 }
 
 static bool add_cache(char *spec)
