@@ -20,16 +20,20 @@ MEMSHED = os.path.abspath("memshed")
 LISTENER = os.path.abspath("tests/cli/listener")
 
 
+def heed_signals():
+    """The caller of the tests may have left some ignored (nohup, a background job)."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP,
+                   signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Terminal:
     """What a person sees and types."""
 
     def __init__(self):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            # Whoever runs the tests may have left some ignored (nohup, a background job).
-            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP,
-                           signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE):
-                signal.signal(number, signal.SIG_DFL)
+            heed_signals()
             os.environ["PS1"] = "prompt> "
             os.environ.pop("PROMPT_COMMAND", None)
             os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
@@ -144,6 +148,7 @@ def parents_see_the_signal():
     for number, name in ((15, "TERM"), (9, "KILL"), (11, "SEGV"), (3, "QUIT")):
         pid = os.fork()
         if pid == 0:
+            heed_signals()
             os.execv(MEMSHED, ["memshed", "run", "--quiet", "--", "sh", "-c", f"ulimit -c 0; kill -{name} $$"])
         status = os.waitpid(pid, 0)[1]
         if not os.WIFSIGNALED(status) or os.WTERMSIG(status) != number or os.WCOREDUMP(status):
