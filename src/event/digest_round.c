@@ -31,10 +31,12 @@ void ms_digest_add_order(struct ms_digest_round *round, const struct ms_event *o
 
 static void add_odd(struct ms_digest_round *round, int32_t pid, const struct ms_event_answer *answer)
 {
-	struct ms_digest_odd *odd = &round->odd[round->odd_count];
+	uint32_t index = round->odd_count++;
 
-	if (round->odd_count++ >= MS_EVENT_NAMED)
+	if (index >= MS_EVENT_NAMED)
 		return;
+	struct ms_digest_odd *odd = &round->odd[index];
+
 	odd->pid = pid;
 	odd->status = answer->stuck[0] ? MS_ANSWER_STUCK : answer->status;
 	memcpy(odd->stuck, answer->stuck, sizeof(odd->stuck));
