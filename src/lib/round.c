@@ -108,6 +108,13 @@ static bool is_before_the_small(const struct ms_job *job)
 	       job->keys[job->next].tier >= MS_RANK_SMALL;
 }
 
+/* Exhausted caches are the last hope, where the others have given nothing. */
+static bool is_hopeless(const struct ms_job *job)
+{
+	return job->next < job->count && job->order.target_bytes && is_measured(job) && job->answer.claimed_bytes &&
+	       job->keys[job->next].tier >= MS_RANK_EXHAUSTED;
+}
+
 static bool is_time_left(struct ms_job *job)
 {
 	if (job->order.scope == MS_SCOPE_ROW || ms_clock_ns() < job->deadline_ns)
@@ -118,7 +125,7 @@ static bool is_time_left(struct ms_job *job)
 
 static enum step choose(struct ms_job *job)
 {
-	bool all_asked = job->next >= job->count;
+	bool all_asked = job->next >= job->count || is_hopeless(job);
 
 	if (!job->collected)
 		return ms_lib_runs() ? COLLECT : END;

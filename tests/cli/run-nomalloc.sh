@@ -18,4 +18,4 @@ expect 0 guarded --max 120M -- env -u MEMSHED_SOCKET "$build/tests/cli/growing" 
 err_has 'shrunk [1-9][0-9]* times?'
 expect 0 guarded --max 60M -- "$build/tests/cli/growing" --no-table --mib 100 --rate 400
 expect 3 guarded --max 1G -- sh -c 'for i in $(seq 50); do sleep 0.01 & done; wait; exit 3'
-expect 143 guarded --max 1G -- sh -c 'kill -TERM $PPID; sleep 1000'
+expect 143 guarded --max 1G -- sh -c 'kill -TERM $PPID; exec sleep 1000'
