@@ -67,9 +67,14 @@ static void be_relay(uint32_t rung)
 	uint64_t told_late = 0; /* the deadline that was passed when the host was last told */
 
 	ms_worker_warm("memshed-relay", false);
-	while (ms_lib_runs()) {
-		uint64_t now = ms_clock_ns(), late = ms_executor_watch();
+	for (;;) {
+		/* Before the look at life, which memshed_stop() changes before it rings. */
 		uint32_t seen = ms_control_doorbell(&ms_lib.control);
+
+		if (!ms_lib_runs())
+			return;
+
+		uint64_t now = ms_clock_ns(), late = ms_executor_watch();
 		bool notified = atomic_load_explicit(&mode->notified, memory_order_relaxed);
 		uint64_t due = notified ? UINT64_MAX : ms_agent_due();
 

@@ -64,8 +64,12 @@ static void be_agent(uint32_t index, bool resume)
 	prctl(PR_SET_NAME, "memshed-agent");
 	if (resume && ms_agent_resume() < 0)
 		return;
-	while (ms_lib_runs() && is_agent(index)) {
+	for (;;) {
+		/* Before the look at life, which memshed_stop() changes before it rings. */
 		uint32_t seen = ms_control_doorbell(&ms_lib.control);
+
+		if (!ms_lib_runs() || !is_agent(index))
+			return;
 
 		int answered = ms_agent_serve();
 
