@@ -23,10 +23,8 @@ void ms_statm_open(void)
 		return;
 	ms_inode_close(ms_lib.statm.fd, &ms_lib.statm.held);
 
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	int fd = ms_fd_raise(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
 
-	if (fd >= 0)
-		fd = ms_fd_raise(fd);
 	ms_lib.statm = (struct ms_statm){
 		.pid = pid,
 		.fd = fd,

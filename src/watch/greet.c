@@ -17,8 +17,9 @@ void ms_greet_report(struct ms_watch *watch, uint32_t slot)
 	if (!member->has_table || ms_table_refresh(&member->reader) < 0)
 		return;
 	event.as.target.caches = member->reader.info.live_rows;
-	/* What a shortage reads of it is touched now. */
-	ms_members_read(&watch->members, watch->reading.tree.high, ms_clock_ns());
+	/* What reading rows works in is touched before a shortage: once, by the first table. */
+	if (watch->members.tables == 1)
+		ms_members_read(&watch->members, watch->reading.tree.high, ms_clock_ns());
 	ms_report_member(watch->report, &watch->reading, member, &event);
 }
 
