@@ -82,7 +82,7 @@ static void estimate_budget(const struct ms_sample *sample, struct ms_budget_vie
 	*budget = (struct ms_budget_view){.limit = sample->limit};
 	if (sample->limit.source == MS_LIMIT_NONE)
 		return;
-	const struct ms_marks marks = ms_policy_marks(&config, sample->limit.max_bytes, 0);
+	const struct ms_marks marks = ms_policy_marks_of(&config, &sample->limit, 0);
 	budget->high_bytes = marks.high_bytes;
 	budget->low_bytes = marks.low_bytes;
 }

@@ -185,6 +185,7 @@ static const struct {
 	{offsetof(struct ms_cgroup_level, swap_usage_fd), "memory.memsw.usage_in_bytes",
 	 "memory.swap.current"},
 	{offsetof(struct ms_cgroup_level, event_control_fd), "cgroup.event_control", NULL},
+	{offsetof(struct ms_cgroup_level, local_events_fd), NULL, "memory.events.local"},
 };
 
 enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
@@ -345,7 +346,7 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 	cgroup->membership_hash = 0;
 	cgroup->moved = cgroup->partial = false;
 	cgroup->level_count = 0;
-	cgroup->limits_at_ns = 0;
+	cgroup->limits_at_ns = cgroup->membership_at_ns = 0;
 	cgroup->limits_are_told = false;
 	MS_CLEANUP_FD int dirfd = ms_root_open(root, "proc/%d", (int)pid);
 

@@ -13,6 +13,9 @@
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
 #define FIRST_EDGE_NS  (20 * MS_NS_PER_MS)
 
+/* Measured: 10 to 16 ms per GiB. */
+enum { MEASURED_BYTES_PER_NS = 64 };
+
 enum { LIMITS = 8 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -39,6 +42,8 @@ int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, cons
 		error = ms_budget_open(&reading->budget, root, roots[0], option_max_bytes);
 	if (error < 0)
 		return error;
+	if (option_max_bytes)
+		ms_tree_count_held(&reading->tree);
 	ms_pace_init(&reading->pace, ms_budget_writer_bytes_per_s(root));
 	reading->started_ns = now_ns;
 	reading->edge_took_ns = FIRST_EDGE_NS;
@@ -146,7 +151,7 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	}
 	sample->growth_bytes_per_s = ms_pace_speed(&reading->pace);
 	find_margin(reading, now_ns);
-	reading->marks = ms_policy_marks(config, sample->limit.max_bytes, reading->margin_bytes);
+	reading->marks = ms_policy_marks_of(config, &sample->limit, reading->margin_bytes);
 }
 
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns)
@@ -164,7 +169,7 @@ void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns)
 static uint64_t calm_ns(const struct ms_reading *reading, const struct ms_policy_config *config,
 			const struct ms_limit *limit, bool edges)
 {
-	uint64_t high = ms_policy_marks(config, limit->max_bytes, reading->margin_bytes).high_bytes;
+	uint64_t high = ms_policy_marks_of(config, limit, reading->margin_bytes).high_bytes;
 
 	if (edges && ms_edge_is_sure(&reading->edge, &reading->budget.cgroup, limit, high))
 		return MS_PACE_MAX_NS;
@@ -181,6 +186,24 @@ static uint64_t calm_of_all_ns(const struct ms_reading *reading, const struct ms
 	for (uint32_t i = 0; i < count; i++)
 		calm = least(calm, calm_ns(reading, config, &limits[i], edges));
 	return calm;
+}
+
+/* Above high what is counted twice cannot be measured any more: so from half of high on. */
+static bool wants_measuring(const struct ms_reading *reading, uint64_t now_ns)
+{
+	const struct ms_limit *limit = &reading->sample.limit;
+
+	return limit->source == MS_LIMIT_OPTION && limit->used_bytes >= reading->marks.high_bytes / 2 &&
+	       limit->used_bytes < reading->marks.high_bytes && ms_tree_wants_measuring(&reading->tree, now_ns);
+}
+
+void ms_reading_measure(struct ms_reading *reading, const struct ms_policy_config *config)
+{
+	uint64_t now_ns = ms_clock_ns(), takes_ns = reading->tree.memory.largest_anon_bytes / MEASURED_BYTES_PER_NS;
+
+	if (wants_measuring(reading, now_ns) &&
+	    calm_ns(reading, config, &reading->sample.limit, false) >= 2 * takes_ns)
+		ms_tree_measure(&reading->tree, now_ns);
 }
 
 void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config)

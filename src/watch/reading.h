@@ -83,6 +83,12 @@ void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns);
  */
 void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config);
 
+/**
+ * ms_reading_measure - see of one more process what it shares with others, if that matters and there is time
+ * Likewise.
+ */
+void ms_reading_measure(struct ms_reading *reading, const struct ms_policy_config *config);
+
 /** ms_reading_wait_for_edge - is the eventfd worth waiting for until the next look? */
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns);
 

@@ -46,7 +46,8 @@ static void limit_was_met(void *arg, short revents, uint64_t now_ns)
 	struct ms_watch *watch = arg;
 
 	(void)revents;
-	ms_edge_drain(watch->reading.edge.events_fd);
+	for (uint32_t i = 0; i < watch->reading.edge.events_count; i++)
+		ms_edge_drain(watch->reading.edge.events_fds[i]);
 	look_now(watch, now_ns);
 }
 
@@ -79,12 +80,14 @@ static void put_edges(struct ms_watch *watch)
 	struct ms_edge *edge = &watch->reading.edge;
 
 	ms_loop_remove(watch->loop, edge->usage_fd);
-	ms_loop_remove(watch->loop, edge->events_fd);
+	for (uint32_t i = 0; i < edge->events_count; i++)
+		ms_loop_remove(watch->loop, edge->events_fds[i]);
 	ms_loop_remove(watch->loop, edge->limits_fd);
 	ms_edge_close(edge);
 	ms_edge_open(edge, &watch->reading.budget.cgroup);
 	add_source(watch, edge->usage_fd, POLLIN, usage_rose);
-	add_source(watch, edge->events_fd, POLLPRI, limit_was_met);
+	for (uint32_t i = 0; i < edge->events_count; i++)
+		add_source(watch, edge->events_fds[i], POLLPRI, limit_was_met);
 	add_source(watch, edge->limits_fd, POLLIN, limit_was_changed);
 }
 
@@ -178,8 +181,10 @@ static void look(void *arg, uint64_t now_ns)
 	uint64_t done_ns = ms_clock_ns();
 
 	ms_pace_worst_note(&reading->worst.look, done_ns - now_ns, done_ns);
-	if (watch->orders.open == 0)
+	if (watch->orders.open == 0) {
 		ms_reading_put_edge(reading, &watch->config);
+		ms_reading_measure(reading, &watch->config);
+	}
 	watch->look.at_ns = next_look_ns(watch, done_ns);
 	ms_loop_events(watch->loop, reading->edge.usage_fd,
 		       ms_reading_wait_for_edge(reading, done_ns) ? POLLIN : 0);
@@ -215,7 +220,7 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->report = report;
 	watch->loop = loop;
 	watch->look = (struct ms_loop_timer){.at_ns = MS_LOOP_NEVER, .fire = look, .arg = watch};
-	watch->reading.edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1};
+	watch->reading.edge = (struct ms_edge){.usage_fd = -1, .limits_fd = -1};
 	watch->config = ms_policy_defaults();
 	watch->config.high = options->high;
 	watch->config.low = options->low;
