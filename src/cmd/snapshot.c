@@ -106,10 +106,12 @@ static void read_budget(const struct ms_root *root, bool all_limits, struct ms_s
 {
 	const struct ms_state *watch = &snapshot->watch;
 	struct ms_sample sample = {.limit.source = MS_LIMIT_NONE};
+	/* Where a cgroup has it as its limit it is among the cgroups' limits. */
+	uint64_t option_max_bytes = watch->flags & MS_STATE_ENFORCED ? 0 : watch->option_max_bytes;
 
 	if (snapshot->measured && !all_limits)
 		return;
-	if (ms_sample_once(root, find_job(snapshot), watch->option_max_bytes, &sample,
+	if (ms_sample_once(root, find_job(snapshot), option_max_bytes, &sample,
 			   all_limits ? snapshot->limits : NULL, all_limits ? MS_SNAPSHOT_LIMITS : 0,
 			   all_limits ? &snapshot->limit_count : NULL) < 0)
 		sample = (struct ms_sample){.limit.source = MS_LIMIT_NONE};

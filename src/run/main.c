@@ -20,6 +20,7 @@ static const char usage[] =
 	"Usage: memshed run [OPTION...] -- CMD [ARGUMENT...]\n"
 	"Run CMD; when its memory nears the limit have it shrink its own caches.\n\n"
 	"      --max SIZE      the budget (1.5G, 800M); the nearest limit of the system counts too\n"
+	"      --no-cgroup     make no cgroup for --max: the kernel does not enforce it\n"
 	"      --high SIZE|%   start shrinking above (default 90% of the limit)\n"
 	"      --low SIZE|%    shrink down to (default 80% of the limit)\n"
 	"      --journal FILE  write each decision as a line of JSON there, not to stderr\n"
@@ -30,13 +31,14 @@ static const char usage[] =
 
 static const struct ms_verb verb = {.name = "run", .usage = usage, .wrong_exit = MS_EXIT_RUN_FAILED};
 
-enum option_value { OPTION_MAX = 256, OPTION_HIGH, OPTION_LOW, OPTION_JOURNAL };
+enum option_value { OPTION_MAX = 256, OPTION_HIGH, OPTION_LOW, OPTION_JOURNAL, OPTION_NO_CGROUP };
 
 static const struct option long_options[] = {
 	{.name = "max", .has_arg = required_argument, .val = OPTION_MAX},
 	{.name = "high", .has_arg = required_argument, .val = OPTION_HIGH},
 	{.name = "low", .has_arg = required_argument, .val = OPTION_LOW},
 	{.name = "journal", .has_arg = required_argument, .val = OPTION_JOURNAL},
+	{.name = "no-cgroup", .has_arg = no_argument, .val = OPTION_NO_CGROUP},
 	{.name = "quiet", .has_arg = no_argument, .val = 'q'},
 	{.name = "help", .has_arg = no_argument, .val = 'h'},
 	{0},
@@ -85,6 +87,9 @@ static void take_option(int option, struct ms_run_options *options)
 		break;
 	case OPTION_JOURNAL:
 		options->journal = optarg;
+		break;
+	case OPTION_NO_CGROUP:
+		options->no_cgroup = true;
 		break;
 	case 'q':
 		options->quiet = true;

@@ -19,8 +19,10 @@
 #include <unistd.h>
 
 #include "run/child.h"
+#include "run/enforce.h"
 #include "run/live.h"
 #include "run/signals.h"
+#include "util/procfs.h"
 #include "watch/hello.h"
 #include "watch/watch.h"
 
@@ -54,6 +56,7 @@ struct run {
 	struct ms_loop_timer rest; /* to say that the job goes on without its command */
 	struct ms_report report;
 	char hello_name[MS_HELLO_NAME_BYTES];
+	struct ms_enforce enforce;
 	struct ms_watch watch;
 };
 
@@ -126,6 +129,17 @@ static void signal_came(void *arg, short revents, uint64_t now_ns)
 		run->rest.at_ns = now_ns + REST_NS;
 }
 
+static void enforce(struct run *run)
+{
+	struct ms_root root;
+
+	if (run->options->max_bytes == 0 || run->options->no_cgroup || ms_procfs_check() < 0 ||
+	    ms_root_init(&root, "/") < 0)
+		return;
+	ms_enforce_open(&run->enforce, &root, run->child.pid, run->options->max_bytes);
+	ms_root_fini(&root);
+}
+
 /* The command runs even where the watch, or a part of it, cannot be had. */
 static void open_watch(struct run *run)
 {
@@ -134,6 +148,8 @@ static void open_watch(struct run *run)
 		.root_count = 1,
 		.adopter_pid = getpid(),
 		.max_bytes = run->options->max_bytes,
+		.enforced = run->enforce.enforced,
+		.enforce_error = run->enforce.error,
 		.high = run->options->high,
 		.low = run->options->low,
 		.hello_fd = ms_hello_open(run->hello_name),
@@ -175,10 +191,13 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 		ms_child_cancel(&run->child);
 		return outcome->error;
 	}
+	enforce(run);
 	open_watch(run);
 	outcome->error = ms_child_start(&run->child);
-	if (outcome->error < 0)
+	if (outcome->error < 0) {
 		outcome->end = MS_RUN_CANNOT_EXEC;
+		ms_enforce_close(&run->enforce);
+	}
 	return outcome->error;
 }
 
@@ -205,6 +224,7 @@ void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome 
 	while (!run->child.job_ended)
 		ms_loop_turn(&run->loop);
 	end_watch(run);
+	ms_enforce_close(&run->enforce);
 	if (signal_of(&run->child))
 		ms_signals_die_of(signal_of(&run->child));
 	ret_outcome->end = MS_RUN_ENDED;

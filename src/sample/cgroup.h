@@ -130,6 +130,14 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 void ms_cgroup_close(struct ms_cgroup *cgroup);
 
 /**
+ * ms_cgroup_find - the directory of a process's memory cgroup, as it is seen here
+ * @ret_path: 2 * MS_CGROUP_PATH_BYTES; half written on failure
+ * Return: 0; -ENOENT there is no memory controller, or the directory is out of sight; -ESRCH; another negative errno.
+ */
+int ms_cgroup_find(const struct ms_root *root, pid_t pid, enum ms_cgroup_version *ret_version,
+		   char ret_path[2 * MS_CGROUP_PATH_BYTES]);
+
+/**
  * ms_cgroup_sample - read usage, and now and then limits and memory.stat
  * @tree_anon_bytes: anonymous memory of the target, all processes (tree.h): its growth since memory.stat
  *                   was read is growth of used, whatever the page cache was then

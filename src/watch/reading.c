@@ -33,17 +33,26 @@ static int open_tree(struct ms_reading *reading, const struct ms_root *root, con
 	return error;
 }
 
+static void keep_to_option(struct ms_reading *reading, uint64_t max_bytes)
+{
+	reading->budget.option_bytes = max_bytes;
+	if (max_bytes)
+		ms_tree_count_held(&reading->tree);
+}
+
 int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, const pid_t *roots, uint32_t root_count,
-		    pid_t adopter_pid, uint64_t option_max_bytes, uint64_t now_ns)
+		    pid_t adopter_pid, uint64_t option_max_bytes, bool enforced, uint64_t now_ns)
 {
 	int error = open_tree(reading, root, roots, root_count, adopter_pid);
 
 	if (error == 0)
-		error = ms_budget_open(&reading->budget, root, roots[0], option_max_bytes);
+		error = ms_budget_open(&reading->budget, root, roots[0], 0);
 	if (error < 0)
 		return error;
-	if (option_max_bytes)
-		ms_tree_count_held(&reading->tree);
+	if (enforced)
+		reading->enforced_bytes = option_max_bytes;
+	else
+		keep_to_option(reading, option_max_bytes);
 	ms_pace_init(&reading->pace, ms_budget_writer_bytes_per_s(root));
 	reading->started_ns = now_ns;
 	reading->edge_took_ns = FIRST_EDGE_NS;
@@ -94,6 +103,10 @@ bool ms_reading_scan(struct ms_reading *reading, uint64_t now_ns)
 	/* A job may be put into another cgroup after its start; the old limits hold until this succeeds. */
 	if (pid > 0)
 		moved = ms_budget_follow(&reading->budget, pid) == 1;
+	if (moved && reading->enforced_bytes) {
+		keep_to_option(reading, reading->enforced_bytes);
+		reading->enforced_bytes = 0;
+	}
 	return moved || !ms_edge_is_current(&reading->edge, &reading->budget.cgroup);
 }
 

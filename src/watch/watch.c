@@ -16,6 +16,9 @@
 /* What a wake-up costs at worst before one was measured: with SCHED_FIFO, and up to the next tick. */
 #define FIFO_WAKE_NS (200 * MS_NS_PER_US)
 #define TICK_NS      (4 * MS_NS_PER_MS)
+/* Without SCHED_FIFO what it costs depends on the machine's load: it is tried at once, before it matters. */
+#define TRIAL_NS      MS_NS_PER_S
+#define TRIAL_STEP_NS (10 * MS_NS_PER_MS)
 /* Later than this we were stopped, not late. */
 #define LATENESS_MOST_NS MS_NS_PER_S
 
@@ -150,6 +153,8 @@ static uint64_t next_look_ns(const struct ms_watch *watch, uint64_t now_ns)
 	if (watch->members.next_look_ns > now_ns)
 		next = least(next, watch->members.next_look_ns);
 	next = least(next, ms_orders_next_ns(watch, now_ns));
+	if (!watch->live.fifo && now_ns < watch->reading.started_ns + TRIAL_NS)
+		next = least(next, now_ns + TRIAL_STEP_NS);
 	return next < now_ns + MS_PACE_MIN_NS ? now_ns + MS_PACE_MIN_NS : next;
 }
 
@@ -201,7 +206,7 @@ static int open_all(struct ms_watch *watch)
 		error = ms_root_init(&watch->root, "/");
 	if (error == 0)
 		error = ms_reading_open(&watch->reading, &watch->root, options->roots, options->root_count,
-					options->adopter_pid, options->max_bytes, ms_clock_ns());
+					options->adopter_pid, options->max_bytes, options->enforced, ms_clock_ns());
 	if (error < 0)
 		return error;
 	ms_members_init(&watch->members, &watch->root, &watch->writer);
@@ -247,6 +252,8 @@ static void say_start(struct ms_watch *watch)
 {
 	struct ms_event event = {.kind = MS_EVENT_START,
 				 .as.start = {.option_max_bytes = ms_watch_option_max(watch),
+					      .enforced = watch->options.enforced,
+					      .enforce_error = watch->options.enforce_error,
 					      .locked = watch->live.locked,
 					      .fifo = watch->live.fifo,
 					      .oom_protected = watch->live.oom_protected}};
