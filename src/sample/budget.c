@@ -300,7 +300,7 @@ static void measure(struct ms_tree *tree)
 	uint64_t now_ns = ms_clock_ns();
 
 	ms_tree_sample(tree);
-	while (ms_tree_wants_measuring(tree, now_ns) && ms_tree_measure(tree, now_ns))
+	while (ms_tree_wants_measuring(tree, now_ns, false) && ms_tree_measure(tree, now_ns))
 		;
 }
 

@@ -71,7 +71,8 @@ struct ms_tree_round {
 	bool due;      /* since the last one began processes came or left, or changed much */
 	bool running;
 	uint32_t next; /* slot */
-	uint64_t began_ns, held_bytes;
+	uint64_t began_ns;
+	uint64_t held_bytes; /* when the last one ended */
 };
 
 struct ms_tree_outsider {
@@ -148,8 +149,14 @@ uint32_t ms_tree_sample(struct ms_tree *tree);
  */
 void ms_tree_count_held(struct ms_tree *tree);
 
-/** ms_tree_wants_measuring - do processes share pages, and is it time to see how many? */
-bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns);
+/** ms_tree_measuring_ns - how long a round takes, about */
+uint64_t ms_tree_measuring_ns(const struct ms_tree *tree);
+
+/**
+ * ms_tree_wants_measuring - do processes share pages, and is it time to see how many?
+ * @urgent: caches are to be dropped else: up to half of the time may go into it
+ */
+bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns, bool urgent);
 
 /**
  * ms_tree_measure - see of one more process what it shares: milliseconds, and opens files

@@ -11,11 +11,16 @@
 #include "util/clock.h"
 #include "util/saturate.h"
 
+/* Measured: 10 to 16 ms per GiB. */
+enum { MEASURED_BYTES_PER_NS = 64 };
+
 /* Pages stop being shared when they are written to. */
 static const uint64_t ROUND_EVERY_NS = 30 * MS_NS_PER_S;
-static const uint64_t ROUND_LEAST_NS = MS_NS_PER_S;
 
-enum { CHANGE_DIVISOR = 8 }; /* of what is held: a round is due when it changed by more */
+enum {
+	CHANGE_DIVISOR = 8, /* of what is held: a round is due when it changed by more */
+	PAUSES = 4,         /* of the time that a round takes, until the next */
+};
 
 void ms_tree_count_held(struct ms_tree *tree)
 {
@@ -30,7 +35,12 @@ static uint64_t difference(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns)
+uint64_t ms_tree_measuring_ns(const struct ms_tree *tree)
+{
+	return tree->memory.rss_bytes / MEASURED_BYTES_PER_NS;
+}
+
+bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns, bool urgent)
 {
 	const struct ms_tree_round *round = &tree->round;
 	uint64_t held_bytes = tree->memory.held_bytes, age_ns = ms_sat_sub(now_ns, round->began_ns);
@@ -39,7 +49,7 @@ bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns)
 		return false;
 	if (round->running || round->began_ns == 0)
 		return true;
-	if (age_ns < ROUND_LEAST_NS)
+	if (age_ns < (urgent ? 1 : PAUSES) * ms_tree_measuring_ns(tree))
 		return false;
 	return round->due || age_ns >= ROUND_EVERY_NS ||
 	       difference(held_bytes, round->held_bytes) > held_bytes / CHANGE_DIVISOR;
@@ -47,17 +57,24 @@ bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns)
 
 static void begin(struct ms_tree *tree, uint64_t now_ns)
 {
-	tree->round = (struct ms_tree_round){
-		.running = true, .began_ns = now_ns, .held_bytes = tree->memory.held_bytes};
+	tree->round = (struct ms_tree_round){.running = true, .began_ns = now_ns};
 	for (uint32_t slot = 0; slot < tree->high; slot++)
 		tree->slots[slot].next_twice_bytes = tree->slots[slot].held.twice_bytes;
 }
 
 static void end(struct ms_tree *tree)
 {
+	uint64_t held_bytes = 0;
+
+	for (uint32_t slot = 0; slot < tree->high; slot++) {
+		struct ms_tree_member *member = &tree->slots[slot];
+
+		member->held.twice_bytes = member->next_twice_bytes;
+		if (ms_tree_member(tree, slot))
+			held_bytes = ms_sat_add(held_bytes, ms_sat_sub(member->held.bytes, member->held.twice_bytes));
+	}
 	tree->round.running = false;
-	for (uint32_t slot = 0; slot < tree->high; slot++)
-		tree->slots[slot].held.twice_bytes = tree->slots[slot].next_twice_bytes;
+	tree->round.held_bytes = tree->memory.held_bytes = held_bytes;
 }
 
 bool ms_tree_measure(struct ms_tree *tree, uint64_t now_ns)

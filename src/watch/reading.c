@@ -13,9 +13,8 @@
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
 #define FIRST_EDGE_NS  (20 * MS_NS_PER_MS)
 
-/* Measured: 10 to 16 ms per GiB. */
-enum { MEASURED_BYTES_PER_NS = 64 };
-
+/* A round of measuring, at most. */
+#define MEASURE_MOST_NS (200 * MS_NS_PER_MS)
 enum { LIMITS = 8 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -142,6 +141,27 @@ static bool wants_edge(const struct ms_reading *reading, uint64_t now_ns)
 	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
 }
 
+static bool is_above_high(const struct ms_reading *reading, const struct ms_policy_config *config)
+{
+	const struct ms_limit *limit = &reading->sample.limit;
+
+	return limit->used_bytes >= ms_policy_marks_of(config, limit, reading->margin_bytes).high_bytes;
+}
+
+/* Before caches are dropped for pages that were counted twice. No other limit is as near as --max, at which no
+ * OOM killer waits: so there is the time, and memory to open files. */
+static bool measure_all(struct ms_reading *reading, uint64_t now_ns)
+{
+	struct ms_tree *tree = &reading->tree;
+
+	if (reading->sample.limit.source != MS_LIMIT_OPTION || !ms_tree_wants_measuring(tree, now_ns, true) ||
+	    ms_tree_measuring_ns(tree) > MEASURE_MOST_NS)
+		return false;
+	while (ms_tree_measure(tree, now_ns))
+		;
+	return true;
+}
+
 void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config *config, uint64_t now_ns,
 		       uint64_t *ret_grown_bytes)
 {
@@ -152,6 +172,8 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	if (!reading->edge_is_waited_for && wants_edge(reading, now_ns))
 		ms_edge_drain(reading->edge.usage_fd);
 	ms_sample_take(&reading->tree, &reading->budget, now_ns, sample);
+	if (is_above_high(reading, config) && measure_all(reading, now_ns))
+		ms_sample_take(&reading->tree, &reading->budget, now_ns, sample);
 	if (reading->tree.scan_soon || !ms_edge_is_current(&reading->edge, &reading->budget.cgroup))
 		ms_reading_scan_soon(reading, now_ns);
 	*ret_grown_bytes = 0;
@@ -201,21 +223,21 @@ static uint64_t calm_of_all_ns(const struct ms_reading *reading, const struct ms
 	return calm;
 }
 
-/* Above high what is counted twice cannot be measured any more: so from half of high on. */
+/* So that what stopped being shared is noticed; nearer, all are measured at once. */
 static bool wants_measuring(const struct ms_reading *reading, uint64_t now_ns)
 {
 	const struct ms_limit *limit = &reading->sample.limit;
 
 	return limit->source == MS_LIMIT_OPTION && limit->used_bytes >= reading->marks.high_bytes / 2 &&
-	       limit->used_bytes < reading->marks.high_bytes && ms_tree_wants_measuring(&reading->tree, now_ns);
+	       limit->used_bytes < reading->marks.high_bytes && ms_tree_wants_measuring(&reading->tree, now_ns, false);
 }
 
 void ms_reading_measure(struct ms_reading *reading, const struct ms_policy_config *config)
 {
-	uint64_t now_ns = ms_clock_ns(), takes_ns = reading->tree.memory.largest_anon_bytes / MEASURED_BYTES_PER_NS;
+	uint64_t now_ns = ms_clock_ns();
 
 	if (wants_measuring(reading, now_ns) &&
-	    calm_ns(reading, config, &reading->sample.limit, false) >= 2 * takes_ns)
+	    calm_ns(reading, config, &reading->sample.limit, false) >= 2 * ms_tree_measuring_ns(&reading->tree))
 		ms_tree_measure(&reading->tree, now_ns);
 }
 

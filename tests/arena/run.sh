@@ -16,7 +16,7 @@ ARENA_BUILD=$(cd "${ARENA_BUILD:-.}" && pwd)
 export ARENA_BUILD
 logs=$ARENA_BUILD/tests/arena/logs
 all="allocator_job stdlib_job doc_job supervisor_killed target_stopped stuck_callback hollow_cache
-	eight_workers container"
+	eight_workers container own_cgroup dentries memory_high"
 # shellcheck disable=SC2086 # words are meant
 [ $# -gt 0 ] || set -- $all
 passed=0 failed=0 skipped=0

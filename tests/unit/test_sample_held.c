@@ -135,7 +135,7 @@ static void a_fork_holds_nothing_at_first(void **state)
 	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 0), 0);
 	ms_tree_count_held(&tree);
 	assert_int_equal(held_now(), 100 * MiB);
-	assert_false(ms_tree_wants_measuring(&tree, now_ns)); /* one shares with no other */
+	assert_false(ms_tree_wants_measuring(&tree, now_ns, false)); /* one shares with no other */
 	put_process(&fixture, 51, 50, 100 * MiB);
 	assert_int_equal(ms_tree_scan(&tree), 0);
 	assert_int_equal(held_now(), 100 * MiB);
@@ -146,7 +146,7 @@ static void a_fork_holds_nothing_at_first(void **state)
 	/* Half of what they share is each one's, and the figures change together. */
 	write_rollup(&fixture, 50, 70 * MiB);
 	write_rollup(&fixture, 51, 100 * MiB);
-	assert_true(ms_tree_wants_measuring(&tree, now_ns));
+	assert_true(ms_tree_wants_measuring(&tree, now_ns, false));
 	assert_true(ms_tree_measure(&tree, now_ns));
 	assert_int_equal(held_now(), 130 * MiB);
 	assert_false(ms_tree_measure(&tree, now_ns));
@@ -156,10 +156,10 @@ static void a_fork_holds_nothing_at_first(void **state)
 	assert_true(ms_tree_measure(&tree, now_ns));
 	assert_false(ms_tree_measure(&tree, now_ns));
 	assert_int_equal(held_now(), 170 * MiB);
-	assert_false(ms_tree_wants_measuring(&tree, now_ns += MS_NS_PER_S));
+	assert_false(ms_tree_wants_measuring(&tree, now_ns += MS_NS_PER_S, false));
 	put_process(&fixture, 51, 50, 200 * MiB);
 	assert_int_equal(held_now(), 220 * MiB);
-	assert_true(ms_tree_wants_measuring(&tree, now_ns));
+	assert_true(ms_tree_wants_measuring(&tree, now_ns, false));
 
 	/* What may not be looked into counts whole. */
 	fixture.deny = "51/smaps_rollup";
