@@ -49,4 +49,29 @@ v1) expect "a cgroup was made" "$(grep -c '"event":"start".*"enforced":true' "$w
 v2) expect "none was made" "$(grep -c '"event":"start".*"enforced":false,"enforce_error":-' "$work/journal")" -eq 1 ;;
 esac
 expect "nothing is left behind" -z "$left"
+[ "$kind" = v2 ] || done_testing
+
+# There systemd is asked, as far as it is there: a script plays busctl here, and keeps what it was told.
+group=$(limit_mount_v2)/memshed-arena-$$
+mkdir "$group" "$group/beside" "$work/bin" || broken "cannot make cgroups"
+[ -d /run/systemd/system ] || mkdir -p /run/systemd/system || broken "cannot play systemd"
+cat > "$work/bin/busctl" << SCRIPT
+#!/bin/sh
+echo "\$@" > "$work/call"
+while [ "\$1" != PIDs ]; do [ \$# -gt 0 ] || exit 1; unit=\$last last=\$1; shift; done
+mkdir "$group/scope" && echo "\$7" > "$group/scope/memory.max" && echo "\$4" > "$group/scope/cgroup.procs"
+SCRIPT
+chmod 755 "$work/bin/busctl"
+echo +memory > "$group/cgroup.subtree_control"
+: > "$work/journal"
+# shellcheck disable=SC2016 # expanded inside
+sh -c 'echo $$ > "$0/beside/cgroup.procs"; sleep 1000 & PATH=$1:$PATH; shift; "$@"; status=$?; kill $!; exit $status' \
+	"$group" "$work/bin" "$memshed" run --max $max --journal "$work/journal" -- "$alloc_job" -k $keys -p 2 \
+	> "$work/out" 2> "$work/err"
+status=$?
+expect_alive
+rmdir "$group/scope" "$group/beside" "$group"
+expect "the job is in the scope" "$(grep -c "\"event\":\"start\".*\"max_bytes\":$max,.*/scope\".*\"enforced\":true" "$work/journal")" -eq 1
+cat "$work/call"
+expect "systemd was asked for a scope" "$(grep -c "^--system call org.freedesktop.systemd1 .* StartTransientUnit ssa(sv)a(sa(sv)) memshed-[0-9]*.scope fail 3 PIDs au 1 [0-9]* MemoryMax t $max CollectMode s inactive-or-failed 0\$" "$work/call")" -eq 1
 done_testing
