@@ -85,12 +85,14 @@ static void remove_dir(char *dir)
 static int make_dir(const char *parent, const char *suffix, char ret_dir[MS_ENFORCE_PATH_BYTES])
 {
 	int n = snprintf(ret_dir, MS_ENFORCE_PATH_BYTES, "%s/memshed-%d%s", parent, (int)getpid(), suffix);
+	int error = -ENAMETOOLONG;
 
-	if (n < MS_ENFORCE_PATH_BYTES && mkdir(ret_dir, 0755) == 0)
-		return 0;
-	int error = n < MS_ENFORCE_PATH_BYTES ? -errno : -ENAMETOOLONG;
-
-	ret_dir[0] = '\0';
+	if (n < MS_ENFORCE_PATH_BYTES) {
+		(void)rmdir(ret_dir); /* of one that was killed, and had our number; one in use stays */
+		error = mkdir(ret_dir, 0755) < 0 ? -errno : 0;
+	}
+	if (error < 0)
+		ret_dir[0] = '\0';
 	return error;
 }
 

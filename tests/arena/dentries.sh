@@ -21,7 +21,7 @@ peak=$(limit_peak)
 limit_remove
 echo "supervised: status $status, oom_kill $kills, peak $peak of $limit"
 expect "the job ends well" $status -eq 0
-[ "$peak" = unknown ] || expect "its limit was full" "$peak" -ge $((limit / 100 * 95))
+[ "$peak" = unknown ] || expect "its limit was full" "$peak" -ge $((limit * 95 / 100))
 expect "no order was given" "$(count_events order)" -eq 0
 expect "and there was no shortage" "$(grep -c '"event":"end".*"shortages":0,' "$work/journal")" -eq 1
 [ $failures = 0 ] || { tail -n 5 "$work/err"; tail -n 20 "$work/journal"; }

@@ -18,7 +18,8 @@ high_events() {
 make_high() {
 	make_limit $((2 * high))
 	[ "$limit_kind" = v2 ] || skip "memory.high is of cgroup v2"
-	limit_write memory.max max && limit_write memory.high $high || broken "memory.high cannot be set"
+	limit_write memory.max max || broken "memory.max cannot be set"
+	limit_write memory.high $high || broken "memory.high cannot be set"
 }
 
 reference "$alloc_job" -k $keys -p 2
