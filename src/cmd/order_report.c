@@ -290,7 +290,8 @@ static json_t *order_json(const struct ms_carried *carried)
 	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
 	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
 	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));
-	ms_json_set(object, "returned_bytes", ms_json_number(known, answer->returned_bytes));
+	ms_json_set(object, "returned_bytes",
+		    ms_json_number(known && answer->returned_bytes != MS_NOT_MEASURED, answer->returned_bytes));
 	ms_json_set(object, "entries", ms_json_number(known, answer->claimed_entries));
 	ms_json_set(object, "caches", ms_json_number(known, answer->caches));
 	ms_json_set(object, "duration_us", ms_json_number(known, answer->duration_us));

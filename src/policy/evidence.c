@@ -204,7 +204,8 @@ static bool has_helped(const struct ms_policy_config *config, const struct ms_po
 		       const struct ms_policy_evidence *evidence)
 {
 	uint64_t enough = evidence->expect_bytes / config->helped_divisor;
-	uint64_t returned = evidence->returned_bytes;
+	bool measured = evidence->returned_bytes != MS_NOT_MEASURED;
+	uint64_t returned = measured ? evidence->returned_bytes : evidence->claimed_bytes;
 
 	if (evidence->claimed_bytes >= enough && did_work(evidence->status))
 		returned = ms_sat_add(returned, grown_since(state, evidence));

@@ -31,7 +31,7 @@ struct ms_answer {
 	uint32_t status; /* enum ms_answer_status; unknown ones become MS_ANSWER_INVALID */
 	int32_t error;
 	uint64_t claimed_bytes, claimed_entries, scanned_entries;
-	uint64_t returned_bytes;
+	uint64_t returned_bytes; /* or MS_NOT_MEASURED */
 	uint64_t duration_us;
 	uint64_t caches;
 };

@@ -144,7 +144,7 @@ static void say_answer(struct ms_watch *watch, uint32_t slot, const struct ms_an
 /* What the post that has ended amounts to. */
 static struct ms_answer answer_of(const struct ms_post *post, uint64_t now_ns)
 {
-	struct ms_answer answer = {.status = MS_ANSWER_NONE};
+	struct ms_answer answer = {.status = MS_ANSWER_NONE, .returned_bytes = MS_NOT_MEASURED};
 
 	switch (post->end) {
 	case MS_POST_ANSWERED:
