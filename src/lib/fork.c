@@ -36,7 +36,13 @@ static void prepare(void)
 	ms_lib.forking.holds_locks = true;
 	ms_lib.forking.caller = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
+	if (!ms_lib.table.base)
+		return;
+	/* What is done here the child need not do, where each page that is used costs a fault. */
+	ms_lib.forking.identity = ms_lib_new_identity();
+	ms_lib.forking.now_ns = ms_clock_ns();
 	ms_table_before_fork(&ms_lib.table);
+	ms_control_before_fork(&ms_lib.control);
 }
 
 static void parent(void)
@@ -54,8 +60,8 @@ static void parent(void)
 /* Under all locks. Return: whether there is a table that others can see. */
 static bool take_memory(void)
 {
-	uint64_t identity = ms_lib_new_identity();
-	int table = ms_table_recreate(&ms_lib.table, identity, ms_clock_ns());
+	uint64_t identity = ms_lib.forking.identity;
+	int table = ms_table_recreate(&ms_lib.table, identity, ms_lib.forking.now_ns);
 	int control = ms_control_recreate(&ms_lib.control, identity);
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;

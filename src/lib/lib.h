@@ -98,6 +98,7 @@ struct ms_kept {
 struct ms_forking {
 	bool holds_locks;
 	struct ms_kept caller;
+	uint64_t identity, now_ns; /* of the child's table */
 };
 
 /* Where a supervisor listens; guarded by [K1]. */
