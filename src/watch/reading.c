@@ -58,7 +58,7 @@ static uint64_t scan_interval_ns(const struct ms_reading *reading, uint64_t now_
 	uint64_t age_ns = now_ns - reading->started_ns;
 	bool whole = source == MS_LIMIT_CGROUP1 || source == MS_LIMIT_CGROUP1_MEMSW ||
 		     source == MS_LIMIT_CGROUP2_MAX || source == MS_LIMIT_CGROUP2_HIGH;
-	uint64_t interval_ns = whole && reading->hellos ? least(age_ns / 2, SCAN_SELDOM_NS) : least(age_ns / 4, SCAN_NS);
+	uint64_t interval_ns = whole && reading->hellos ? least(age_ns, SCAN_SELDOM_NS) : least(age_ns / 4, SCAN_NS);
 
 	return interval_ns > SCAN_LEAST_NS ? interval_ns : SCAN_LEAST_NS;
 }
