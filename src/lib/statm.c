@@ -7,7 +7,7 @@
  * read (there is no /proc, or the host has closed it), the resident set is unknown, and orders go by what is
  * claimed; a while after such an order the agent opens it again.
  *
- * Once the main thread has ended, the statm of the process reads as zeros, and that of another thread does not.
+ * Once the main thread has ended, the statm of the process reads as zeros; that of another thread does not.
  *
  * Opened under [K1] before the agent runs, then by the thread that is the agent; read by that thread. No
  * malloc, no locks.
