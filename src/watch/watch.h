@@ -22,12 +22,15 @@
 #include "table/state.h"
 #include "util/root.h"
 #include "util/units.h"
+#include "watch/precount.h"
 #include "watch/loop.h"
 #include "watch/members.h"
 #include "watch/orders.h"
 #include "watch/reading.h"
 #include "watch/report.h"
+#include "watch/result.h"
 #include "watch/shortage.h"
+#include "watch/silence.h"
 
 struct ms_watch_options {
 	pid_t roots[MS_STATE_ROOTS];
@@ -57,6 +60,9 @@ struct ms_watch {
 
 	struct ms_policy_config config;
 	struct ms_orders orders;
+	struct ms_result result;
+	struct ms_silence silence;
+	struct ms_precount precount;
 	struct ms_shortage shortage;
 	struct ms_event_end summary;
 	uint64_t oom_kills_before;
