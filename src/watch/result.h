@@ -23,7 +23,7 @@ struct ms_result {
 	struct ms_state_round sums; /* as they are published */
 };
 
-/** ms_result_begin - with the plan's orders, which were posted at @now_ns, and say so; ends the measuring of the one before */
+/** ms_result_begin - of the plan's orders, which were posted at @now_ns, and say so; ends that of the plan before */
 void ms_result_begin(struct ms_watch *watch, uint64_t now_ns);
 
 /** ms_result_answer - an order has ended, and is no longer among those that are out */
