@@ -92,6 +92,28 @@ static inline void bed_close(struct bed *bed)
 	ms_table_close(&bed->reader);
 }
 
+static __attribute__((unused)) struct bed *group_bed;
+
+static inline int bed_begin_group(void **state)
+{
+	(void)state;
+	if (memshed_start(NULL) != 0)
+		return -1;
+	bed_open(group_bed, getpid());
+	return 0;
+}
+
+static inline int bed_end_group(void **state)
+{
+	(void)state;
+	bed_close(group_bed);
+	return 0;
+}
+
+/* All @tests with one bed, and the library started. */
+#define BED_RUN_GROUP(bed, tests)                                                                            \
+	(group_bed = (bed), cmocka_run_group_tests(tests, bed_begin_group, bed_end_group))
+
 /* In a forked child, which did not inherit the client's mapping: something else may stand there by now. */
 static inline void bed_leave(struct bed *bed)
 {

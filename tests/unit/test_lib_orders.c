@@ -589,22 +589,6 @@ static void test_round_hooks(void **state)
 	assert_int_equal(memshed_start(NULL), 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	if (memshed_start(NULL) != 0)
-		return -1;
-	bed_open(&bed, getpid());
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	bed_close(&bed);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -628,5 +612,5 @@ int main(void)
 		cmocka_unit_test(test_round_hooks),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return BED_RUN_GROUP(&bed, tests);
 }
