@@ -23,7 +23,6 @@
 
 #include "sample/text.h"
 #include "util/clock.h"
-#include "util/saturate.h"
 
 static const uint64_t LIMITS_EVERY_NS = 2 * MS_NS_PER_S;
 static const uint64_t LIMITS_SELDOM_NS = 10 * MS_NS_PER_S; /* where a change is told */
@@ -138,14 +137,19 @@ static int read_stat(const struct ms_cgroup *cgroup, struct ms_cgroup_level *lev
 	return 0;
 }
 
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t used_of(const struct ms_cgroup_level *level, uint64_t anon_bytes, uint64_t largest_anon_bytes)
 {
 	uint64_t file_bytes = level->stat.file_lru_bytes;
-	uint64_t used_bytes = ms_sat_sub(level->usage_bytes, file_bytes);
+	uint64_t used_bytes = level->usage_bytes - at_most(level->usage_bytes, file_bytes);
 
 	/* (1) */
 	if (anon_bytes > level->stat_tree_anon_bytes && level->stat_at_ns != 0) {
-		uint64_t then = ms_sat_sub(level->stat_usage_bytes, file_bytes);
+		uint64_t then = level->stat_usage_bytes - at_most(level->stat_usage_bytes, file_bytes);
 		uint64_t least = then + (anon_bytes - level->stat_tree_anon_bytes);
 
 		used_bytes = least > used_bytes ? least : used_bytes;
@@ -155,7 +159,7 @@ static uint64_t used_of(const struct ms_cgroup_level *level, uint64_t anon_bytes
 
 	if (largest_anon_bytes > used_bytes && level->stat.anon_bytes >= largest_then - largest_then / 8)
 		used_bytes = largest_anon_bytes;
-	return ms_least(used_bytes, level->usage_bytes);
+	return at_most(used_bytes, level->usage_bytes);
 }
 
 static int sample_level(const struct ms_cgroup *cgroup, struct ms_cgroup_level *level, uint64_t anon_bytes,
@@ -224,7 +228,7 @@ static void append(struct ms_limit *limits, uint32_t capacity, uint32_t *count, 
 /* v1's memory and swap together; page cache is in it as it is in usage. */
 static uint64_t memsw_used(const struct ms_cgroup_level *level)
 {
-	uint64_t swapped = ms_sat_sub(level->swap_usage_bytes, level->usage_bytes);
+	uint64_t swapped = level->swap_usage_bytes - at_most(level->swap_usage_bytes, level->usage_bytes);
 
 	return level->used_bytes + swapped;
 }

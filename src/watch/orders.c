@@ -162,7 +162,8 @@ static void note_taken(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 	member->order_taken = true;
 	member->said_silent = false;
 	ms_policy_taken(&watch->policy, slot);
-	ms_pace_worst_note(&watch->reading.worst.order, ms_sat_sub(now_ns - post->posted_ns, worked_ns), now_ns);
+	ms_pace_worst_note(&watch->reading.worst.order, ms_sat_sub(now_ns - post->posted_ns, worked_ns),
+			   now_ns);
 }
 
 /* Likewise, how long until something came back. */

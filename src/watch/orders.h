@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/orders.h - a plan's orders: one to a process, on their way through table/post.h, and what came of each.
+ * watch/orders.h - a plan's orders: one to a process, on their way through table/post.h, and what came of
+ * each.
  *
  *   plan --post--> an order of a member --turn, at every look--> its end --> policy, result.h, a line
  *
- * All orders of a plan are posted before a word is said about them, and the watch goes on reading meanwhile. The
- * policy learns of each exactly once: when it is answered, could not be posted, was given up or taken back, or
- * its process went away.
+ * All orders of a plan are posted before a word is said about them, and the watch goes on reading meanwhile.
+ * The policy learns of each exactly once: when it is answered, could not be posted, was given up or taken
+ * back, or its process went away.
  *
- * An order that is not taken within a few milliseconds is as good as not given: the policy plans with the others,
- * and the order stays where it is. It is taken back when the shortage is over, when its process is stopped or
- * executes another program (silence.h), and after TAKE_NS.
+ * An order that is not taken within a few milliseconds is as good as not given: the policy plans with the
+ * others, and the order stays where it is. It is taken back when the shortage is over, when its process is
+ * stopped or executes another program (silence.h), and after TAKE_NS.
  *
  * Nothing here allocates; but to look into a process that takes no order, below danger, nothing is opened.
  */

@@ -41,7 +41,8 @@ void ms_precount_turn(struct ms_watch *watch, uint64_t now_ns)
 		struct ms_member *member = &watch->members.at[i];
 
 		turn(member, now_ns);
-		if (due && member->pid && member->count.state == MS_POST_IDLE && ms_members_answers(member, now_ns))
+		if (due && member->pid && member->count.state == MS_POST_IDLE &&
+		    ms_members_answers(member, now_ns))
 			ms_orders_begin(watch, member, &member->count, &count, now_ns);
 	}
 }

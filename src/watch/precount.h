@@ -3,8 +3,9 @@
  * watch/precount.h - have all caches counted before a shortage.
  *
  * Pulled sizes are up to seconds old, and the next plan depends on them. How much is used says little of the
- * sizes: a cache may fill again what another one freed, in memory that the allocator kept. Counting may wait for
- * the host's lock: nothing else waits for it here, and no answer is no harm. Nothing is opened or allocated.
+ * sizes: a cache may fill again what another one freed, in memory that the allocator kept. Counting may wait
+ * for the host's lock: nothing else waits for it here, and no answer is no harm. Nothing is opened or
+ * allocated.
  */
 #ifndef MS_WATCH_PRECOUNT_H
 #define MS_WATCH_PRECOUNT_H

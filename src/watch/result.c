@@ -25,10 +25,10 @@ void ms_result_begin(struct ms_watch *watch, uint64_t now_ns)
 	watch->summary.rounds++;
 	watch->summary.orders += plan->count;
 	watch->result = (struct ms_result){.measuring = true,
-					 .processes = sample->processes,
-					 .rss_before_bytes = sample->rss_bytes,
-					 .rss_least_bytes = sample->rss_bytes,
-					 .sums = {.began_ns = now_ns, .orders = plan->count}};
+					   .processes = sample->processes,
+					   .rss_before_bytes = sample->rss_bytes,
+					   .rss_least_bytes = sample->rss_bytes,
+					   .sums = {.began_ns = now_ns, .orders = plan->count}};
 	for (uint32_t i = 0; i < plan->count; i++) {
 		watch->result.sums.asked_bytes =
 			ms_sat_add(watch->result.sums.asked_bytes, plan->orders[i].target_bytes);

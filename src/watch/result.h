@@ -2,8 +2,8 @@
 /*
  * watch/result.h - what the orders of one plan brought together.
  *
- * A round is measured from the first order of a plan until all are answered and the reading has settled, or the
- * next plan comes. Nothing is opened or allocated.
+ * A round is measured from the first order of a plan until all are answered and the reading has settled, or
+ * the next plan comes. Nothing is opened or allocated.
  */
 #ifndef MS_WATCH_RESULT_H
 #define MS_WATCH_RESULT_H
@@ -23,13 +23,15 @@ struct ms_result {
 	struct ms_state_round sums; /* as they are published */
 };
 
-/** ms_result_begin - of the plan's orders, which were posted at @now_ns, and say so; ends that of the plan before */
+/** ms_result_begin - of the plan's orders, which were posted at @now_ns, and say so; ends that of the plan
+ * before */
 void ms_result_begin(struct ms_watch *watch, uint64_t now_ns);
 
 /** ms_result_answer - an order has ended, and is no longer among those that are out */
 void ms_result_answer(struct ms_watch *watch, uint64_t claimed_bytes, uint64_t now_ns);
 
-/** ms_result_settle - after a reading: end the measuring when that has settled, or @at_once; no-op without one */
+/** ms_result_settle - after a reading: end the measuring when that has settled, or @at_once; no-op without
+ * one */
 void ms_result_settle(struct ms_watch *watch, uint64_t now_ns, bool at_once);
 
 #endif

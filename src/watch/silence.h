@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/silence.h - why a process does not answer its order: is it stopped, does it execute another program, or
- * does its agent not come round to it?
+ * watch/silence.h - why a process does not answer its order: is it stopped, does it execute another program,
+ * or does its agent not come round to it?
  *
  * Nothing allocates; a process is opened only below danger, once for each time that it becomes silent.
  */

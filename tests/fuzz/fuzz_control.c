@@ -3,7 +3,7 @@
  * Both ends of a control page that a third party scribbles on at any moment.
  *
  * Input: operations of one byte and what each needs. The server must take only orders within bounds, the
- * client return only answers that make sense, and in the end, when the scribbling stops and everybody's
+ * client return only answers that make sense, and in the end, when the scribbling stops and every client's
  * patience has passed, every slot must be free again.
  */
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Kill one side at every step of publishing, posting and answering; the other must go on.
  *
  * The table's sources are built with MS_TEST_KILL_POINTS, so that every MS_KILL_POINT() comes by here. A victim is a
- * forked process that at its n-th step dies, or stops for longer than anybody's patience and goes on
+ * forked process that at its n-th step dies, or stops for longer than any client waits and goes on
  * then, as a process does that was swapped out or debugged. n goes up until the victim gets through.
  */
 #include <errno.h>
@@ -140,7 +140,7 @@ static void post_and_give_up_running(void)
 	ms_control_abandon(&client, &handle);
 }
 
-/* One turn of the agent. What it takes is whole, whoever died half-way through writing it. */
+/* One turn of the agent. What it takes is whole, also when a client died half-way through writing it. */
 static bool serve_one(void)
 {
 	struct ms_order order;
@@ -211,7 +211,7 @@ static void every_slot_is_free(void)
 }
 
 /* All slots are posted again while the victim sleeps, then it wakes and writes where it left off: an
- * order may be refused for that, but none is carried out that nobody gave. */
+ * order may be refused for that, but only orders that were given are carried out. */
 static void wake_victim_among_others(pid_t victim)
 {
 	struct ms_order_handle handles[MS_SLOT_COUNT];
@@ -411,7 +411,7 @@ static bool one_target_dies(void)
 	} else {
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
-	if (observer.reader.fd >= 0) { /* what was opened outlives it, and nobody waits for the dead */
+	if (observer.reader.fd >= 0) { /* what was opened outlives it, and no agent is waited for */
 		read_all(&observer);
 		ask(&observer);
 		CHECK(stopped || observer.answered);

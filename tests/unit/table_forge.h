@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables as nobody honest would write them: a small memfd in the table's layout, every byte the test's. */
+/* Tables as only a hostile process writes them: a small memfd in the table's layout, every byte the test's. */
 #ifndef MS_TESTS_TABLE_FORGE_H
 #define MS_TESTS_TABLE_FORGE_H
 

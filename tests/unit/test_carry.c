@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders carried out one after the other: by an agent that answers, by none, and until something ends the wait. */
+/* Orders carried out one after the other: by an agent that answers, by none, and until something ends the
+ * wait. */
 #include "control_bed.h"
 
 #include <poll.h>

@@ -289,7 +289,7 @@ static void a_slot_lost_is_not_touched(void **state)
 	}
 }
 
-/* The agent's answer to an order whose slot another client has meanwhile. */
+/* The agent's answer to an order when another client has its slot. */
 static void an_answer_for_a_lost_slot_is_dropped(void **state)
 {
 	(void)state;
@@ -357,7 +357,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* Some wait for the answer, some give up at once; who gets an answer gets its own. */
+/* Some wait for the answer, some give up at once; those that get an answer get their own. */
 static void *post_many(void *arg)
 {
 	struct ms_control_client own;

@@ -170,7 +170,7 @@ static void use_start(void)
 static void (*const uses[])(void) = {use_register, use_charge, use_uncharge, use_hit,
 				     use_miss,     use_evict,  use_poll,     use_start};
 
-/* One thread, its caches seen, nobody to take orders; then an agent. */
+/* One thread, its caches seen, no agent to take orders; then one. */
 static void check_use(void (*use)(void))
 {
 	static struct bed own;
@@ -294,7 +294,7 @@ static void test_a_child_of_a_child(void **state)
 	assert_true(take_hello(NULL) > 0);
 }
 
-/* A daemon's first act: all descriptors are closed. Whoever was told has them. */
+/* A daemon's first act: all descriptors are closed. The watch has its own. */
 static void test_hello_is_said_before_fork_returns(void **state)
 {
 	static struct bed told;

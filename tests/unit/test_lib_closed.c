@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A host that closes all descriptors, and whose own files then have the library's numbers. */
+/* A host that closes all descriptors, so that its own files then have the library's numbers. */
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>

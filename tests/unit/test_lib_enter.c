@@ -198,7 +198,7 @@ static void *end_soon(void *argument)
 	return argument;
 }
 
-/* A process whose last thread ends has ended: the library's own do not count. */
+/* A process ends with its last thread: the library's own do not count. */
 static void end_threads(enum memshed_agent_mode mode)
 {
 	struct memshed_agent_options options = {.size = sizeof(options), .mode = mode};

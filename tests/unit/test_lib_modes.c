@@ -277,7 +277,7 @@ static void test_hello(void **state)
 		bed_expect_child(child, 0);
 		assert_int_equal(memshed_stop(), 0);
 	}
-	/* Nobody there: nobody minds. */
+	/* No agent is there: no harm. */
 	close(fd);
 	assert_int_equal(memshed_start(NULL), 0);
 	unsetenv(MS_HELLO_ENV);

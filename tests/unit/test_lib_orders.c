@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders to the agent's thread: answers, who is asked first, late callbacks, callbacks that call back. */
+/* Orders to the agent's thread: answers, which cache is asked first, late callbacks, callbacks that call back. */
 #include "lib_fake.h"
 
 static struct bed bed;
@@ -482,7 +482,7 @@ static void test_owner_runs_in_its_poll(void **state)
 	assert_int_equal(answer.claimed_bytes, 70);
 	assert_int_equal(memshed_poll(), 0);
 
-	/* Nobody polls: busy, at the deadline. */
+	/* It is not polled: busy, at the deadline. */
 	order.timeout_us = 20000;
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_BUSY);
 	assert_int_equal(fake.calls, 1);

@@ -267,7 +267,7 @@ static void test_trim_without_claims(void **state)
 	memshed_unregister(fake.handle);
 }
 
-/* ---- who is asked, and when ---- */
+/* ---- which cache is asked, and when ---- */
 
 static void test_the_small_last_and_the_manual_never(void **state)
 {

@@ -72,7 +72,7 @@ static void test_present(void **state)
 	assert_int_equal(memshed_stop(), 0);
 }
 
-/* Somebody loads it for himself, after we had looked in vain. */
+/* Another part of the program loads it, after we had looked in vain. */
 static void test_loaded_later(void **state)
 {
 	test_absent(state);

@@ -294,7 +294,7 @@ static void lateness_is_what_the_clock_alone_did(void **state)
 	ms_loop_turn(&loop);
 	assert_int_equal(loop.late_ns, 0);
 	ready[3] = 0;
-	timer.at_ns = now_ns - MS_NS_PER_MS; /* due already: nobody slept too long */
+	timer.at_ns = now_ns - MS_NS_PER_MS; /* due already: no sleep was too long */
 	ms_loop_turn(&loop);
 	assert_int_equal(loop.late_ns, 0);
 }

@@ -252,7 +252,7 @@ static void unreadable_files_say_so(void **state)
 	fixture_done(&fixture);
 }
 
-/* A real process, reaped: the descriptor knows, whoever has the pid by then. */
+/* A real process, reaped: the descriptor knows, whichever process has the pid by then. */
 static void a_process_that_vanished_is_gone(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who belongs to a target, while processes come and go. */
+/* Which processes belong to a target, while processes come and go. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -127,7 +127,7 @@ static void several_roots_are_one_tree(void **state)
 	assert_int_equal(tree.memory.rss_bytes, 170 * ms_process_page_bytes());
 }
 
-static void who_comes_and_goes_is_told_once(void **state)
+static void what_comes_and_goes_is_told_once(void **state)
 {
 	(void)state;
 	fixture_process(&fixture, 1, 0, "init", 1, 10);
@@ -158,7 +158,7 @@ static void who_comes_and_goes_is_told_once(void **state)
 	fixture_process(&fixture, 70, 1, "stranger", 900, 5);
 	assert_int_equal(ms_tree_scan(&tree), 0);
 	assert_string_equal(told(), "");
-	/* Came and left before anybody asked. */
+	/* Came and left before it was asked for. */
 	fixture_process(&fixture, 80, 50, "brief", 901, 5);
 	assert_int_equal(ms_tree_scan(&tree), 0);
 	end(80);
@@ -412,7 +412,7 @@ static void a_live_tree_is_followed(void **state)
 	while (ms_tree_sample(&tree) == 2)
 		ms_tree_scan(&tree);
 	assert_int_equal(ms_tree_find(&tree, pids[1]), -ESRCH);
-	/* A zombie that nobody reaps has left all the same, after a scan. */
+	/* A zombie that is not reaped has left all the same, after a scan. */
 	kill(child, SIGKILL);
 	while (!tree.scan_soon)
 		assert_int_equal(ms_tree_sample(&tree), 1);
@@ -445,7 +445,7 @@ static void every_failure_leaves_a_tree_that_works(void **state)
 				ms_tree_sample(&tree);
 				ms_tree_scan(&tree);
 				told();
-				/* Whoever is there is found by the next scan, whatever happened. */
+				/* What is there is found by the next scan, whatever happened. */
 				reached = fixture.calls >= n;
 				fixture.fail_at = 0;
 				for (int i = 0; i < 17; i++)
@@ -466,7 +466,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captured_trees_are_found),
 		WITH_ROOT(several_roots_are_one_tree),
-		WITH_ROOT(who_comes_and_goes_is_told_once),
+		WITH_ROOT(what_comes_and_goes_is_told_once),
 		WITH_ROOT(a_slot_is_kept_until_its_departure_was_told),
 		WITH_ROOT(children_before_their_parents_are_found),
 		WITH_ROOT(the_adopters_children_belong),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables as nobody honest would write them, and files that only look like one. */
+/* Tables as only a hostile process writes them, and files that only look like one. */
 #include "table_bed.h"
 
 #include <errno.h>

@@ -232,7 +232,7 @@ static void its_own_is_found_among_inherited_ones(void **state)
 	assert_int_equal(control_fd, -1);
 	assert_int_equal(fcntl(reader.fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(reader.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
-	/* Death does not take the table from whoever has it open, and is seen by who opens it anew. */
+	/* A process that has it open can read it after the target's end; one that opens it then sees that end. */
 	end_child(child);
 	assert_int_equal(ms_table_refresh(&reader), 0);
 	ms_table_close(&reader);

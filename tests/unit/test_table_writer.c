@@ -476,7 +476,7 @@ static void child_of_many(const struct ends *ends)
 	CHILD_ASSERT(table.header->live_rows == MS_FORK_ROWS - 1);
 	CHILD_ASSERT(table.rows[LAST].state == MS_ROW_FREE);
 	check_row(MS_FORK_ROWS - 1, 1000 + MS_FORK_ROWS - 1);
-	ms_shard_add(&counters(0, LAST)->added_bytes, 50); /* by the owner of shard 0, who needs no row for it */
+	ms_shard_add(&counters(0, LAST)->added_bytes, 50); /* by the owner of shard 0, which needs no row for it */
 	ms_table_row_retire(&table, GONE, 1);
 
 	child = fork();

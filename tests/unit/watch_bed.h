@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch_bed.h - a watch in the middle of a shortage, for the tests of what happens to its orders: two processes,
- * this one, which has the table, and a child without one. Their agents are the test's.
+ * watch_bed.h - a watch in the middle of a shortage, for the tests of what happens to its orders: two
+ * processes, this one, which has the table, and a child without one. Their agents are the test's.
  */
 #ifndef MS_TESTS_WATCH_BED_H
 #define MS_TESTS_WATCH_BED_H
@@ -19,7 +19,7 @@
 #include "watch/watch.h"
 
 #define MS(n) ((uint64_t)(n)*MS_NS_PER_MS)
-#define MIB (UINT64_C(1) << 20)
+#define MIB   (UINT64_C(1) << 20)
 
 enum { CHILD = 0, SELF = 1, MEMBERS = 2, IDENTITY = 42 };
 
@@ -164,7 +164,8 @@ static __attribute__((unused)) void collect(uint64_t after_ns)
 	ms_silence_resume(&watch, now);
 }
 
-/* What was said since the last time: the events' names; of an answer its status, of what returned how much. */
+/* What was said since the last time: the events' names; of an answer its status, of what returned how much.
+ */
 static const char *said(void)
 {
 	FILE *journal = fdopen(dup(report.journal.fd), "re");
@@ -175,8 +176,9 @@ static const char *said(void)
 	while (fgets(line, sizeof(line), journal)) {
 		json_t *object = json_loads(line, 0, NULL);
 		const char *status = json_string_value(json_object_get(object, "status"));
-		json_t *returned = json_object_get(object, "answered_us") ? json_object_get(object, "returned_bytes")
-									  : NULL;
+		json_t *returned = json_object_get(object, "answered_us")
+					   ? json_object_get(object, "returned_bytes")
+					   : NULL;
 		size_t length = strlen(words);
 
 		assert_non_null(object);
