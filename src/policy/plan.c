@@ -58,7 +58,8 @@ static uint64_t ask_of(const struct ms_policy_round *round, const struct ms_poli
 static uint64_t wait_of(const struct ms_policy_round *round, const struct ms_policy_state *state,
 			enum ms_why *ret_why, uint64_t *ret_missing_bytes)
 {
-	uint64_t ask = ask_of(round, state), until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
+	uint64_t ask = ask_of(round, state),
+		 until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
 
 	*ret_missing_bytes = ask;
 	*ret_why = state->out ? MS_WHY_IN_FLIGHT : MS_WHY_HOLD_OFF;

@@ -177,8 +177,8 @@ static uint64_t timeout_of(const struct ms_policy_round *round)
 	const struct ms_policy_config *config = round->config;
 	uint64_t room = ms_sat_sub(round->marks->max_bytes, round->used_bytes);
 
-	return ms_within(ms_fill_time_ns(room, round->sample->growth_bytes_per_s) / 2, config->timeout_least_ns,
-			 config->timeout_most_ns);
+	return ms_within(ms_fill_time_ns(room, round->sample->growth_bytes_per_s) / 2,
+			 config->timeout_least_ns, config->timeout_most_ns);
 }
 
 static void give(const struct ms_policy_round *round)

@@ -72,8 +72,8 @@ void ms_report_command(struct ms_report *report, const struct ms_reading *readin
 	ms_report_say(report, reading, event);
 }
 
-void ms_report_member(struct ms_report *report, const struct ms_reading *reading, const struct ms_member *member,
-		      struct ms_event *event)
+void ms_report_member(struct ms_report *report, const struct ms_reading *reading,
+		      const struct ms_member *member, struct ms_event *event)
 {
 	event->pid = member->pid;
 	memcpy(event->comm, member->comm, sizeof(event->comm));

@@ -70,7 +70,8 @@ static void take(struct world *world)
 	struct ms_order order;
 	struct ms_order_handle handle;
 
-	if (world->taken_count == HELD || ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
+	if (world->taken_count == HELD ||
+	    ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
 		return;
 	require(order.level <= MS_LEVEL_EMERGENCY);
 	require(order.row < MS_ROW_COUNT);

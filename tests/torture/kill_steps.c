@@ -2,9 +2,9 @@
 /*
  * Kill one side at every step of publishing, posting and answering; the other must go on.
  *
- * The table's sources are built with MS_TEST_KILL_POINTS, so that every MS_KILL_POINT() comes by here. A victim is a
- * forked process that at its n-th step dies, or stops for longer than any client waits and goes on
- * then, as a process does that was swapped out or debugged. n goes up until the victim gets through.
+ * The table's sources are built with MS_TEST_KILL_POINTS, so that every MS_KILL_POINT() comes by here. A
+ * victim is a forked process that at its n-th step dies, or stops for longer than any client waits and goes
+ * on then, as a process does that was swapped out or debugged. n goes up until the victim gets through.
  */
 #include <errno.h>
 #include <signal.h>
@@ -172,8 +172,9 @@ static bool serve_until_ended(pid_t victim, bool hold_back)
 	}
 	CHECK(changed == victim);
 	if (held)
-		ms_control_answer(&server, &handle,
-				  &(struct ms_answer){.status = MS_ANSWER_DONE, .claimed_bytes = order.target_bytes});
+		ms_control_answer(
+			&server, &handle,
+			&(struct ms_answer){.status = MS_ANSWER_DONE, .claimed_bytes = order.target_bytes});
 	if (WIFSTOPPED(status))
 		return false;
 	CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
@@ -290,7 +291,8 @@ static uint32_t add(const char *name, uint64_t now_ns)
 {
 	uint32_t row, generation;
 
-	CHECK(ms_table_row_add(&table, &(struct ms_row_identity){.name = name}, now_ns, &row, &generation) == 0);
+	CHECK(ms_table_row_add(&table, &(struct ms_row_identity){.name = name}, now_ns, &row, &generation) ==
+	      0);
 	return row;
 }
 
@@ -346,7 +348,8 @@ static bool look(struct observer *observer)
 
 	if (error) {
 		/* Not there, not sealed, not finished, or gone. */
-		CHECK(error == -ENOENT || error == -EPERM || error == -EBADMSG || error == -ESRCH || error == -EACCES);
+		CHECK(error == -ENOENT || error == -EPERM || error == -EBADMSG || error == -ESRCH ||
+		      error == -EACCES);
 		observer->reader.fd = -1;
 		return false;
 	}

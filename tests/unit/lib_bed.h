@@ -145,7 +145,8 @@ static inline struct ms_row bed_row(struct bed *bed, const char *name)
 	return row;
 }
 
-static inline struct ms_order bed_order(struct bed *bed, const char *name, uint32_t level, uint64_t target_bytes)
+static inline struct ms_order bed_order(struct bed *bed, const char *name, uint32_t level,
+					uint64_t target_bytes)
 {
 	static _Atomic uint64_t seq;
 	struct ms_order order = {
@@ -197,7 +198,8 @@ static inline struct ms_answer bed_ask(struct bed *bed, const struct ms_order *o
 }
 
 /* All at once: order, wait, answer. @name NULL: every cache. */
-static inline struct ms_answer bed_do(struct bed *bed, const char *name, uint32_t level, uint64_t target_bytes)
+static inline struct ms_answer bed_do(struct bed *bed, const char *name, uint32_t level,
+				      uint64_t target_bytes)
 {
 	struct ms_order order = bed_order(bed, name, level, target_bytes);
 

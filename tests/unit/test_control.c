@@ -320,7 +320,8 @@ static void a_child_gets_a_page_of_its_own(void **state)
 	if (child == 0) {
 		struct ms_control_abi *was = server.page;
 		bool good = ms_control_recreate(&server, 43) == 0 && server.page == was &&
-			    server.page->header.identity == 43 && server.page->header.pid == (uint32_t)getpid() &&
+			    server.page->header.identity == 43 &&
+			    server.page->header.pid == (uint32_t)getpid() &&
 			    ms_control_doorbell(&server) == 0 && !ms_control_busy(&server) &&
 			    ms_control_take(&server, 1, &taken, &handle) == 0;
 		ms_control_answer(&server, &handle, &answer); /* the parent's to answer, so nothing happens */
@@ -368,7 +369,8 @@ static void *post_many(void *arg)
 		return NULL;
 	}
 	for (uint64_t i = 1; i <= ORDERS; i++) {
-		struct ms_order mine = {.seq = i, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .target_bytes = number};
+		struct ms_order mine = {
+			.seq = i, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .target_bytes = number};
 		struct ms_order_handle handle;
 		struct ms_answer got;
 		int error;

@@ -34,7 +34,8 @@ static void nonsense_is_refused(void **state)
 static void values_come_within_bounds(void **state)
 {
 	(void)state;
-	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .timeout_us = UINT64_MAX}, taken;
+	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .timeout_us = UINT64_MAX},
+			taken;
 	struct ms_order_handle posted;
 
 	assert_int_equal(ms_control_post(&client, &odd, &posted), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A forked child: known to others before fork() returns, and without a thread of the library's until it uses it. */
+/* A forked child: known to others before fork() returns, and without a thread of the library's until it uses
+ * it. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ static struct memshed_cache *cache;
 static int hellos = -1;
 static enum memshed_agent_mode mode;
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -248,7 +250,9 @@ static void test_a_user_namespace_can_be_entered(void **state)
 
 	(void)state;
 	if (child == 0)
-		_exit(unshare(CLONE_NEWUSER) < 0 && errno == EINVAL ? 1 : 0); /* EINVAL: has threads; others: may not */
+		_exit(unshare(CLONE_NEWUSER) < 0 && errno == EINVAL
+			      ? 1
+			      : 0); /* EINVAL: has threads; others: may not */
 	bed_expect_child(child, 0);
 	assert_int_equal(take_hello(NULL), child);
 }
@@ -382,7 +386,8 @@ int main(void)
 	pid_t child;
 
 #if defined(__SANITIZE_THREAD__)
-	fprintf(stderr, "skipped: ThreadSanitizer has a thread of its own, and does not follow threads made after a fork\n");
+	fprintf(stderr, "skipped: ThreadSanitizer has a thread of its own, and does not follow threads made "
+			"after a fork\n");
 	return 77;
 #endif
 	child = fork();

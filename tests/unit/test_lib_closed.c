@@ -13,7 +13,8 @@ static struct memshed_cache *cache;
 static int ours[MOST], count;
 static int file = -1; /* the host's */
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders to the agent's thread: answers, which cache is asked first, late callbacks, callbacks that call back. */
+/* Orders to the agent's thread: answers, which cache is asked first, late callbacks, callbacks that call
+ * back. */
 #include "lib_fake.h"
 
 static struct bed bed;
@@ -80,8 +81,9 @@ static void test_orders_for_what_is_not_there(void **state)
 /* Priority first, then what a byte costs, then size; and no more than asked. */
 static void test_cheapest_first_until_enough(void **state)
 {
-	struct fake low = {.freed_bytes = 100}, cheap_small = {.freed_bytes = 100}, cheap_large = {.freed_bytes = 100},
-		    dear = {.freed_bytes = 100}, empty = {.status = MEMSHED_EMPTY};
+	struct fake low = {.freed_bytes = 100}, cheap_small = {.freed_bytes = 100},
+		    cheap_large = {.freed_bytes = 100}, dear = {.freed_bytes = 100},
+		    empty = {.status = MEMSHED_EMPTY};
 
 	(void)state;
 	add(&dear, MEMSHED_CACHE_OPTIONS(.name = "dear", .cost_us = 1000000));
@@ -120,7 +122,8 @@ static void test_cheapest_first_until_enough(void **state)
 
 static void test_a_measured_cost_counts(void **state)
 {
-	struct fake measured = {.freed_bytes = 100, .usage = {.fields = MEMSHED_USAGE_COST, .cost_us = 1000000}};
+	struct fake measured = {.freed_bytes = 100,
+				.usage = {.fields = MEMSHED_USAGE_COST, .cost_us = 1000000}};
 	struct fake other = {.freed_bytes = 100};
 
 	(void)state;

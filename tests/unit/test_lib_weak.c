@@ -19,7 +19,8 @@
 #include "memshed-weak.h"
 #include "test_lib_weak.h"
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;

@@ -303,7 +303,8 @@ static void the_real_kernel_wakes_it(void **state)
 {
 	(void)state;
 	ms_loop_init(&loop, NULL);
-	timer = (struct ms_loop_timer){.at_ns = ms_clock_ns() + MS_NS_PER_MS, .fire = count_fire, .arg = &fires};
+	timer = (struct ms_loop_timer){
+		.at_ns = ms_clock_ns() + MS_NS_PER_MS, .fire = count_fire, .arg = &fires};
 	ms_loop_add_timer(&loop, &timer);
 	while (fires == 0)
 		ms_loop_turn(&loop);
