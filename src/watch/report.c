@@ -23,7 +23,7 @@ static void complete(const struct ms_report *report, const struct ms_reading *re
 
 static void end_line(struct ms_line *line)
 {
-	/* Of a line that was cut the end is lost, not its newline. */
+	/* A line that was cut has lost its end, but not its newline. */
 	if (line->length + 2 > line->size)
 		line->length = line->size - 2;
 	line->at[line->length++] = '\n';

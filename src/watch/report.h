@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/report.h - the one place where a watch speaks: what it saw or did becomes an event.
+ * watch/report.h - the one place where a watch writes: what it saw or did becomes an event.
  *
  * Called after the orders are out, never before: a line can wait, memory cannot. A journal has everything;
  * what goes to stderr is decided in event/digest.c. Nothing allocates, and nothing waits for a reader.

@@ -60,7 +60,7 @@ static void hello_came(void *arg, short revents, uint64_t now_ns)
 	ms_greet_receive(arg, now_ns);
 }
 
-/* A source that finds no room in the loop is one that is not had. */
+/* A source that finds no room in the loop is left out. */
 static void add_source(struct ms_watch *watch, int fd, short events,
 		       void (*ready)(void *arg, short revents, uint64_t now_ns))
 {
@@ -115,8 +115,8 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 		summary->peak_rss_bytes = watch->reading.sample.rss_bytes;
 }
 
-/* Above high with nothing to ask: as often as the worst growth seen makes it worth, so that the job is not
- * met asleep when it goes on after a stop, or a stuck callback returns. */
+/* Above high with nothing to ask: a quarter of the time until max at the worst growth seen, so that it is noticed
+ * soon when the job goes on after a stop, or a stuck callback returns. */
 static uint64_t helpless_ns(const struct ms_watch *watch)
 {
 	const struct ms_limit *limit = &watch->reading.sample.limit;
@@ -217,7 +217,7 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->blind_error = open_all(watch);
 }
 
-/* Touch the paths that only a shortage takes, on a copy of nothing. */
+/* Touch the code and the pages that only a shortage uses. */
 static void rehearse(struct ms_watch *watch)
 {
 	struct ms_report *report = watch->report;

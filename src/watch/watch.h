@@ -8,7 +8,7 @@
  * limit binds, what came of the orders, whether to give more; then nothing until the job could be half way to
  * the next mark, an edge comes, or orders are to be turned.
  *
- * The parts are of the files that are named like them; each is written by its own file alone. One thread. After
+ * Each part has the name of its file, and only that file writes it. One thread. After
  * ms_watch_start() nothing allocates, and above danger nothing is opened.
  */
 #ifndef MS_WATCH_WATCH_H
@@ -81,8 +81,8 @@ struct ms_watch {
  * @watch: zeroed memory; large, and touched as far as processes are there
  * @report: initialised; not owned, as the loop
  *
- * What of it cannot be had is kept in blind_error: the roots go on without a watch. In a /proc of another pid
- * namespace (-EXDEV) their numbers stand for other processes.
+ * When that fails, blind_error says why, and the roots go on without a watch. In a /proc of another pid
+ * namespace (-EXDEV) their numbers mean other processes.
  */
 void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *options, struct ms_report *report,
 		   struct ms_loop *loop);
