@@ -40,7 +40,8 @@ static const struct ms_carried *order_for(const struct ms_order_report *report,
 											     : NULL;
 }
 
-const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row)
+/* The word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask". */
+static const char *status_of(const struct ms_order_report *report, const struct ms_order_row *row)
 {
 	if (report->dry_run)
 		return row->would_ask ? "would-ask" : "not-asked";
@@ -157,7 +158,7 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 	(void)space;
 	switch (id) {
 	case STATUS:
-		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
+		return ms_value_text(MS_VALUE_WORD, status_of(item->report, item->row));
 	case LEVEL:
 		return ms_value_text(MS_VALUE_WORD,
 				     item->row->asked_by >= 0 ? ms_name_of_level(last->level) : NULL);
