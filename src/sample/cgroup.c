@@ -141,11 +141,6 @@ static int read_stat(const struct ms_cgroup *cgroup, struct ms_cgroup_level *lev
 	return 0;
 }
 
-static uint64_t at_most(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /*
  * v1 does not tell reclaimable slab from the rest of kernel memory. Of the rest (page tables, stacks, pipes) a job
  * seldom has much, and where it has, the kernel cannot take it back: a quarter of the limit is counted as that.
@@ -153,22 +148,22 @@ static uint64_t at_most(uint64_t a, uint64_t b)
 static uint64_t slab_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level)
 {
 	uint64_t max_bytes = nearest_max(cgroup, level), pages_bytes = level->stat.pages_bytes;
-	uint64_t kernel_bytes = level->stat_usage_bytes - at_most(level->stat_usage_bytes, pages_bytes);
+	uint64_t kernel_bytes = ms_sat_sub(level->stat_usage_bytes, pages_bytes);
 
 	if (cgroup->version == MS_CGROUP_V2)
 		return level->stat.slab_reclaimable_bytes;
-	return kernel_bytes - at_most(kernel_bytes, max_bytes / KERNEL_DIVISOR);
+	return ms_sat_sub(kernel_bytes, max_bytes / KERNEL_DIVISOR);
 }
 
 static uint64_t used_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level, uint64_t anon_bytes,
 			uint64_t largest_anon_bytes)
 {
 	uint64_t reclaimable_bytes = ms_sat_add(level->stat.file_lru_bytes, slab_of(cgroup, level));
-	uint64_t used_bytes = level->usage_bytes - at_most(level->usage_bytes, reclaimable_bytes);
+	uint64_t used_bytes = ms_sat_sub(level->usage_bytes, reclaimable_bytes);
 
 	/* (1) */
 	if (anon_bytes > level->stat_tree_anon_bytes && level->stat_at_ns != 0) {
-		uint64_t then = level->stat_usage_bytes - at_most(level->stat_usage_bytes, reclaimable_bytes);
+		uint64_t then = ms_sat_sub(level->stat_usage_bytes, reclaimable_bytes);
 		uint64_t least = then + (anon_bytes - level->stat_tree_anon_bytes);
 
 		used_bytes = least > used_bytes ? least : used_bytes;
@@ -178,7 +173,7 @@ static uint64_t used_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_l
 
 	if (largest_anon_bytes > used_bytes && level->stat.anon_bytes >= largest_then - largest_then / 8)
 		used_bytes = largest_anon_bytes;
-	return at_most(used_bytes, level->usage_bytes);
+	return ms_least(used_bytes, level->usage_bytes);
 }
 
 static int sample_level(const struct ms_cgroup *cgroup, struct ms_cgroup_level *level, uint64_t anon_bytes,
@@ -249,7 +244,7 @@ static void append(struct ms_limit *limits, uint32_t capacity, uint32_t *count, 
 /* v1's memory and swap together; page cache is in it as it is in usage. */
 static uint64_t memsw_used(const struct ms_cgroup_level *level)
 {
-	uint64_t swapped = level->swap_usage_bytes - at_most(level->swap_usage_bytes, level->usage_bytes);
+	uint64_t swapped = ms_sat_sub(level->swap_usage_bytes, level->usage_bytes);
 
 	return level->used_bytes + swapped;
 }

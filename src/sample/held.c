@@ -73,8 +73,7 @@ void ms_held_sample(struct ms_held *held, const struct ms_root *root, const stru
 		read_status(held, root, shared_bytes);
 	if (held->known)
 		shmem_bytes = ms_sat_add(held->shmem_bytes, ms_sat_sub(shared_bytes, held->shared_bytes));
-	if (shmem_bytes > shared_bytes)
-		shmem_bytes = shared_bytes;
+	shmem_bytes = ms_least(shmem_bytes, shared_bytes);
 	held->bytes = ms_sat_add(ms_sat_sub(memory->resident_bytes, shared_bytes), shmem_bytes);
 }
 

@@ -27,11 +27,6 @@ enum {
 	SEEK_TRIES = 3,
 };
 
-static uint64_t at_most(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static bool is_member(const struct ms_tree_member *member)
 {
 	return member->state == MS_TREE_CAME || member->state == MS_TREE_IN;
@@ -364,7 +359,7 @@ static void take_first(struct ms_tree *tree, struct ms_tree_member *member)
 
 	member->young = false;
 	if (parent >= 0)
-		member->held.twice_bytes = at_most(member->held.bytes, tree->slots[parent].held.bytes);
+		member->held.twice_bytes = ms_least(member->held.bytes, tree->slots[parent].held.bytes);
 }
 
 static uint64_t held_of(struct ms_tree *tree, struct ms_tree_member *member)
