@@ -14,11 +14,13 @@ enum {
 	PRIORITY, COST, PARTIAL, MANUAL, OWNER_ONLY, UNHELPFUL, STUCK,
 	LAST_STATUS, LAST_CLAIMED, LAST_ENTRIES, LAST_DURATION, LAST_AGO, LAST_LEVEL, LAST_AFTER,
 	ORDERS, TOTAL_CLAIMED, TOTAL_ENTRIES, TOTAL_DURATION, RETURNED,
+	CACHES, COUNTED_AGO,
 };
 /* clang-format on */
 
-#define ALL   (MS_VIEW_NARROW | MS_VIEW_WIDE | MS_VIEW_JSON)
 #define TABLE (MS_VIEW_NARROW | MS_VIEW_WIDE)
+#define JSON  (MS_VIEW_JSON | MS_VIEW_GROUP_JSON)
+#define ALL   (TABLE | JSON)
 
 /* In the order of the table for people. */
 static const struct ms_column columns[] = {
@@ -32,7 +34,7 @@ static const struct ms_column columns[] = {
 	{RATE, "hit_rate", "RATE", MS_RENDER_RIGHT, ALL},
 	{EVICTIONS, "evictions", NULL, 0, ALL},
 	{AGE, "age_us", "AGE", MS_RENDER_RIGHT, ALL},
-	{KIND, "kind", "KIND", MS_RENDER_LEFT, MS_VIEW_WIDE | MS_VIEW_JSON},
+	{KIND, "kind", "KIND", MS_RENDER_LEFT, MS_VIEW_WIDE | JSON},
 	{LAST, NULL, "LAST", MS_RENDER_LEFT, TABLE},
 	{NAME, "name", "NAME", MS_RENDER_WRAP, ALL},
 	{SHORT_SOURCE, NULL, "SOURCE", MS_RENDER_LEFT, MS_VIEW_WIDE},
@@ -56,6 +58,8 @@ static const struct ms_column columns[] = {
 	{LAST_AFTER, "last.bytes_after", NULL, 0, ALL},
 	{LAST_AGO, "last.ago_us", NULL, 0, ALL},
 	{LAST_LEVEL, "last.level", NULL, 0, ALL},
+	{CACHES, "caches", NULL, 0, MS_VIEW_GROUP_JSON},
+	{COUNTED_AGO, "counted_ago_us", NULL, 0, JSON},
 };
 
 /* "done ~100M, 3s ago", for people. */
@@ -65,6 +69,10 @@ static struct ms_value last_text(const struct ms_cache_item *item, char space[MS
 	char claimed[MS_RENDER_CELL], ago[MS_RENDER_CELL];
 	uint64_t ago_us;
 
+	if (item->group && item->group->caches > 1 && item->group->stuck > 0) {
+		snprintf(space, MS_VALUE_SPACE, "%u stuck now", item->group->stuck);
+		return ms_value_text(MS_VALUE_WORD, space);
+	}
 	if (item->row->flags & MS_ROW_STUCK)
 		return ms_value_text(MS_VALUE_WORD, "stuck now");
 	if (last->order_seq == 0)
@@ -146,6 +154,11 @@ static struct ms_value counter_value(const struct ms_cache_item *item, int id)
 	return (struct ms_value){0};
 }
 
+static uint64_t caches_of(const struct ms_cache_item *item)
+{
+	return item->group ? item->group->caches : 1;
+}
+
 static struct ms_value row_value(const struct ms_cache_item *item, int id)
 {
 	const struct ms_row *row = item->row;
@@ -154,7 +167,7 @@ static struct ms_value row_value(const struct ms_cache_item *item, int id)
 
 	switch (id) {
 	case NAME:
-		return ms_value_text(MS_VALUE_TEXT, row->name);
+		return (struct ms_value){.kind = MS_VALUE_TEXT, .text = row->name, .number = caches_of(item)};
 	case AGE:
 		return ms_value_of(MS_VALUE_US, aged, age_us);
 	case KIND:
@@ -181,8 +194,21 @@ static struct ms_value row_value(const struct ms_cache_item *item, int id)
 	return counter_value(item, id);
 }
 
+/* Only a cache that is asked for its counts has them of one moment. */
+static struct ms_value counted_ago(const struct ms_cache_item *item)
+{
+	uint64_t ago_us = 0;
+	bool known = item->row->flags & MS_ROW_PULLED && ms_age_us(item->row->pulled_at_ns, item->now_ns, &ago_us);
+
+	return ms_value_of(MS_VALUE_US, known, ago_us);
+}
+
 static struct ms_value value(const void *item, int id, char space[MS_VALUE_SPACE])
 {
+	if (id == CACHES)
+		return ms_value_of(MS_VALUE_COUNT, true, caches_of(item));
+	if (id == COUNTED_AGO)
+		return counted_ago(item);
 	if (id == LAST)
 		return last_text(item, space);
 	return id >= LAST_STATUS ? last_value(item, id) : row_value(item, id);
