@@ -21,6 +21,7 @@ enum {
 #define TABLE (MS_VIEW_NARROW | MS_VIEW_WIDE)
 #define JSON  (MS_VIEW_JSON | MS_VIEW_GROUP_JSON)
 #define ALL   (TABLE | JSON)
+#define ONE   MS_VIEW_JSON /* of a cache alone */
 
 /* In the order of the table for people. */
 static const struct ms_column columns[] = {
@@ -32,34 +33,34 @@ static const struct ms_column columns[] = {
 	{MISSES, "misses", NULL, 0, ALL},
 	{SHOWN_MISSES, NULL, "MISSES", MS_RENDER_RIGHT, TABLE},
 	{RATE, "hit_rate", "RATE", MS_RENDER_RIGHT, ALL},
-	{EVICTIONS, "evictions", NULL, 0, ALL},
+	{EVICTIONS, "evictions", NULL, 0, ONE},
 	{AGE, "age_us", "AGE", MS_RENDER_RIGHT, ALL},
 	{KIND, "kind", "KIND", MS_RENDER_LEFT, MS_VIEW_WIDE | JSON},
 	{LAST, NULL, "LAST", MS_RENDER_LEFT, TABLE},
 	{NAME, "name", "NAME", MS_RENDER_WRAP, ALL},
 	{SHORT_SOURCE, NULL, "SOURCE", MS_RENDER_LEFT, MS_VIEW_WIDE},
-	{SOURCE, "source", NULL, 0, ALL},
-	{PRIORITY, "priority", NULL, 0, ALL},
-	{COST, "cost_us", NULL, 0, ALL},
-	{PARTIAL, "partial", NULL, 0, ALL},
-	{MANUAL, "manual", NULL, 0, ALL},
-	{OWNER_ONLY, "owner_only", NULL, 0, ALL},
+	{SOURCE, "source", NULL, 0, ONE},
+	{PRIORITY, "priority", NULL, 0, ONE},
+	{COST, "cost_us", NULL, 0, ONE},
+	{PARTIAL, "partial", NULL, 0, ONE},
+	{MANUAL, "manual", NULL, 0, ONE},
+	{OWNER_ONLY, "owner_only", NULL, 0, ONE},
 	{STUCK, "stuck", NULL, 0, ALL},
-	{UNHELPFUL, "unhelpful", NULL, 0, ALL},
-	{ORDERS, "orders", NULL, 0, ALL},
-	{TOTAL_CLAIMED, "total_claimed_bytes", NULL, 0, ALL},
-	{TOTAL_ENTRIES, "total_claimed_entries", NULL, 0, ALL},
-	{TOTAL_DURATION, "total_duration_us", NULL, 0, ALL},
-	{RETURNED, "returned_per_mille", NULL, 0, ALL},
+	{UNHELPFUL, "unhelpful", NULL, 0, ONE},
+	{ORDERS, "orders", NULL, 0, ONE},
+	{TOTAL_CLAIMED, "total_claimed_bytes", NULL, 0, ONE},
+	{TOTAL_ENTRIES, "total_claimed_entries", NULL, 0, ONE},
+	{TOTAL_DURATION, "total_duration_us", NULL, 0, ONE},
+	{RETURNED, "returned_per_mille", NULL, 0, ONE},
 	{LAST_STATUS, "last.status", NULL, 0, ALL},
 	{LAST_CLAIMED, "last.claimed_bytes", NULL, 0, ALL},
 	{LAST_ENTRIES, "last.entries", NULL, 0, ALL},
 	{LAST_DURATION, "last.duration_us", NULL, 0, ALL},
-	{LAST_AFTER, "last.bytes_after", NULL, 0, ALL},
+	{LAST_AFTER, "last.bytes_after", NULL, 0, ONE},
 	{LAST_AGO, "last.ago_us", NULL, 0, ALL},
 	{LAST_LEVEL, "last.level", NULL, 0, ALL},
 	{CACHES, "caches", NULL, 0, MS_VIEW_GROUP_JSON},
-	{COUNTED_AGO, "counted_ago_us", NULL, 0, JSON},
+	{COUNTED_AGO, "counted_ago_us", NULL, 0, ONE},
 };
 
 /* "done ~100M, 3s ago", for people. */

@@ -40,6 +40,13 @@ struct ms_order_row {
 	uint64_t aim_bytes;  /* --dry-run: 0 = everything */
 };
 
+/* The caches of one name of which the same came: row has the sums. */
+struct ms_order_group {
+	struct ms_order_row row; /* first, so that groups sort as rows do */
+	const struct ms_order_row *first;
+	unsigned caches;
+};
+
 struct ms_order_report {
 	const struct ms_target *target;
 	bool shrink, dry_run;
@@ -81,6 +88,16 @@ int ms_order_plan_rest(const struct ms_order_options *options, struct ms_order_r
 /** ms_order_read_rows - put in what the rows say after the orders; Return: 0; a negative errno */
 int ms_order_read_rows(struct ms_order_report *report, struct ms_target *target);
 
+/* order_groups.c */
+
+/**
+ * ms_order_groups - group rows by name, and by what came of them
+ * @rows: pointers into report->rows; they are sorted
+ * Return: free() it; in no order; never NULL (see ms_render_alloc()).
+ */
+struct ms_order_group *ms_order_groups(const struct ms_order_report *report, const struct ms_order_row **rows,
+				       unsigned count, unsigned *ret_count);
+
 /* order_report.c */
 
 /** ms_order_claimed - bytes claimed by the caches of all orders, the allocator's not among them */
@@ -90,7 +107,7 @@ uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estima
  */
 const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row);
 
-void ms_order_print_text(struct ms_order_report *report);
+void ms_order_print_text(const struct ms_order_report *report);
 void ms_order_print_json(const struct ms_order_report *report);
 
 #endif

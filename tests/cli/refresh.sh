@@ -9,10 +9,10 @@ expect 0 "$memshed" show "$pid" --json
 json_is '.groups[]' 2
 for key in groups caches; do # equal in size: by name
 	json_is ".$key[0].name" b
-	json_is ".$key[0].counted_ago_us" null
 	json_is ".$key[1].name" a
 	json_is ".$key[1].bytes" 4096
 done
+json_is '.caches[0].counted_ago_us' null
 json_is .counts.why_old null
 [ "$(json '.caches[1].counted_ago_us')" = "$(json .counts.age_us)" ] || fail "not as old as the only count"
 json_is .agent.orders 0 # a count is no order that is done
