@@ -15,7 +15,7 @@
 	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"   \
 	"      --timeout T   how long an order may take (default 10s; 500ms, 2m)\n"                          \
 	"  -n, --dry-run     only say what would be asked\n"                                                 \
-	"  -a, --all         a line for every cache, not only the first 40\n"                                \
+	"  -a, --all         all lines, not only the first 40\n"                                             \
 	"      --json        for scripts\n"                                                                  \
 	"  -h, --help        this text\n\n"                                                                  \
 	"Claimed is what the caches say they freed, returned is by how much the RSS fell. "
@@ -90,13 +90,16 @@ int ms_order_read_rows(struct ms_order_report *report, struct ms_target *target)
 
 /* order_groups.c */
 
+typedef const char *ms_order_status_fn(const struct ms_order_report *report, const struct ms_order_row *row);
+
 /**
  * ms_order_groups - group rows by name, and by what came of them
  * @rows: pointers into report->rows; they are sorted
+ * @status: ms_order_status()
  * Return: free() it; in no order; never NULL (see ms_render_alloc()).
  */
 struct ms_order_group *ms_order_groups(const struct ms_order_report *report, const struct ms_order_row **rows,
-				       unsigned count, unsigned *ret_count);
+				       unsigned count, ms_order_status_fn *status, unsigned *ret_count);
 
 /* order_report.c */
 

@@ -8,14 +8,21 @@
 #include "memshed.h"
 #include "util/saturate.h"
 
+struct grouping {
+	const struct ms_order_report *report;
+	ms_order_status_fn *status;
+};
+
+/* @ctx: struct grouping */
 static int compare(const void *left, const void *right, void *ctx)
 {
+	const struct grouping *grouping = ctx;
 	const struct ms_order_row *a = *(const struct ms_order_row *const *)left,
 				  *b = *(const struct ms_order_row *const *)right;
 	int order = strcmp(ms_row_label(&a->before), ms_row_label(&b->before));
 
 	if (order == 0)
-		order = strcmp(ms_order_status(ctx, a), ms_order_status(ctx, b));
+		order = strcmp(grouping->status(grouping->report, a), grouping->status(grouping->report, b));
 	if (order == 0)
 		order = (a->aim_bytes == 0) - (b->aim_bytes == 0); /* "all" and a number have no sum */
 	return order;
@@ -51,19 +58,19 @@ static void add(struct ms_order_group *group, const struct ms_order_row *row)
 }
 
 struct ms_order_group *ms_order_groups(const struct ms_order_report *report, const struct ms_order_row **rows,
-				       unsigned count, unsigned *ret_count)
+				       unsigned count, ms_order_status_fn *status, unsigned *ret_count)
 {
-	struct ms_order_report *ctx = (struct ms_order_report *)(uintptr_t)report; /* read only */
+	struct grouping grouping = {report, status};
 	unsigned group_count = 0;
 
-	qsort_r(rows, count, sizeof(rows[0]), compare_place, ctx);
+	qsort_r(rows, count, sizeof(rows[0]), compare_place, &grouping);
 	for (unsigned i = 0; i < count; i++)
-		group_count += i == 0 || compare(&rows[i - 1], &rows[i], ctx) != 0;
+		group_count += i == 0 || compare(&rows[i - 1], &rows[i], &grouping) != 0;
 
 	struct ms_order_group *groups = ms_render_alloc(group_count, sizeof(*groups)), *at = groups;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (i > 0 && compare(&rows[i - 1], &rows[i], ctx) != 0)
+		if (i > 0 && compare(&rows[i - 1], &rows[i], &grouping) != 0)
 			at++;
 		add(at, rows[i]);
 	}

@@ -240,7 +240,7 @@ static struct ms_order_group *group_rows(const struct ms_order_report *report,
 			rows[count++] = &report->rows[i];
 	*ret_rows = count;
 
-	struct ms_order_group *groups = ms_order_groups(report, rows, count, ret_groups);
+	struct ms_order_group *groups = ms_order_groups(report, rows, count, ms_order_status, ret_groups);
 
 	qsort(groups, *ret_groups, sizeof(*groups), report->dry_run ? compare_place : compare);
 	return groups;
