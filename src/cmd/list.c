@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli/verb.h"
 #include "cmd/refresh.h"
@@ -39,13 +40,24 @@ struct found {
 	size_t refresh_count;
 };
 
+/* Each takes three descriptors until all have answered; the rest of the processes must be readable, too. */
+static size_t most_asked(void)
+{
+	enum { OF_ONE = 3, OTHERS = 32 };
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= OF_ONE * MS_REFRESH_MOST + OTHERS)
+		return MS_REFRESH_MOST;
+	return files.rlim_cur > OTHERS ? (files.rlim_cur - OTHERS) / OF_ONE : 0;
+}
+
 /* Return: whether the target was taken over, to be asked later. */
 static bool keep(struct found *found, struct ms_target *target, struct ms_snapshot *snapshot)
 {
 	if (!ms_refresh_may(snapshot, target->control_fd >= 0, &snapshot->counted))
 		return false;
 	snapshot->counted = MS_COUNTED_TOO_MANY;
-	if (found->refresh_count == MS_REFRESH_MOST)
+	if (found->refresh_count >= most_asked())
 		return false;
 	found->refresh[found->refresh_count++] = (struct ms_refresh){target, snapshot};
 	return true;

@@ -13,7 +13,7 @@
 
 enum {
 	MS_REFRESH_US = 50000,
-	MS_REFRESH_MOST = 256, /* processes for a list: each takes three descriptors, of 1024 that are usual */
+	MS_REFRESH_MOST = 256, /* processes for a list */
 };
 
 /* One process: as it was, and as it is shown. */

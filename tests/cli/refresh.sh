@@ -104,6 +104,13 @@ all_fresh() {
 }
 wait_for "all of them to be counted" all_fresh
 
+# With few descriptors fewer are asked, and none is left out of the list.
+few() { bash -c 'ulimit -n 45; exec "$@"' - "$@"; }
+expect 0 few "$memshed" list
+[ "$(grep -c " many\.$$ " "$work/out")" = 12 ] || fail "not all are listed with few descriptors"
+expect 0 few "$memshed" list --json
+out_has '"why_old": "too-many"'
+
 # Near its limit, or while orders are out, it is not disturbed.
 spawn "$memshed" run --quiet --max 64M --high 1M --low 512K -- "$target" --comm "near.$$" --seldom a=0,counted b=8192000,manual
 near() {
