@@ -95,7 +95,7 @@ typedef const char *ms_order_status_fn(const struct ms_order_report *report, con
 /**
  * ms_order_groups - group rows by name, and by what came of them
  * @rows: pointers into report->rows; they are sorted
- * @status: ms_order_status()
+ * @status: the word for what came of a row
  * Return: free() it; in no order; never NULL (see ms_render_alloc()).
  */
 struct ms_order_group *ms_order_groups(const struct ms_order_report *report, const struct ms_order_row **rows,
@@ -105,10 +105,6 @@ struct ms_order_group *ms_order_groups(const struct ms_order_report *report, con
 
 /** ms_order_claimed - bytes claimed by the caches of all orders, the allocator's not among them */
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated);
-
-/** ms_order_status - the word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask"
- */
-const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row);
 
 void ms_order_print_text(const struct ms_order_report *report);
 void ms_order_print_json(const struct ms_order_report *report);
