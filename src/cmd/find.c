@@ -14,8 +14,8 @@
 #include "util/procfs.h"
 #include "util/units.h"
 
-static enum ms_exit open_target(const struct ms_verb *verb, const struct ms_pid_facts *facts, enum ms_find_control control,
-				struct ms_target **ret_target)
+static enum ms_exit open_target(const struct ms_verb *verb, const struct ms_pid_facts *facts,
+				enum ms_find_control control, struct ms_target **ret_target)
 {
 	struct ms_target *target = NULL;
 	int error = ms_target_open(facts, control != MS_FIND_TABLE, NULL, &target);
@@ -52,8 +52,8 @@ static enum ms_exit say_no_pid(const struct ms_verb *verb, const char *wanted, u
 	return MS_EXIT_NO_PERMISSION;
 }
 
-static enum ms_exit find_by_pid(const struct ms_verb *verb, const char *wanted, uint64_t pid, enum ms_find_control control,
-				struct ms_target **ret_target)
+static enum ms_exit find_by_pid(const struct ms_verb *verb, const char *wanted, uint64_t pid,
+				enum ms_find_control control, struct ms_target **ret_target)
 {
 	struct ms_pid_facts facts;
 	int error = pid == 0 || pid > INT32_MAX ? -ESRCH : ms_pids_facts((pid_t)pid, &facts);

@@ -206,8 +206,8 @@ enum ms_slot_state {
 #define MS_SLOT_STATE_MASK 0xffu
 #define MS_SLOT_TICKET_SHIFT 8
 
-/* Levels as in enum memshed_level, and one that only refreshes the counters: all caches are asked that can count
- * themselves, and those that the host registers meanwhile. It gives way to every other order, and is
+/* Levels as in enum memshed_level, and one that only refreshes the counters: all caches are asked that can
+ * count themselves, and those that the host registers meanwhile. It gives way to every other order, and is
  * answered MS_ANSWER_BUSY then, as it is when a cache put its count off. */
 enum ms_level { MS_LEVEL_COUNT = 0, MS_LEVEL_TRIM = 1, MS_LEVEL_CLEAR = 2, MS_LEVEL_EMERGENCY = 3 };
 

@@ -6,10 +6,11 @@
  *   --times N      how often
  *   --rate N       MiB a second
  *
- * Prints "ready PID", and reads from standard input how many bytes the mark is away: another process has read what is used
- * now, as it counts for the limit. Then it prints a number of microseconds for each time: from the look at which its memory was above the mark to the beginning
- * of the callback. It looks after every STEP_BYTES, so that the time begins no later than 64 KiB above. What the cache
- * will hold is charged before it is filled: nothing but what the watch sees may start a round.
+ * Prints "ready PID", and reads from standard input how many bytes the mark is away: another process has read
+ * what is used now, as it counts for the limit. Then it prints a number of microseconds for each time: from the
+ * look at which its memory was above the mark to the beginning of the callback. It looks after every STEP_BYTES,
+ * so that the time begins no later than 64 KiB above. What the cache will hold is charged before it is filled:
+ * nothing but what the watch sees may start a round.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -121,7 +122,8 @@ int main(int argc, char **argv)
 	}
 	cache.bytes = bytes / STEP_BYTES * STEP_BYTES;
 	cache.at = mmap(NULL, cache.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (statm < 0 || !bytes || !rate || cache.at == MAP_FAILED || memshed_register(&cache_options, &cache.handle) < 0)
+	if (statm < 0 || !bytes || !rate || cache.at == MAP_FAILED ||
+	    memshed_register(&cache_options, &cache.handle) < 0)
 		return 2;
 	madvise(cache.at, cache.bytes, MADV_NOHUGEPAGE);
 	printf("ready %d\n", (int)getpid());

@@ -60,8 +60,10 @@ static void test_counters_are_added_up(void **state)
 static void test_flags_are_of_all_or_of_any(void **state)
 {
 	const struct ms_row rows[] = {
-		ROW(1, "a", .flags = MEMSHED_CACHE_MANUAL | MS_ROW_UNHELPFUL | MS_ROW_PULLED, .pulled_at_ns = 5, .source = "a.c:1"),
-		ROW(2, "a", .flags = MEMSHED_CACHE_MANUAL | MS_ROW_STUCK | MEMSHED_CACHE_ESTIMATED | MS_ROW_PULLED, .source = "a.c:2", .cost_us = 1),
+		ROW(1, "a", .flags = MEMSHED_CACHE_MANUAL | MS_ROW_UNHELPFUL | MS_ROW_PULLED,
+		    .pulled_at_ns = 5, .source = "a.c:1"),
+		ROW(2, "a", .flags = MEMSHED_CACHE_MANUAL | MS_ROW_STUCK | MEMSHED_CACHE_ESTIMATED |
+		    MS_ROW_PULLED, .source = "a.c:2", .cost_us = 1),
 	};
 
 	(void)state;
@@ -78,12 +80,16 @@ static void test_flags_are_of_all_or_of_any(void **state)
 static void test_the_last_order_is_that_of_the_group(void **state)
 {
 	const struct ms_row rows[] = {
-		ROW(1, "a", .last = {.order_seq = 7, .status = MS_ANSWER_EMPTY, .finished_ns = 70, .orders = 2, .bytes_after = 1}),
+		ROW(1, "a", .last = {.order_seq = 7, .status = MS_ANSWER_EMPTY, .finished_ns = 70, .orders = 2,
+				     .bytes_after = 1}),
 		ROW(2, "a", .last = {.order_seq = 7, .status = MS_ANSWER_DONE, .finished_ns = 72, .claimed_bytes = 10,
-				     .claimed_entries = 1, .duration_us = 3, .orders = 1, .total_claimed_bytes = 10, .bytes_after = 2}),
-		ROW(3, "a", .last = {.order_seq = 6, .status = MS_ANSWER_BUSY, .finished_ns = 60, .claimed_bytes = 99, .total_claimed_bytes = 99}),
+				     .claimed_entries = 1, .duration_us = 3, .orders = 1,
+				     .total_claimed_bytes = 10, .bytes_after = 2}),
+		ROW(3, "a", .last = {.order_seq = 6, .status = MS_ANSWER_BUSY, .finished_ns = 60, .claimed_bytes = 99,
+				     .total_claimed_bytes = 99}),
 		ROW(4, "a", .last = {.order_seq = 7, .status = MS_ANSWER_DONE, .finished_ns = 71, .claimed_bytes = 20,
-				     .claimed_entries = 2, .duration_us = 4, .orders = 1, .total_claimed_bytes = 20}),
+				     .claimed_entries = 2, .duration_us = 4, .orders = 1,
+				     .total_claimed_bytes = 20}),
 	};
 	const struct ms_row_result *last;
 

@@ -16,7 +16,8 @@ static int set_up(void **state)
 	snapshot = (struct ms_snapshot){
 		.facts.state = 'S',
 		.info.agent_state = MS_AGENT_IDLE,
-		.budget = {.limit = {.source = MS_LIMIT_OPTION, .max_bytes = 100, .used_bytes = 90}, .high_bytes = 90, .low_bytes = 80},
+		.budget = {.limit = {.source = MS_LIMIT_OPTION, .max_bytes = 100, .used_bytes = 90},
+			   .high_bytes = 90, .low_bytes = 80},
 	};
 	return 0;
 }
