@@ -60,7 +60,7 @@ static void learn(struct ms_watch *watch, uint32_t slot, const struct ms_answer 
 
 void ms_orders_post(struct ms_watch *watch, uint64_t now_ns)
 {
-	static const struct ms_answer none = {.status = MS_ANSWER_NONE};
+	static const struct ms_answer none = {.status = MS_ANSWER_NONE, .returned_bytes = MS_NOT_MEASURED};
 	struct ms_plan *plan = &watch->plan;
 	uint32_t posted = 0;
 
