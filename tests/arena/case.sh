@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# case.sh NAME: a case of cases.txt as a test. Without memshed the OOM killer ends the job; with it the job ends
+# well, with real-time priority where that is allowed, and as an ordinary user.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=cases.sh
+. "$tests/cases.sh"
+
+case_find "$1"
+why=$(case_missing)
+[ -z "$why" ] || skip "$why"
+case_run "$1" without
+echo "without memshed: $outcome (status $status, oom_kill $kills)"
+expect "without memshed the OOM killer ends the job" "$outcome" = killed
+for who in fifo plain; do
+	privilege $who || { echo "not allowed to be $who"; continue; }
+	for run in $(seq "$repeat"); do
+		case_run "$1" $who
+		echo "$who, run $run: $outcome (status $status, oom_kill $kills), peak $((peak / mib)) of" \
+			"$((case_limit / mib)) MiB, $(count_events returned) rounds, $took ms"
+		expect "$who: it ends well" "$outcome" = well
+		expect "$who: memshed had something to do" "$(count_events returned)" -ge 1
+		[ $failures = 0 ] || { tail -n 20 "$work/err"; tail -n 300 "$work/journal"; exit 1; }
+	done
+done
+done_testing
