@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # case.sh NAME: a case of cases.txt as a test. Without memshed the OOM killer ends the job; with it the job ends
-# well, with real-time priority where that is allowed, and as an ordinary user.
+# well, with real-time priority where that is allowed, and as an ordinary user. (On cgroup v2 a job without memshed
+# may also stand still, as its program is read from the file again and again: it is ended after a while.)
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=cases.sh
@@ -10,9 +11,14 @@
 case_find "$1"
 why=$(case_missing)
 [ -z "$why" ] || skip "$why"
+patience=15
 case_run "$1" without
 echo "without memshed: $outcome (status $status, oom_kill $kills)"
-expect "without memshed the OOM killer ends the job" "$outcome" = killed
+case $outcome/$limit_kind in
+killed/* | hung/v2) ;;
+*) fail "without memshed the job lives: the case proves nothing" ;;
+esac
+patience=${ARENA_PATIENCE:-300}
 for who in fifo plain; do
 	privilege $who || { echo "not allowed to be $who"; continue; }
 	for run in $(seq "$repeat"); do

@@ -14,7 +14,7 @@
 #   status       where the exit status belongs
 #   kernel.log   where the console belongs
 #
-# starts the guest in the background as $guest, and ends with guest_end.
+# starts the guest in the background as $guest, waits for it, and ends with guest_end.
 #
 # Options of all:
 #  -m  the guest's memory (512M)        -t  wall-clock limit in seconds (60)
@@ -72,9 +72,8 @@ guest_begin() {
 	: > "$dir/kernel.log"
 }
 
+# guest_end: once the guest has ended, with its status in $ended.
 guest_end() {
-	wait "$guest"
-	ended=$?
 	guest=
 	cat "$dir/kernel.log" > "$kernel_log"
 	status=$(tr -dc 0-9 < "$dir/status")
