@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
 # figure.awk - the table of a series: cases.txt first, for the order and the sets, then results.tsv.
 # A result: case, who, load, run, checksum of the case, outcome, status, limit, peak, ms, rounds, claimed,
-# returned, worst stall.
+# returned, worst stall, brakes. names, loads, people: those that are wanted; blank for all.
 BEGIN {
-	form = "%-15s %6s %-5s %4s %-8s %-12s %6s %7s %9s %9s %8s %7s\n"
+	form = "%-15s %6s %-5s %4s %-8s %-12s %6s %7s %9s %9s %8s %7s %7s\n"
 	mib = 1048576
 }
 FNR == NR {
-	if (!/^#/ && NF) {
+	if (!/^#/ && NF && wanted($1, names)) {
 		order[++cases] = $1
 		set[$1] = $2
 	}
 	next
 }
 $2 == "without" { control[$1] = $6; next }
+!wanted($2, people) || !wanted($3, loads) { next }
 {
 	key = $1 SUBSEP $2 SUBSEP $3
 	groups[key]++
@@ -25,8 +26,12 @@ $2 == "without" { control[$1] = $6; next }
 	claimed[key] += $12
 	returned[key] += $13
 	if ($14 != "-" && $14 + 0 > stall[key] + 0) stall[key] = $14
-	if (!($3 in seen)) load_at[++loads] = $3
+	brakes[key] += $15
+	if (!($3 in seen)) load_at[++load_count] = $3
 	seen[$3]
+}
+function wanted(word, words) {
+	return words ~ /^ *$/ || index(words, " " word " ")
 }
 function outcome(key,   text) {
 	text = bad[key, "killed"] + 0 " of " groups[key]
@@ -40,7 +45,8 @@ function row(name, who, load,   key, n) {
 	n = groups[key]
 	printf form, name, int(limit[name] / mib) "M", who, load, (name in control) ? control[name] : "-", outcome(key),
 		sprintf("%.1f", 100 * peak[key]), sprintf("%.0f", rounds[key] / n), sprintf("%.0fM", claimed[key] / n / mib),
-		sprintf("%.0fM", returned[key] / n / mib), (key in stall) ? stall[key] "ms" : "-", sprintf("%.1fs", ms[key] / n / 1000)
+		sprintf("%.0fM", returned[key] / n / mib), (key in stall) ? stall[key] "ms" : "-", sprintf("%.0f", brakes[key] / n),
+		sprintf("%.1fs", ms[key] / n / 1000)
 	runs[set[name] == "open"] += n
 	killed[set[name] == "open"] += bad[key, "killed"]
 	other[set[name] == "open"] += bad[key, "hung"] + bad[key, "failed"]
@@ -48,12 +54,12 @@ function row(name, who, load,   key, n) {
 function table(open,   i, j) {
 	for (i = 1; i <= cases; i++) {
 		if ((set[order[i]] == "open") != open) continue
-		for (j = 1; j <= loads; j++) row(order[i], "fifo", load_at[j])
-		for (j = 1; j <= loads; j++) row(order[i], "plain", load_at[j])
+		for (j = 1; j <= load_count; j++) row(order[i], "fifo", load_at[j])
+		for (j = 1; j <= load_count; j++) row(order[i], "plain", load_at[j])
 	}
 }
 END {
-	printf form, "case", "limit", "as", "load", "without", "killed", "peak%", "rounds", "claimed", "returned", "stall", "takes"
+	printf form, "case", "limit", "as", "load", "without", "killed", "peak%", "rounds", "claimed", "returned", "stall", "brakes", "takes"
 	table(0)
 	printf "%d runs: %d killed, %d hung or failed\n", runs[0], killed[0], other[0]
 	table(1)

@@ -137,6 +137,11 @@ journal_sum() {
 		END { printf "%.0f\n", sum }' "$work/journal"
 }
 
+# What was done in all: for the watch, and by processes of their own accord.
+rounds_done() {
+	echo $(($(count_events returned) + $(journal_sum end own_rounds)))
+}
+
 # The longest time in ms that a thread of the job made no progress, as the job itself says; "-" where it does not.
 worst_stall() {
 	sed -n 's/.*worst stall \([0-9]*\) ms$/\1/p' "$work/err" | sort -n | tail -n 1 | grep . || echo -

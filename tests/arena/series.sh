@@ -49,8 +49,10 @@ lost=$folder/lost
 mkdir -p "$lost" || exit 99
 touch "$results"
 
+# figure [CASE...]: of these cases with these loads and people, of all without.
 figure() {
-	awk -f "$tests/figure.awk" "$case_table" "$results"
+	awk -v names=" $* " -v loads=" ${figure_loads-} " -v people=" ${figure_people-} " -f "$tests/figure.awk" \
+		"$case_table" "$results"
 	any_lost=$?
 	echo "results, and the journals of jobs that were lost: $folder"
 	return $any_lost
@@ -61,7 +63,7 @@ finish_series() {
 	rm -rf "$work"
 }
 trap finish_series EXIT
-trap 'echo; figure; exit 130' INT TERM HUP
+trap 'echo; figure "$@"; exit 130' INT TERM HUP
 
 # A case that was changed has to be run again.
 case_sum() {
@@ -80,12 +82,12 @@ keep_journal() {
 	echo "$kept"
 }
 
-# Real numbers of the results: "-" where there is none.
 from_journal() {
-	count_events returned
-	journal_sum returned claimed_bytes
-	journal_sum returned returned_bytes
+	rounds_done
+	echo $(($(journal_sum returned claimed_bytes) + $(journal_sum end own_claimed_bytes)))
+	echo $(($(journal_sum returned returned_bytes) + $(journal_sum end own_returned_bytes)))
 	worst_stall
+	journal_sum end brakes
 }
 
 # run_once WHO LOAD RUN: one line in the results, one on the terminal.
@@ -158,9 +160,12 @@ runnable() {
 }
 
 if [ -n "$only_figure" ]; then
-	figure
+	# shellcheck disable=SC2046 # words are meant
+	[ $# = 0 ] || set -- $(choose "$@")
+	figure "$@"
 	exit
 fi
+figure_loads=$loads figure_people=$people
 make_limit $((64 * mib))
 limit_remove
 [ $# -gt 0 ] || set -- '*'
@@ -180,4 +185,4 @@ for run in $(seq "$number"); do
 	done
 done
 busy_loops 0
-figure
+figure "$@"
