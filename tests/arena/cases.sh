@@ -83,7 +83,7 @@ tighten() {
 }
 
 # case_run NAME HOW: once, as fifo, plain, or "without" memshed. Sets status, kills, peak, took, and outcome:
-# well, killed, hung, failed (by itself).
+# well, killed, hung, failed (by itself), over (nothing killed it, but it took more than --max).
 case_run() {
 	case_find "$1"
 	: > "$work/journal"
@@ -107,6 +107,8 @@ case_run() {
 		outcome=hung
 	elif [ $status != 0 ]; then
 		outcome=failed
+	elif around max >/dev/null && [ "$peak" != unknown ] && [ "$peak" -gt $case_limit ]; then
+		outcome=over
 	else
 		outcome=well
 	fi

@@ -37,6 +37,7 @@ function outcome(key,   text) {
 	text = bad[key, "killed"] + 0 " of " groups[key]
 	if (bad[key, "hung"]) text = text ", " bad[key, "hung"] " hung"
 	if (bad[key, "failed"]) text = text ", " bad[key, "failed"] " failed"
+	if (bad[key, "over"]) text = text ", " bad[key, "over"] " over"
 	return text
 }
 function row(name, who, load,   key, n) {
@@ -49,7 +50,7 @@ function row(name, who, load,   key, n) {
 		sprintf("%.1fs", ms[key] / n / 1000)
 	runs[set[name] == "open"] += n
 	killed[set[name] == "open"] += bad[key, "killed"]
-	other[set[name] == "open"] += bad[key, "hung"] + bad[key, "failed"]
+	other[set[name] == "open"] += bad[key, "hung"] + bad[key, "failed"] + bad[key, "over"]
 }
 function table(open,   i, j) {
 	for (i = 1; i <= cases; i++) {
@@ -61,8 +62,8 @@ function table(open,   i, j) {
 END {
 	printf form, "case", "limit", "as", "load", "without", "killed", "peak%", "rounds", "claimed", "returned", "stall", "brakes", "takes"
 	table(0)
-	printf "%d runs: %d killed, %d hung or failed\n", runs[0], killed[0], other[0]
+	printf "%d runs: %d killed, %d hung, failed or over\n", runs[0], killed[0], other[0]
 	table(1)
-	if (runs[1]) printf "%d runs that cannot be promised: %d killed, %d hung or failed\n", runs[1], killed[1], other[1]
+	if (runs[1]) printf "%d runs that cannot be promised: %d killed, %d hung, failed or over\n", runs[1], killed[1], other[1]
 	exit (killed[0] + other[0] > 0)
 }
