@@ -19,12 +19,13 @@ long it made no progress at worst. A wrong value ends it with status 3.
              with --one in one piece
   child      the same, but a child that registers nothing takes the memory
   async      one cache behind a server of asyncio with eight clients
-  pool       --count workers of multiprocessing
+  pool       --count worker processes
   beside     a process with a cache of --fill MiB is stopped, or with --gil in a long call; another one's grows
   held       cache of --fill MiB, then one call that takes --held MiB while it holds the GIL
 """
 import argparse
 import asyncio
+import concurrent.futures
 import functools
 import multiprocessing
 import os
@@ -303,9 +304,10 @@ def pool_work(task):
 def run_pool(a):
     total = a.total * MIB // a.size
     tasks = [(begin, min(64, total - begin), a.size) for begin in range(0, total, 64)]
-    done = 0
-    with multiprocessing.get_context("fork").Pool(a.count) as pool:
-        for count in pool.imap_unordered(pool_work, tasks):
+    done, fork = 0, multiprocessing.get_context("fork")
+    # Not multiprocessing.Pool: it waits for ever for a worker that was killed.
+    with concurrent.futures.ProcessPoolExecutor(a.count, mp_context=fork) as pool:
+        for count in pool.map(pool_work, tasks):
             done += count
             progress.beat()
     return done
