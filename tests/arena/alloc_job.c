@@ -25,6 +25,8 @@
  *	                 empty  another cache claims 8 GiB and frees nothing
  *	                 stop   the first callback stops the whole process (SIGSTOP) before it frees anything
  *
+ * -k -b -p -w -r -s -a -f stand for --keys, --bytes, --passes, --workers, --rate, --sync, --keys-after, --fault.
+ *
  * Threads: each has a shard of the cache (alloc_cache.c); the first one is the main thread.
  */
 #include <errno.h>
@@ -268,21 +270,22 @@ static uint64_t work_in_children(void)
 
 static const char *mode_word = "thread", *hold_word = "";
 
-/* One of the three is set. */
+/* One of the three is set. The letter, if there is one, is short for the name. */
 static const struct known {
 	const char *name;
+	char letter;
 	uint64_t *number;
 	bool *flag;
 	const char **text;
 } known[] = {
-	{"keys", .number = &options.keys},
-	{"bytes", .number = &options.block_bytes},
+	{"keys", 'k', .number = &options.keys},
+	{"bytes", 'b', .number = &options.block_bytes},
 	{"total", .number = &options.total_mib},
 	{"exact", .flag = &options.exact},
-	{"passes", .number = &options.passes},
+	{"passes", 'p', .number = &options.passes},
 	{"threads", .number = &options.threads},
-	{"workers", .number = &options.workers},
-	{"rate", .number = &options.rate_mib},
+	{"workers", 'w', .number = &options.workers},
+	{"rate", 'r', .number = &options.rate_mib},
 	{"map", .flag = &options.map},
 	{"huge", .flag = &options.huge},
 	{"uncharged", .flag = &options.uncharged},
@@ -291,9 +294,9 @@ static const struct known {
 	{"hold", .text = &hold_word},
 	{"burst", .number = &options.burst_mib},
 	{"quiet", .number = &options.quiet_ms},
-	{"sync", .text = &options.sync_file},
-	{"keys-after", .number = &options.keys_after},
-	{"fault", .text = &options.fault},
+	{"sync", 's', .text = &options.sync_file},
+	{"keys-after", 'a', .number = &options.keys_after},
+	{"fault", 'f', .text = &options.fault},
 };
 
 enum { KNOWN = sizeof(known) / sizeof(known[0]) };
@@ -306,6 +309,16 @@ static void take_option(const struct known *option, const char *argument)
 		*option->text = argument;
 	else
 		*option->number = strtoull(argument, NULL, 10);
+}
+
+/* Return: the place of a letter in the table; KNOWN when it is none. */
+static int find_letter(int letter)
+{
+	int i = 0;
+
+	while (i < KNOWN && (!known[i].letter || known[i].letter != letter))
+		i++;
+	return i;
 }
 
 /* Return: the place of a word in a list of words that ends with NULL; ends the process when it is none. */
@@ -328,8 +341,8 @@ static void parse(int argc, char **argv)
 	for (int i = 0; i < KNOWN; i++)
 		table[i] = (struct option){.name = known[i].name,
 					   .has_arg = known[i].flag ? no_argument : required_argument};
-	while ((code = getopt_long(argc, argv, "", table, &index)) == 0)
-		take_option(&known[index], optarg);
+	while ((code = getopt_long(argc, argv, "k:b:p:w:r:s:a:f:", table, &index)) != -1 && code != '?')
+		take_option(&known[code ? find_letter(code) : index], optarg);
 	options.mode = (enum memshed_agent_mode)find_word(mode_word, modes);
 	options.hold = (enum job_hold)find_word(hold_word, holds);
 	if (options.total_mib && options.block_bytes)
