@@ -98,7 +98,7 @@ run_once() {
 		from_journal
 	} | paste -s >> "$results"
 	case $outcome/$1 in
-	well/* | killed/without) where='' ;;
+	well/* | */without) where='' ;;
 	*) where=$(keep_journal "$1" "$2" "$3") ;;
 	esac
 	echo "$case_name $1, load $2, run $3: $outcome, $((took / 1000)) s $where"
