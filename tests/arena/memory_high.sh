@@ -22,9 +22,9 @@ make_high() {
 	limit_write memory.high $high || broken "memory.high cannot be set"
 }
 
-reference "$alloc_job" -k $keys -p 2
+reference "$alloc_job" --keys $keys --passes 2
 make_high
-limit_run timeout 20 "$alloc_job" -k $keys -p 2 > "$work/control.out" 2>&1
+limit_run timeout 20 "$alloc_job" --keys $keys --passes 2 > "$work/control.out" 2>&1
 status=$?
 events=$(high_events)
 limit_remove
@@ -33,7 +33,7 @@ expect "without memshed the job meets memory.high again and again" "$events" -ge
 
 make_high
 : > "$work/journal"
-limit_run "$memshed" run --journal "$work/journal" -- "$alloc_job" -k $keys -p 2 > "$work/out" 2> "$work/err"
+limit_run "$memshed" run --journal "$work/journal" -- "$alloc_job" --keys $keys --passes 2 > "$work/out" 2> "$work/err"
 status=$?
 kills=$(limit_kills)
 events=$(high_events)

@@ -9,7 +9,7 @@ case $size in
 small) max=$((64 * mib)) keys=1024 ;;
 *) max=$((256 * mib)) keys=6144 ;;
 esac
-reference "$alloc_job" -k $keys -p 2
+reference "$alloc_job" --keys $keys --passes 2
 
 run_with_max() {
 	make_limit $((4 * max))
@@ -20,7 +20,7 @@ run_with_max() {
 	limit_remove
 }
 
-run_with_max "$alloc_job" -k $keys -p 2
+run_with_max "$alloc_job" --keys $keys --passes 2
 kills=0
 expect_alive
 expect "a cgroup was made" "$(grep -c '"event":"start".*"enforced":true' "$work/journal")" -eq 1
@@ -29,7 +29,7 @@ expect "the job was shrunk" "$(count_events order)" -ge 1
 expect "nothing is left behind" -z "$left"
 
 # What frees nothing is ended at --max, and memshed tells of it.
-run_with_max "$alloc_job" -k $keys -p 1 -f empty -w 1
+run_with_max "$alloc_job" --keys $keys --passes 1 --fault empty --workers 1
 expect "memshed survives" "$(count_events end)" -eq 1
 expect "nothing is left behind" -z "$left"
 
@@ -38,7 +38,7 @@ make_limit $((4 * max))
 : > "$work/journal"
 # shellcheck disable=SC2016 # expanded inside
 limit_run sh -c 'sleep 1000 & "$@"; status=$?; kill $!; exit $status' sh \
-	"$memshed" run --max $max --journal "$work/journal" -- "$alloc_job" -k $keys -p 2 > "$work/out" 2> "$work/err"
+	"$memshed" run --max $max --journal "$work/journal" -- "$alloc_job" --keys $keys --passes 2 > "$work/out" 2> "$work/err"
 status=$?
 kind=$limit_kind
 left=$(find "$limit_dir" -mindepth 1 -type d)
@@ -66,7 +66,7 @@ echo +memory > "$group/cgroup.subtree_control"
 : > "$work/journal"
 # shellcheck disable=SC2016 # expanded inside
 sh -c 'echo $$ > "$0/beside/cgroup.procs"; sleep 1000 & PATH=$1:$PATH; shift; "$@"; status=$?; kill $!; exit $status' \
-	"$group" "$work/bin" "$memshed" run --max $max --journal "$work/journal" -- "$alloc_job" -k $keys -p 2 \
+	"$group" "$work/bin" "$memshed" run --max $max --journal "$work/journal" -- "$alloc_job" --keys $keys --passes 2 \
 	> "$work/out" 2> "$work/err"
 status=$?
 expect_alive
