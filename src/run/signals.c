@@ -134,11 +134,32 @@ static void forward_to_rest(const struct ms_signals *signals, const struct signa
 				pid = pid * 10 + (text[i] - '0');
 				continue;
 			}
-			if (pid > 0 && !rest_has_it(info, pid))
+			if (pid > 0 && pid != signals->helper_pid && !rest_has_it(info, pid))
 				forward(pid, info);
 			pid = 0;
 		}
 	}
+}
+
+/* Is there a child beside the helper? */
+static bool has_rest(const struct ms_signals *signals)
+{
+	char text[512];
+	ssize_t n;
+	pid_t pid = 0;
+
+	for (off_t at = 0; (n = pread(signals->children_fd, text, sizeof(text), at)) > 0; at += n) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+				continue;
+			}
+			if (pid > 0 && pid != signals->helper_pid)
+				return true;
+			pid = 0;
+		}
+	}
+	return false;
 }
 
 /* After our own stop the shell's SIGCONT may have gone to the whole group: once is enough. */
@@ -194,6 +215,8 @@ static void take(struct ms_signals *signals, struct ms_child *child, const struc
 
 	if (number == SIGCHLD)
 		return;
+	if (number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM)
+		signals->end_signal = number;
 	if (has_ended(child)) {
 		take_for_rest(signals, info);
 		return;
@@ -244,6 +267,8 @@ static void reap(struct ms_signals *signals, struct ms_child *child)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
+		if (pid == signals->helper_pid && !WIFSTOPPED(status))
+			signals->helper_pid = 0;
 		if (pid != child->pid)
 			continue;
 		if (WIFSTOPPED(status)) {
@@ -255,7 +280,8 @@ static void reap(struct ms_signals *signals, struct ms_child *child)
 		child->status = status;
 		child->usage = usage;
 	}
-	child->job_ended = child->ended && (signals->children_fd < 0 || (pid < 0 && errno == ECHILD));
+	child->job_ended = child->ended && (signals->children_fd < 0 || (pid < 0 && errno == ECHILD) ||
+					    (signals->helper_pid && !has_rest(signals)));
 }
 
 void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child)

@@ -40,6 +40,7 @@ struct ms_member {
 	uint32_t looks;       /* for a table, in vain */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a process in signal mode */
+	int handle; /* likewise a pidfd, to end it by; -1: none was wanted, or to be had */
 	struct ms_table_reader reader;
 	struct ms_control_client client;
 };
@@ -55,6 +56,7 @@ _Static_assert((int)MS_STATE_MEMBERS == (int)MS_TREE_CAPACITY, "likewise");
 struct ms_members {
 	const struct ms_root *root;
 	struct ms_state_writer *state; /* where others learn of them; NULL = nowhere */
+	bool handles;                  /* each gets a handle when it is found: later there may be no memory for it */
 	uint32_t tables;               /* how many have one */
 	uint64_t next_look_ns;
 	struct ms_table_scratch scratch;
@@ -109,6 +111,9 @@ void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_s
 
 /** ms_members_answers - can it be asked: there is an agent, and it is neither stopped nor stuck */
 bool ms_members_answers(const struct ms_member *member, uint64_t now_ns);
+
+/** ms_members_signal - by its handle; Return: 0; -ENOENT it has none; -ESRCH it has ended; -EPERM */
+int ms_members_signal(const struct ms_member *member, int signal);
 
 /** ms_members_is_stopped - what the kernel says now; false too when it cannot be read */
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot);
