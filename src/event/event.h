@@ -173,6 +173,7 @@
 	FIELD(NUMBER, wakeups, "of *memshed*")                                                               \
 	FIELD(NUMBER, lost_lines, "that stderr or the journal did not take")                                 \
 	FIELD(NUMBER, restarts, "how often the command was started again")                                   \
+	FIELD(NUMBER, exhaustions, "how often nothing was left that helps")                                  \
 	MS_FIELDS_VERDICT(FIELD)                                                                             \
 	FIELD(NUMBER, oom_kills, "in its cgroup meanwhile; null when that is not known")                     \
 	FIELD(CACHES, largest, "the largest caches when they were last seen, up to four")

@@ -197,7 +197,7 @@ static void say_verdict(struct ms_line *line, const struct ms_event *event)
 
 	if (end->restarts)
 		ms_line_add(line, "; started again %s", MS_COUNTED(end->restarts, "time", "times"));
-	if (end->unexplained_bytes != UINT64_MAX)
+	if (end->exhaustions)
 		ms_line_add(line, "; when nothing was left %s of %s were in no cache",
 			    MS_BYTES(end->unexplained_bytes), MS_BYTES(event->max_bytes));
 }

@@ -86,6 +86,7 @@ static void meet_exhaustion(struct ms_watch *watch, uint64_t now_ns)
 
 	if (held_bytes > used_bytes) /* estimates */
 		held_bytes = used_bytes;
+	watch->summary.exhaustions++;
 	watch->summary.in_caches_bytes = held_bytes;
 	watch->summary.unexplained_bytes = used_bytes - held_bytes;
 	if (watch->options.exhausted)

@@ -105,6 +105,18 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_WARN:
 		event.as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
 		break;
+	case MS_EVENT_EXHAUSTED:
+		event.as.exhausted = (struct ms_event_exhausted){MS_EXHAUSTED_TERM, 30 * MIB, 160 * MIB};
+		break;
+	case MS_EVENT_STOP:
+		event.as.stop = (struct ms_event_stop){15, 3};
+		break;
+	case MS_EVENT_RESTART:
+		event.as.restart = (struct ms_event_restart){2, 2000};
+		break;
+	case MS_EVENT_UNLOADED:
+		event.as.unloaded.obstacle = MS_PYTHON_ISOLATED;
+		break;
 	case MS_EVENT_RECOVERED:
 		event.as.recovered.duration_us = 300000;
 		break;
@@ -128,6 +140,10 @@ static struct ms_event full_event(enum ms_event_kind kind)
 						     .worst_growth_bytes = 10 * MIB,
 						     .wakeups = 500,
 						     .lost_lines = 2,
+						     .restarts = 2,
+						     .exhaustions = 3,
+						     .in_caches_bytes = 30 * MIB,
+						     .unexplained_bytes = 160 * MIB,
 						     .oom_kills = 1,
 						     .largest = two_caches()};
 		break;
