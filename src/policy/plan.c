@@ -105,7 +105,9 @@ static void end(const struct ms_policy_round *round)
 	/* So far down the reading has settled, and says nothing of the next shortage. */
 	if (state->out == 0)
 		state->answered_ns = 0;
-	state->told = state->exhausted = false;
+	state->told = false;
+	if (round->sample->processes > 0) /* else what it is for is the job that ends */
+		state->exhausted = false;
 	ms_policy_reset(state);
 }
 
@@ -301,6 +303,12 @@ static void decide(struct ms_policy_round *round)
 		decide_gently(round, missing_bytes);
 	else if (!give_orders(round, missing_bytes))
 		give_up(round);
+}
+
+void ms_policy_restart(struct ms_policy_state *state)
+{
+	state->told = state->exhausted = false;
+	state->helpless_since_ns = 0;
 }
 
 void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sample *sample,

@@ -276,6 +276,9 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 		    const struct ms_marks *marks, const struct ms_policy_input *input,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan);
 
+/** ms_policy_restart - the target was ended and started again: what was said of the last one holds no more */
+void ms_policy_restart(struct ms_policy_state *state);
+
 /** ms_policy_taken - the agent of this process works on its order */
 void ms_policy_taken(struct ms_policy_state *state, uint32_t process);
 

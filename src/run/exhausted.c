@@ -10,7 +10,7 @@
 
 /* Chosen: what container engines give. */
 #define GRACE_NS (10 * MS_NS_PER_S)
-#define KILL_AGAIN_NS (100 * MS_NS_PER_MS) /* processes that were forked since the last scan */
+#define AGAIN_NS (100 * MS_NS_PER_MS) /* there may be processes that were not known before */
 #define BACK_OFF_NS MS_NS_PER_S
 enum { DOUBLINGS = 6 }; /* to a minute */
 #define BACK_OFF_MOST_NS (60 * MS_NS_PER_S)
@@ -65,11 +65,9 @@ static void say_stop(struct ms_exhausted *exhausted, int signal, uint32_t sent)
 	ms_report_say(exhausted->watch->report, &exhausted->watch->reading, &event);
 }
 
-/* What is stopped must go on to end. */
 static void begin_stop(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
 	exhausted->sent = ms_watch_signal(exhausted->watch, SIGTERM);
-	ms_watch_signal(exhausted->watch, SIGCONT);
 	exhausted->signals->end_signal = exhausted->said_signal = 0;
 	enter(exhausted, MS_EXHAUSTED_STOPPING, now_ns);
 	exhausted->timer.at_ns = now_ns; /* for the words */
@@ -78,8 +76,9 @@ static void begin_stop(struct ms_exhausted *exhausted, uint64_t now_ns)
 static void go_on_stopping(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
 	say_stop(exhausted, SIGTERM, exhausted->sent);
-	exhausted->timer.at_ns = exhausted->since_ns + GRACE_NS;
-	if (now_ns >= exhausted->timer.at_ns)
+	ms_watch_signal(exhausted->watch, SIGTERM);
+	exhausted->timer.at_ns = now_ns + AGAIN_NS;
+	if (now_ns - exhausted->since_ns >= GRACE_NS)
 		enter(exhausted, MS_EXHAUSTED_KILLING, now_ns);
 }
 
@@ -88,8 +87,9 @@ static uint32_t kill_all(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
 	uint32_t sent = ms_watch_signal(exhausted->watch, SIGKILL);
 
+	sent += ms_signals_kill_rest(exhausted->signals, exhausted->child);
 	say_stop(exhausted, SIGKILL, sent);
-	exhausted->timer.at_ns = now_ns + KILL_AGAIN_NS;
+	exhausted->timer.at_ns = now_ns + AGAIN_NS;
 	return sent;
 }
 

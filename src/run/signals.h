@@ -49,6 +49,12 @@ void ms_signals_keep_rest(struct ms_signals *signals);
 void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child);
 
 /**
+ * ms_signals_kill_rest - SIGKILL to all that a command which has ended left behind
+ * What their ends leave behind becomes our child in turn. Return: to how many.
+ */
+uint32_t ms_signals_kill_rest(const struct ms_signals *signals, const struct ms_child *child);
+
+/**
  * ms_signals_die_of - end as the command ended
  *
  * A shell goes on with its loop, and a parent sees a status, when it was told only of an exit code: ^C is

@@ -33,6 +33,7 @@ struct ms_member {
 	uint64_t start_ticks;
 	char comm[MS_COMM_BYTES]; /* when its table was found; escape before printing */
 	bool has_table, can_post;
+	int signal;   /* the last one that ms_watch_signal() sent; 0 = none */
 	bool stopped; /* by a signal or a debugger: its agent sleeps with it */
 	bool said_silent;
 	struct ms_post order; /* IDLE: none is out */

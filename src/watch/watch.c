@@ -295,19 +295,32 @@ void ms_watch_notice(struct ms_watch *watch)
 	watch->look.at_ns = least(watch->look.at_ns, watch->reading.next_scan_ns);
 }
 
+static int send_one(struct ms_watch *watch, uint32_t slot, int signal)
+{
+	const struct ms_process *process = &watch->reading.tree.slots[slot].process;
+	struct ms_process_memory memory;
+	int error = ms_members_signal(&watch->members.at[slot], signal);
+
+	/* What can still be read below the kept descriptor has not ended, so the pid is its own. */
+	if (error == -ENOENT && ms_process_sample(process, &watch->root, &memory) >= 0)
+		error = kill(process->pid, signal) < 0 ? -errno : 0;
+	return error;
+}
+
 uint32_t ms_watch_signal(struct ms_watch *watch, int signal)
 {
 	uint32_t sent = 0;
 
 	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++) {
 		const struct ms_tree_member *known = ms_tree_member(&watch->reading.tree, slot);
-		struct ms_process_memory memory;
-		int error = known ? ms_members_signal(&watch->members.at[slot], signal) : -ESRCH;
+		struct ms_member *member = &watch->members.at[slot];
 
-		/* What can still be read below the kept descriptor has not ended, so the pid is its own. */
-		if (error == -ENOENT && ms_process_sample(&known->process, &watch->root, &memory) >= 0)
-			error = kill(known->process.pid, signal) < 0 ? -errno : 0;
-		sent += error == 0;
+		if (!known || member->pid != known->process.pid || (member->signal == signal && signal != SIGKILL))
+			continue;
+		member->signal = signal;
+		sent += send_one(watch, slot, signal) == 0;
+		if (signal == SIGTERM)
+			send_one(watch, slot, SIGCONT);
 	}
 	return sent;
 }
@@ -321,6 +334,8 @@ void ms_watch_restarted(struct ms_watch *watch, pid_t pid, uint64_t pause_ms)
 	watch->report->command_pid = pid;
 	watch->options.roots[0] = pid;
 	watch->state.root_pids[0] = (uint32_t)pid;
+	watch->reading.started_ns = now_ns; /* it forks most while it starts */
+	ms_policy_restart(&watch->policy);
 	if (watch->blind_error < 0)
 		return;
 	(void)ms_tree_add_root(&watch->reading.tree, pid, 0); /* else the next scan finds it: the adopter's child */

@@ -96,8 +96,9 @@ void ms_watch_start(struct ms_watch *watch, const struct ms_watch_live *live);
 void ms_watch_notice(struct ms_watch *watch);
 
 /**
- * ms_watch_signal - send a signal to every process of the job that is known
- * By pidfd where it has one. On the alarm path too: opens nothing.
+ * ms_watch_signal - send a signal to every process of the job that is known, and has not been sent it before
+ * By pidfd where it has one. After SIGTERM comes SIGCONT: what is stopped must go on to end. SIGKILL is sent
+ * each time. On the alarm path too: opens nothing.
  * Return: to how many.
  */
 uint32_t ms_watch_signal(struct ms_watch *watch, int signal);
