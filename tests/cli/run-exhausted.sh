@@ -85,9 +85,9 @@ leak --on-exhausted restart --restarts 2
 [ "$(field restart pause_ms)" -ge 2000 ] || fail "the second pause is $(field restart pause_ms) ms"
 [ "$(field restart pid)" = "$(tail -n 1 "$work/pids")" ] || fail "not the command's pid"
 first=$(head -n 1 "$work/pids")
-for each in $(cat "$work/pids"); do
+while read -r each; do
 	diff "$work/pids.$first" "$work/pids.$each" >&2 || fail "the command does not find everything as at first"
-done
+done <"$work/pids"
 
 # A signal between two starts ends it.
 has_stopped() { has_event stop && [ "$(field stop signal)" = 15 ]; }

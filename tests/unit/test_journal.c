@@ -60,6 +60,27 @@ static struct ms_event event_of(enum ms_event_kind kind)
 	return event;
 }
 
+/* Of a job that its caches do not help, or that has none. */
+static void fill_rest(struct ms_event *event)
+{
+	switch (event->kind) {
+	case MS_EVENT_EXHAUSTED:
+		event->as.exhausted = (struct ms_event_exhausted){MS_EXHAUSTED_TERM, 30 * MIB, 160 * MIB};
+		break;
+	case MS_EVENT_STOP:
+		event->as.stop = (struct ms_event_stop){15, 3};
+		break;
+	case MS_EVENT_RESTART:
+		event->as.restart = (struct ms_event_restart){2, 2000};
+		break;
+	case MS_EVENT_UNLOADED:
+		event->as.unloaded.obstacle = MS_PYTHON_ISOLATED;
+		break;
+	default:
+		break;
+	}
+}
+
 /* An event of each kind with something in every field. */
 static struct ms_event full_event(enum ms_event_kind kind)
 {
@@ -105,18 +126,6 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_WARN:
 		event.as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
 		break;
-	case MS_EVENT_EXHAUSTED:
-		event.as.exhausted = (struct ms_event_exhausted){MS_EXHAUSTED_TERM, 30 * MIB, 160 * MIB};
-		break;
-	case MS_EVENT_STOP:
-		event.as.stop = (struct ms_event_stop){15, 3};
-		break;
-	case MS_EVENT_RESTART:
-		event.as.restart = (struct ms_event_restart){2, 2000};
-		break;
-	case MS_EVENT_UNLOADED:
-		event.as.unloaded.obstacle = MS_PYTHON_ISOLATED;
-		break;
 	case MS_EVENT_RECOVERED:
 		event.as.recovered.duration_us = 300000;
 		break;
@@ -150,6 +159,12 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_STOPPED:
 	case MS_EVENT_RESUMED:
 	case MS_EVENT_KIND_COUNT:
+		break;
+	case MS_EVENT_EXHAUSTED:
+	case MS_EVENT_STOP:
+	case MS_EVENT_RESTART:
+	case MS_EVENT_UNLOADED:
+		fill_rest(&event);
 		break;
 	}
 	return event;
