@@ -116,7 +116,8 @@
 	FIELD(NUMBER, claimed_bytes, "what the owners of the caches say they freed")                         \
 	FIELD(NUMBER, claimed_entries, "likewise")                                                           \
 	FIELD(FLAG, estimated, "whether one of them only estimates")                                         \
-	FIELD(NUMBER, returned_bytes, "by how much its resident memory fell meanwhile")                      \
+	FIELD(NUMBER, returned_bytes,                                                                        \
+	      "by how much its resident memory fell meanwhile; null: it could not measure that")              \
 	FIELD(NUMBER, caches, "how many were asked")                                                         \
 	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \
 	FIELD(CACHE, stuck, "a cache of which the callback has not returned in time; empty: none is known")  \
