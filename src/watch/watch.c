@@ -330,7 +330,7 @@ void ms_watch_restarted(struct ms_watch *watch, pid_t pid, uint64_t pause_ms)
 	if (watch->blind_error < 0)
 		return;
 	(void)ms_tree_add_root(&watch->reading.tree, pid, 0); /* else the next scan finds it: the adopter's child */
-	ms_orders_follow(watch, now_ns);
+	ms_greet_follow(watch, now_ns);
 	ms_report_command(watch->report, &watch->reading, &event);
 	ms_watch_notice(watch);
 }
