@@ -40,6 +40,7 @@ static void run_hook(struct ms_exhausted *exhausted, uint64_t now_ns)
 		.unexplained_bytes = summary->unexplained_bytes,
 	};
 
+	exhausted->helper.pid = exhausted->signals->helper_pid; /* it may have been killed */
 	(void)ms_helper_hook(&exhausted->helper, &facts); /* one that still runs knows */
 	exhausted->timer.at_ns = now_ns + REST_LOOK_NS;
 }
@@ -130,6 +131,7 @@ static void start_again(struct ms_exhausted *exhausted, uint64_t now_ns)
 
 	if (kill_all(exhausted, now_ns) > 0) /* as process 1 the end of the command is not that of the job */
 		return;
+	exhausted->helper.pid = exhausted->signals->helper_pid; /* it may have been killed */
 	pid_t pid = ms_helper_start(&exhausted->helper);
 
 	if (pid < 0) {

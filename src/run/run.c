@@ -232,7 +232,8 @@ void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome 
 		ms_loop_turn(&run->loop);
 	end_watch(run);
 	if (run->exhausted.ended_job) {
-		ret_outcome->end = MS_RUN_EXHAUSTED;
+		ret_outcome->error = run->exhausted.start_error;
+		ret_outcome->end = ret_outcome->error < 0 ? MS_RUN_CANNOT_EXEC : MS_RUN_EXHAUSTED;
 		return;
 	}
 	if (signal_of(&run->child))

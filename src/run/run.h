@@ -30,7 +30,7 @@ enum ms_run_end {
 	MS_RUN_ENDED = 0,   /* the command ran and ended: exit_code is its own */
 	MS_RUN_NOT_STARTED, /* the supervisor failed first: error, and what it was doing */
 	MS_RUN_NO_JOURNAL,  /* likewise: it cannot be opened */
-	MS_RUN_CANNOT_EXEC, /* error is execvp()'s */
+	MS_RUN_CANNOT_EXEC, /* for the first time, or again: error is execvp()'s */
 	MS_RUN_EXHAUSTED,   /* it was ended, as nothing was left that helps */
 };
 

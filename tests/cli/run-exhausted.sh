@@ -104,6 +104,18 @@ wait "$supervisor"
 [ $? = 124 ] || fail "the status after a signal between two starts"
 ! has_event restart || fail "started again in spite of a signal"
 
+# A command that has gone meanwhile.
+cp "$growing" "$work/copy"
+rm -f "$journal"
+spawn "$memshed" run --max 60M --journal "$journal" --on-exhausted restart -- \
+	"$work/copy" --no-table --mib 58 --rate 400 --hold
+supervisor=$pid
+wait_for "the command to run" has_event start
+rm "$work/copy"
+wait "$supervisor"
+[ $? = 127 ] || fail "the status of a command that is gone"
+grep -q "cannot execute $work/copy: No such file" "$work/spawned.$((${#spawned[@]} - 1))" || fail "not said what is gone"
+
 # exec: once in a shortage, with the facts; the job goes on.
 # shellcheck disable=SC2016
 job='echo $$ >>"$2"; exec "$1" --no-table --mib 400 --rate 100'

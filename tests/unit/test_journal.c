@@ -64,6 +64,12 @@ static struct ms_event event_of(enum ms_event_kind kind)
 static void fill_rest(struct ms_event *event)
 {
 	switch (event->kind) {
+	case MS_EVENT_WAIT:
+		event->as.wait = (struct ms_event_wait){MS_WHY_SILENT, 5000, 7, 3};
+		break;
+	case MS_EVENT_WARN:
+		event->as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
+		break;
 	case MS_EVENT_EXHAUSTED:
 		event->as.exhausted = (struct ms_event_exhausted){MS_EXHAUSTED_TERM, 30 * MIB, 160 * MIB};
 		break;
@@ -120,12 +126,6 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_RETURNED:
 		event.as.returned = (struct ms_event_returned){42 * MIB, 44 * MIB, 13000, 213000};
 		break;
-	case MS_EVENT_WAIT:
-		event.as.wait = (struct ms_event_wait){MS_WHY_SILENT, 5000, 7, 3};
-		break;
-	case MS_EVENT_WARN:
-		event.as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
-		break;
 	case MS_EVENT_RECOVERED:
 		event.as.recovered.duration_us = 300000;
 		break;
@@ -160,6 +160,8 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_RESUMED:
 	case MS_EVENT_KIND_COUNT:
 		break;
+	case MS_EVENT_WAIT:
+	case MS_EVENT_WARN:
 	case MS_EVENT_EXHAUSTED:
 	case MS_EVENT_STOP:
 	case MS_EVENT_RESTART:
