@@ -84,6 +84,7 @@ void ms_py_gil_offer(void);
 
 /* This process may ask for the GIL. */
 void ms_py_gil_own(void);
+bool ms_py_gil_is_own(void); /* false in a child until then */
 
 /* os.fork() begins, or has ended in one of the two processes. */
 void ms_py_gil_announce_fork(bool begins);

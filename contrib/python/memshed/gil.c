@@ -14,7 +14,7 @@
  *            GIL, the agent says that it has it, and the thread waits for it as for any other.
  *
  * A fork while the agent asks (by a C extension of an ordinary program): the child queues a pending call, which
- * comes before the request is looked at, and has a thread take the GIL and give it back.
+ * comes before the request is looked at, and does there what the program should have: PyOS_AfterFork_Child().
  * A fork while the agent has the GIL, by a thread that has not (a server between two requests): it waits until the
  * agent has given it back, for a bounded time; in the child it would be held by nothing.
  * A child that C code forked becomes its own the first time that its agent has the GIL.
@@ -178,14 +178,14 @@ static void attach(void)
 	}
 }
 
-static bool is_own_process(void)
+bool ms_py_gil_is_own(void)
 {
 	return getpid() == atomic_load(&gil.owner_pid);
 }
 
 int ms_py_gil_take(void)
 {
-	bool meets = gil.embedded || !is_own_process();
+	bool meets = gil.embedded || !ms_py_gil_is_own();
 
 	if (gil.is_finalizing && gil.is_finalizing())
 		return -EBUSY;
@@ -204,7 +204,7 @@ int ms_py_gil_take(void)
 		atomic_store(&ms_py_gil_meeting, MS_PY_NO_MEETING);
 		ms_futex_wake_all(&ms_py_gil_meeting);
 	}
-	if (!is_own_process())
+	if (!ms_py_gil_is_own())
 		ms_py_host_after_fork();
 	return 0;
 }
@@ -241,20 +241,18 @@ static void after_any_fork_in_parent(void)
 		atomic_fetch_sub(&gil.forks, 1);
 }
 
-static void *take_and_give(void *unused)
+/* A pending call in a child that has a request with nothing behind it. What the program did not call makes the GIL
+ * anew; it runs the hooks for forks, too, those that come before and those of children. */
+static int forget_request(void *unused)
 {
-	PyGILState_Release(PyGILState_Ensure());
-	return unused;
-}
-
-/* A pending call: the request for the GIL that was copied is for this thread. */
-static int answer_request(void *unused)
-{
-	pthread_t thread;
+	void (*before)(void) = (void (*)(void))ms_py_host_symbol("PyOS_BeforeFork");
+	void (*after)(void) = (void (*)(void))ms_py_host_symbol("PyOS_AfterFork_Child");
 
 	(void)unused;
-	if (pthread_create(&thread, NULL, take_and_give, NULL) == 0)
-		pthread_detach(thread);
+	if (!before || !after || ms_py_gil_is_own())
+		return 0;
+	before();
+	after();
 	return 0;
 }
 
@@ -267,7 +265,7 @@ static void after_any_fork_in_child(void)
 	atomic_store(&gil.forks, 0);
 	atomic_store(&ms_py_gil_meeting, MS_PY_NO_MEETING);
 	if (requested)
-		Py_AddPendingCall(answer_request, NULL);
+		Py_AddPendingCall(forget_request, NULL);
 }
 
 void ms_py_gil_announce_fork(bool begins)

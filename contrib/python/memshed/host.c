@@ -262,7 +262,7 @@ static PyObject *before_fork(PyObject *self, PyObject *unused)
 	(void)self;
 	(void)unused;
 	ms_py_gil_announce_fork(true);
-	if (host.wanted && !ms_py_host_start_is_due && !ms_py_gil_is_agent() &&
+	if (host.wanted && !ms_py_host_start_is_due && ms_py_gil_is_own() && !ms_py_gil_is_agent() &&
 	    PyThread_get_thread_ident() == host.main_thread && ms_py_host_version() >= 0x030c0000) {
 		host.paused = true;
 		host.resume_retries = RESUME_RETRIES;
