@@ -22,7 +22,7 @@ static const struct {
 } faults[] = {
 	[MS_PYTHON_NONE] = {"none", "it is no Python"},
 	[MS_PYTHON_PATH] = {"path", "PYTHONPATH in its environment does not name the adapter's folder"},
-	[MS_PYTHON_BEHIND] = {"behind", "another folder is before the adapter's on its PYTHONPATH, with a "
+	[MS_PYTHON_BEHIND] = {"behind", "another folder is before the adapter's on its PYTHONPATH, and may have a "
 					"sitecustomize of its own"},
 	[MS_PYTHON_ISOLATED] = {"isolated", "with -I it does not read PYTHONPATH"},
 	[MS_PYTHON_NO_ENVIRONMENT] = {"no-environment", "with -E it does not read PYTHONPATH"},
