@@ -66,7 +66,8 @@
 	MS_FIELDS_PROCESS(FIELD)                                                                             \
 	FIELD(CACHE, cache, "its name")                                                                      \
 	FIELD(NUMBER, bytes, "what it holds, or gave")                                                       \
-	FIELD(FLAG, estimated, "whether that is an estimate")
+	FIELD(FLAG, estimated, "whether that is an estimate")                                                \
+	FIELD(NUMBER, caches, "how many of the process have that name, all of them counted here")
 
 /* KIND(name, key in the journal and name of the member, whether it is about a process, what happened) */
 #define MS_EVENT_KINDS(KIND)                                                                                 \
