@@ -64,6 +64,9 @@ static struct ms_event event_of(enum ms_event_kind kind)
 static void fill_rest(struct ms_event *event)
 {
 	switch (event->kind) {
+	case MS_EVENT_EXIT:
+		event->as.exit = (struct ms_event_exit){137, 9};
+		break;
 	case MS_EVENT_WAIT:
 		event->as.wait = (struct ms_event_wait){MS_WHY_SILENT, 5000, 7, 3};
 		break;
@@ -132,9 +135,6 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_SILENT:
 		event.as.silent.agent_state = MS_AGENT_ENTERING;
 		break;
-	case MS_EVENT_EXIT:
-		event.as.exit = (struct ms_event_exit){137, 9};
-		break;
 	case MS_EVENT_END:
 		event.as.end = (struct ms_event_end){.run_ms = 12345,
 						     .peak_rss_bytes = 199 * MIB,
@@ -160,6 +160,7 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_RESUMED:
 	case MS_EVENT_KIND_COUNT:
 		break;
+	case MS_EVENT_EXIT:
 	case MS_EVENT_WAIT:
 	case MS_EVENT_WARN:
 	case MS_EVENT_EXHAUSTED:
