@@ -97,29 +97,21 @@ static int make_dir(const char *parent, const char *suffix, char ret_dir[MS_ENFO
 }
 
 /* The job's directory is there: its limit first, so that it never is without one. */
-static int limit_and_move(const char *dir, const char *file, pid_t child, uint64_t max_bytes)
+static int limit_and_move(const char *dir, pid_t child, uint64_t max_bytes)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)max_bytes);
-	int error = write_file(dir, file, text);
+	int error = write_file(dir, "memory.max", text);
 
 	return error < 0 ? error : move(dir, child);
 }
 
-/* Before Linux 5.11 a v1 child may have been none of its parent's: it would get out of the parent's limit. */
-static bool is_hierarchical(const char *dir)
-{
-	char text[16];
-
-	return read_file(dir, "memory.use_hierarchy", text, sizeof(text)) < 0 || text[0] == '1';
-}
-
-static int make_child(struct ms_enforce *enforce, const char *file, pid_t child, uint64_t max_bytes)
+static int make_child(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
 {
 	int error = make_dir(enforce->own, "", enforce->job);
 
-	return error < 0 ? error : limit_and_move(enforce->job, file, child, max_bytes);
+	return error < 0 ? error : limit_and_move(enforce->job, child, max_bytes);
 }
 
 /* systemd wants to be the only one to divide what it has not delegated; it marks what it has. */
@@ -151,7 +143,7 @@ static int divide(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
 		error = move(enforce->job, child);
 	if (error == 0)
 		error = write_file(enforce->own, "cgroup.subtree_control", "+memory");
-	return error < 0 ? error : limit_and_move(enforce->job, "memory.max", child, max_bytes);
+	return error < 0 ? error : limit_and_move(enforce->job, child, max_bytes);
 }
 
 static void undo(struct ms_enforce *enforce, pid_t child)
@@ -166,17 +158,10 @@ static void undo(struct ms_enforce *enforce, pid_t child)
 	remove_dir(enforce->leaf);
 }
 
-static int enforce_v1(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
-{
-	if (!is_hierarchical(enforce->own))
-		return -EOPNOTSUPP;
-	return make_child(enforce, "memory.limit_in_bytes", child, max_bytes);
-}
-
 static int enforce_v2(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
 {
 	if (has_controller(enforce->own, "cgroup.subtree_control"))
-		return make_child(enforce, "memory.max", child, max_bytes);
+		return make_child(enforce, child, max_bytes);
 	return divide(enforce, child, max_bytes);
 }
 
@@ -189,8 +174,7 @@ void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid
 	enforce->error = ms_cgroup_find(root, getpid(), &version, enforce->own);
 	if (enforce->error < 0)
 		return;
-	enforce->error = version == MS_CGROUP_V1 ? enforce_v1(enforce, child, max_bytes)
-						 : enforce_v2(enforce, child, max_bytes);
+	enforce->error = version == MS_CGROUP_V2 ? enforce_v2(enforce, child, max_bytes) : -EOPNOTSUPP;
 	if (enforce->error < 0)
 		undo(enforce, child);
 	if (enforce->error < 0 && version == MS_CGROUP_V2 && ms_scope_is_possible())

@@ -3,14 +3,14 @@
  * run/enforce.h - make --max a limit of the kernel's: a memory cgroup of the job's own, where one may be made.
  *
  * The command's process waits before it executes anything while it is moved there, so that nothing of the job is
- * counted elsewhere. No memory.high is set: see ms_policy_marks_of(). Tried in this order:
+ * counted elsewhere. No memory.high is set: see ms_policy_marks_of(). Version 2 of cgroups only: on v1 nothing is
+ * delegated, and --max stays what shrinking alone keeps to. Tried in this order:
  *
- *   v1      a child of our own cgroup
- *   v2      a child of our own cgroup, where that hands the memory controller to its children (the root)
- *   v2      two children of it, one for us and one for the job, where nobody else is in it (a container, a service
- *           with Delegate=): a cgroup with processes in it cannot have children with controllers
- *   v2      a scope of systemd's, asked for by busctl: of the user's own manager, or for root of the system's;
- *           unless the cgroup that is left then has a limit, or one of its ancestors
+ *   - a child of our own cgroup, where that hands the memory controller to its children (the root)
+ *   - two children of it, one for us and one for the job, where nothing else is in it (a container, a service
+ *     with Delegate=): a cgroup with processes in it cannot have children with controllers
+ *   - a scope of systemd's, asked for by busctl: of the user's own manager, or for root of the system's;
+ *     unless the cgroup that is left then has a limit, or one of its ancestors
  *
  * What cannot be had is said, and --max is then kept to by shrinking alone. One thread; not on the alarm path.
  */
@@ -31,7 +31,7 @@ struct ms_enforce {
 	/* Directories; "" = not ours to remove. */
 	char own[MS_ENFORCE_PATH_BYTES];  /* where we were */
 	char job[MS_ENFORCE_PATH_BYTES];  /* where the job is */
-	char leaf[MS_ENFORCE_PATH_BYTES]; /* where we are meanwhile: v2, two children */
+	char leaf[MS_ENFORCE_PATH_BYTES]; /* where we are meanwhile, of two children */
 };
 
 /**
