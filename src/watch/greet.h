@@ -16,7 +16,7 @@ struct ms_watch;
 /** ms_greet_receive - take the hellos that have come; above danger those of processes not seen yet wait */
 void ms_greet_receive(struct ms_watch *watch, uint64_t now_ns);
 
-/** ms_greet_report - say that a table was found */
+/** ms_greet_report - a table was found: tell its process the marks, and say so */
 void ms_greet_report(struct ms_watch *watch, uint32_t slot);
 
 #endif

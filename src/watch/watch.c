@@ -9,6 +9,7 @@
 #include "util/clock.h"
 #include "util/procfs.h"
 #include "watch/greet.h"
+#include "watch/marks.h"
 #include "watch/publish.h"
 
 /* Above high with nothing to ask, looking every millisecond would not help. */
@@ -167,6 +168,7 @@ static void look(void *arg, uint64_t now_ns)
 	note_lateness(watch, now_ns);
 	scan(watch, now_ns);
 	sample(watch, now_ns);
+	ms_watch_tell_marks(watch);
 	ms_orders_collect(watch, now_ns);
 	ms_orders_settle(watch, now_ns, false);
 	ms_shortage_decide(watch, now_ns);

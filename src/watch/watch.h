@@ -35,6 +35,7 @@ struct ms_watch_options {
 	pid_t adopter_pid;   /* its children are all members; 0 = no process */
 	uint64_t max_bytes;  /* --max; 0 = none */
 	struct ms_mark high, low;
+	bool no_brake;       /* no thread of a member is held back */
 	int hello_fd;        /* where members say hello; -1: tables are only looked for; not owned */
 	const char *journal; /* path, to be published; NULL = none */
 };
