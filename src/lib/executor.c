@@ -112,7 +112,7 @@ void ms_executor_reply_add(struct ms_replies *replies, const struct ms_outcome *
 /* Its outcome goes to the job that waits for it; @ran: a callback did. */
 static void reply(struct ms_executor *executor, struct memshed_cache *cache, const struct ms_outcome *outcome, bool ran)
 {
-	struct ms_replies *replies = &executor->replies[cache->job % MS_SLOT_COUNT];
+	struct ms_replies *replies = &executor->replies[cache->job % MS_JOB_COUNT];
 
 	if (cache->job == MS_NO_JOB)
 		return;
@@ -414,6 +414,11 @@ bool ms_executor_is_in_callback(void)
 	return calling && state_of(calling) != MS_CACHE_LATE;
 }
 
+bool ms_executor_is_calling(void)
+{
+	return calling;
+}
+
 bool ms_executor_is_overdue(void)
 {
 	bool overdue = is_late(lock(), ms_clock_ns());
@@ -498,6 +503,6 @@ void ms_executor_after_fork(void)
 	executor->running = NULL;
 	executor->alarm_ns = 0;
 	executor->inside = calling ? 1 : 0;
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
+	for (uint32_t i = 0; i < MS_JOB_COUNT; i++)
 		executor->replies[i] = (struct ms_replies){.open = 0};
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "lib/allocator.h"
+#include "lib/brake.h"
 #include "lib/candidates.h"
 #include "lib/count.h"
 #include "lib/hooks.h"
@@ -38,7 +39,7 @@ enum {
 #define BUSY_PAUSE_NS (MS_NS_PER_MS / 2)
 #define SEEN_BYTES (UINT64_C(1) << 20) /* pages that other threads give back meanwhile are fewer */
 
-enum step { COLLECT, ASK, RETRY, TRIM, END };
+enum step { COUNT, COLLECT, ASK, RETRY, TRIM, END };
 
 /* ---- how far it is ---- */
 
@@ -128,7 +129,7 @@ static enum step choose(struct ms_job *job)
 	bool all_asked = job->next >= job->count || is_hopeless(job);
 
 	if (!job->collected)
-		return ms_lib_runs() ? COLLECT : END;
+		return !ms_lib_runs() ? END : job->counted ? COLLECT : COUNT;
 
 	if (ms_round_is_enough(job) || (all_asked && !job->busy))
 		return END;
@@ -232,6 +233,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	ms_executor_reply_add(&reply, outcome);
 	add(job, &reply);
 	measure(job);
+	ms_brake_freed();
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));
 }
@@ -291,6 +293,7 @@ static int trim(struct ms_job *job)
 		return MS_AGENT_LOST;
 	case MS_ASKED_RAN:
 		measure(job);
+		ms_brake_freed();
 		job->expected_bytes = job->returned_bytes;
 		ms_learn_settle(job->keys, job->asked, job->taken_ns, true, ms_sat_sub(before, job->rss_now_bytes));
 		break;
@@ -325,8 +328,17 @@ static int collect(struct ms_job *job)
 	return 0;
 }
 
+/* A thread that gets stuck in one leaves the job as one that was counted. */
+static int count_all(struct ms_job *job)
+{
+	job->counted = true;
+	return ms_count_all(job->taken_ns);
+}
+
 static int take_step(struct ms_job *job, enum step step)
 {
+	if (step == COUNT)
+		return count_all(job);
 	if (step == COLLECT)
 		return collect(job);
 	if (step == TRIM)
@@ -348,7 +360,7 @@ int ms_round_go_on(struct ms_job *job)
 
 	while (result == 0) {
 		enum step step = choose(job);
-		bool calls_back = step == ASK || step == COLLECT;
+		bool calls_back = step == ASK || step == COLLECT || step == COUNT;
 
 		if (!calls_back && inside) {
 			ms_hooks_end();
@@ -387,6 +399,7 @@ void ms_round_open(struct ms_job *job, const struct ms_order *order, const struc
 		.deadline_ns = now + order->timeout_us * MS_NS_PER_US,
 		.rss_bytes = ms_statm_rss_bytes(),
 		.one = {.row = order->row},
+		.counted = handle->slot != MS_OWN_JOB,
 		.collected = order->scope == MS_SCOPE_ROW,
 		.count = order->scope == MS_SCOPE_ROW,
 	};

@@ -30,6 +30,7 @@ struct ms_job {
 	uint32_t statuses;        /* bit per enum ms_answer_status that came */
 	struct ms_rank_key *keys; /* the caches in the order in which they are asked */
 	struct ms_rank_key one;   /* of an order for one row */
+	bool counted;             /* an own order has all caches counted first: nobody else has seen to that */
 	bool collected;           /* the keys are made */
 	uint32_t next, count;     /* keys[next] is asked next; keys[0..busy) said MEMSHED_BUSY */
 	uint32_t asked;           /* keys[0..asked) were asked */

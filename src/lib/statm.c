@@ -5,7 +5,7 @@
  * Owns one descriptor of /proc/self/statm. It is opened beforehand, because the agent reads it when memory
  * is short: pread() of an open file of /proc never failed in a memory cgroup at its limit. Where the host
  * has closed it, or there is no /proc, the resident set is unknown, and orders go by what is claimed.
- * Opened under [K1]; read by the thread that is the agent. No malloc, no locks.
+ * Opened under [K1]; read by the thread that is the agent, and by those that look (brake.c). No malloc, no locks.
  */
 #include "lib/statm.h"
 
@@ -33,29 +33,45 @@ void ms_statm_open(void)
 	};
 }
 
-/* "SIZE RESIDENT ..." in pages; the second is wanted. */
-static uint64_t parse_resident(const char *text)
+static uint64_t take_number(const char **at)
 {
-	uint64_t pages = 0;
+	uint64_t number = 0;
 
-	while (*text >= '0' && *text <= '9')
-		text++;
-	if (*text++ != ' ')
-		return 0;
-	for (; *text >= '0' && *text <= '9'; text++)
-		pages = pages * 10 + (uint64_t)(*text - '0');
-	return pages;
+	while (**at == ' ')
+		(*at)++;
+	for (; **at >= '0' && **at <= '9'; (*at)++)
+		number = number * 10 + (uint64_t)(**at - '0');
+	return number;
 }
 
-uint64_t ms_statm_rss_bytes(void)
+/* "SIZE RESIDENT SHARED ..." in pages. Return: false where it cannot be read. */
+static bool read_pages(uint64_t *ret_resident, uint64_t *ret_shared)
 {
 	char text[128];
+	const char *at = text;
 	ssize_t n = -1;
 
 	if (ms_inode_is(ms_lib.statm.fd, &ms_lib.statm.held))
 		n = pread(ms_lib.statm.fd, text, sizeof(text) - 1, 0);
 	if (n <= 0)
-		return 0;
+		return false;
 	text[n] = '\0';
-	return parse_resident(text) * ms_lib.statm.page_bytes;
+	take_number(&at);
+	*ret_resident = take_number(&at);
+	*ret_shared = take_number(&at);
+	return true;
+}
+
+uint64_t ms_statm_rss_bytes(void)
+{
+	uint64_t resident, shared;
+
+	return read_pages(&resident, &shared) ? resident * ms_lib.statm.page_bytes : 0;
+}
+
+uint64_t ms_statm_anon_bytes(void)
+{
+	uint64_t resident, shared;
+
+	return read_pages(&resident, &shared) && resident > shared ? (resident - shared) * ms_lib.statm.page_bytes : 0;
 }

@@ -18,5 +18,7 @@ struct ms_statm {
 void ms_statm_open(void);
 /** ms_statm_rss_bytes - Return: the resident set; 0 where it cannot be read */
 uint64_t ms_statm_rss_bytes(void);
+/** ms_statm_anon_bytes - Return: its anonymous part, without files and shared memory; 0 likewise */
+uint64_t ms_statm_anon_bytes(void);
 
 #endif

@@ -22,6 +22,7 @@ static const char usage[] =
 	"      --max SIZE      the budget (1.5G, 800M); the nearest limit of the system counts too\n"
 	"      --high SIZE|%   start shrinking above (default 90% of the limit)\n"
 	"      --low SIZE|%    shrink down to (default 80% of the limit)\n"
+	"      --no-brake      never hold back CMD's threads while it shrinks its caches\n"
 	"      --journal FILE  write each decision as a line of JSON there, not to stderr\n"
 	"  -q, --quiet         no summary at the end\n"
 	"  -h, --help          this text\n\n"
@@ -30,12 +31,13 @@ static const char usage[] =
 
 static const struct ms_verb verb = {.name = "run", .usage = usage, .wrong_exit = MS_EXIT_RUN_FAILED};
 
-enum option_value { OPTION_MAX = 256, OPTION_HIGH, OPTION_LOW, OPTION_JOURNAL };
+enum option_value { OPTION_MAX = 256, OPTION_HIGH, OPTION_LOW, OPTION_NO_BRAKE, OPTION_JOURNAL };
 
 static const struct option long_options[] = {
 	{.name = "max", .has_arg = required_argument, .val = OPTION_MAX},
 	{.name = "high", .has_arg = required_argument, .val = OPTION_HIGH},
 	{.name = "low", .has_arg = required_argument, .val = OPTION_LOW},
+	{.name = "no-brake", .has_arg = no_argument, .val = OPTION_NO_BRAKE},
 	{.name = "journal", .has_arg = required_argument, .val = OPTION_JOURNAL},
 	{.name = "quiet", .has_arg = no_argument, .val = 'q'},
 	{.name = "help", .has_arg = no_argument, .val = 'h'},
@@ -82,6 +84,9 @@ static void take_option(int option, struct ms_run_options *options)
 		break;
 	case OPTION_LOW:
 		options->low = parse_mark("--low", optarg);
+		break;
+	case OPTION_NO_BRAKE:
+		options->no_brake = true;
 		break;
 	case OPTION_JOURNAL:
 		options->journal = optarg;

@@ -136,6 +136,7 @@ static void open_watch(struct run *run)
 		.max_bytes = run->options->max_bytes,
 		.high = run->options->high,
 		.low = run->options->low,
+		.no_brake = run->options->no_brake,
 		.hello_fd = ms_hello_open(run->hello_name),
 		.journal = run->options->journal,
 	};

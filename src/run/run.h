@@ -17,6 +17,7 @@ struct ms_run_options {
 	char *const *argv;  /* the command, NULL-terminated */
 	uint64_t max_bytes; /* --max; 0 = none */
 	struct ms_mark high, low;
+	bool no_brake;          /* --no-brake */
 	const char *journal;    /* path; NULL = lines to stderr */
 	bool quiet;             /* no summary */
 	const char *python_dir; /* the Python adapter; NULL = none found */
