@@ -64,7 +64,7 @@ static void answer(struct ms_job *job)
 
 	job->phase = MS_JOB_NONE;
 	ms_lib.agent.current = NULL;
-	ms_brake_end(&job->order, &job->answer, is_own);
+	ms_brake_end(&job->order, &job->answer, job->there_bytes, is_own);
 	if (is_own)
 		return;
 	add_to(&ms_lib.table.header->orders, 1);

@@ -57,17 +57,17 @@
 #define SHARE_NS MS_NS_PER_S
 #define LOOK_NS (5 * MS_NS_PER_MS) /* a thread that is held looks by itself */
 #define OWN_TIMEOUT_US UINT64_C(2000000)
-#define PAUSE_NS MS_NS_PER_S
+#define PAUSE_NS (100 * MS_NS_PER_MS)
 #define LEAST_BYTES (UINT64_C(1) << 20)
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
 
 enum {
-	HELPED_DIVISOR = 4, /* a quarter of what was wanted is help */
+	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
 	LIGHT = 1,
 	MIDDLE = 2,
 	HEAVY = 4,
 	PAUSE_AT = 8,
-	PAUSE_DOUBLINGS = 5,
+	PAUSE_DOUBLINGS = 8,
 	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
@@ -194,7 +194,7 @@ static uint64_t share_left(uint64_t now_ns)
 	return ms_sat_sub(SHARE_NS, own.held_ns);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
@@ -262,8 +262,8 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 			return;
 		if (!take_look(look) || !is_short(look) || look->now_ns >= until_ns || stands_still(cache, look, &stand))
 			return;
-		next_ns = look->now_ns + (stand.since_ns ? earlier(patience_ns(cache), LOOK_NS) : LOOK_NS);
-		ms_futex_wait(&brake->turn, turn, earlier(until_ns, next_ns));
+		next_ns = look->now_ns + (stand.since_ns ? least(patience_ns(cache), LOOK_NS) : LOOK_NS);
+		ms_futex_wait(&brake->turn, turn, least(until_ns, next_ns));
 	}
 }
 
@@ -285,7 +285,7 @@ static bool hold(struct memshed_cache *cache, struct look *look)
 	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
 	add_to(&header->brakes, 1);
 	add_to(&header->braked_threads, 1);
-	wait_for_memory(cache, look, began_ns + earlier(HOLD_NS, left_ns));
+	wait_for_memory(cache, look, began_ns + least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	own.held_ns += held_ns;
 	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
@@ -318,7 +318,7 @@ static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 	if (own.used_bytes)
 		own.ahead_bytes = grown ? grown : own.ahead_bytes / 2;
 	own.used_bytes = used_bytes;
-	return earlier(own.ahead_bytes, most);
+	return least(own.ahead_bytes, most);
 }
 
 int ms_brake_point(uint32_t flags)
@@ -418,7 +418,7 @@ bool ms_brake_has_done(const struct ms_order *order, uint64_t now_ns, struct ms_
 	    order->level == MS_LEVEL_EMERGENCY)
 		return false;
 	brake->telling = false;
-	if (last->returned_bytes < order->target_bytes / 2 && last->claimed_bytes < order->target_bytes / 2)
+	if (!last->claimed_bytes)
 		return false;
 	*ret_answer = *last;
 	ret_answer->caches = 0;
@@ -438,10 +438,12 @@ void ms_brake_freed(void)
 }
 
 /* 0: it helped. */
-static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answer)
+static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes)
 {
-	uint64_t enough = order->target_bytes / HELPED_DIVISOR;
+	uint64_t enough = least(order->target_bytes, there_bytes) / HELPED_DIVISOR;
 
+	if (enough < LEAST_BYTES / 2)
+		enough = LEAST_BYTES / 2;
 	if (answer->returned_bytes > enough || answer->status == MS_ANSWER_STUCK)
 		return 0;
 	if (answer->claimed_bytes > enough || answer->status == MS_ANSWER_BUSY)
@@ -449,9 +451,9 @@ static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answ
 	return answer->claimed_bytes >= LEAST_BYTES || answer->returned_bytes >= LEAST_BYTES ? MIDDLE : HEAVY;
 }
 
-static void judge(const struct ms_order *order, const struct ms_answer *answer, uint64_t now_ns)
+static void judge(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, uint64_t now_ns)
 {
-	uint32_t weight = weigh(order, answer);
+	uint32_t weight = weigh(order, answer, there_bytes);
 
 	if (!weight) {
 		brake->weight = brake->pauses = 0;
@@ -491,13 +493,13 @@ static void count_own(const struct ms_answer *answer)
 	add_to(&header->own_us, answer->duration_us);
 }
 
-void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, bool is_own)
+void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own)
 {
 	uint64_t now = ms_clock_ns();
 
 	if (!is_for_pressure(order))
 		return;
-	judge(order, answer, now);
+	judge(order, answer, there_bytes, now);
 	note_level(now);
 	if (is_own) {
 		count_own(answer);

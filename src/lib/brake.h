@@ -59,8 +59,8 @@ bool ms_brake_has_done(const struct ms_order *order, uint64_t now_ns, struct ms_
 void ms_brake_begin(const struct ms_order *order);
 /** ms_brake_freed - a callback has freed something: those that are held look again */
 void ms_brake_freed(void);
-/** ms_brake_end - a round ended; @own: of an own order */
-void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, bool own);
+/** ms_brake_end - a round ended; @there_bytes: what its caches held, as they count; @is_own: of an own order */
+void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own);
 /** ms_brake_reset - no order is wanted or carried out; before the agent starts, after it stopped, in a child */
 void ms_brake_reset(void);
 /** ms_brake_after_fork - in the child: no other thread is held; under all locks */

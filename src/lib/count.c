@@ -16,9 +16,11 @@
 #include "lib/registry.h"
 #include "util/clock.h"
 
-enum { BACK_OFF_LIMIT = 8 };
+enum {
+	BACK_OFF_LIMIT = 8,
+	COUNT_SHARE = 4, /* orders for pressure may come every few ms: counting first takes a fifth of that time at most */
+};
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
-#define AGAIN_NS (20 * MS_NS_PER_MS) /* chosen: own rounds may follow each other faster than sizes change */
 
 static uint64_t shortest_ns(void)
 {
@@ -137,11 +139,15 @@ static int count_caches(uint64_t now_ns)
 int ms_count_all(uint64_t now_ns)
 {
 	bool changed = false;
+	uint64_t end;
 
-	if (now_ns < ms_lib.count.all_ns + AGAIN_NS || !atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed))
+	if (now_ns < ms_lib.count.all_due_ns || !atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed))
 		return 0;
-	ms_lib.count.all_ns = now_ns;
-	return count_rows(false, &changed);
+	if (count_rows(false, &changed) < 0)
+		return MS_AGENT_LOST;
+	end = ms_clock_ns();
+	ms_lib.count.all_due_ns = end + COUNT_SHARE * (end - now_ns);
+	return 0;
 }
 
 int ms_count_when_due(void)

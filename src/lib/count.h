@@ -11,7 +11,7 @@ struct ms_count {
 	/* writer: agent, but for expect(); readers: any thread that sleeps for the agent */
 	_Atomic uint64_t due_ns;
 	uint64_t interval_ns; /* writer: agent */
-	uint64_t all_ns;      /* the last ms_count_all(); writer: agent */
+	uint64_t all_due_ns;  /* no ms_count_all() before; writer: agent */
 };
 
 /** ms_count_when_due - refresh the pulled counters of all caches; Return: 0 or MS_AGENT_LOST */

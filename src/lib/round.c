@@ -325,6 +325,8 @@ static int collect(struct ms_job *job)
 		ms_round_note(job, MS_ANSWER_GONE);
 	else
 		job->count = (uint32_t)count;
+	for (uint32_t i = 0; i < job->count; i++)
+		job->there_bytes = ms_sat_add(job->there_bytes, job->keys[i].bytes);
 	return 0;
 }
 
@@ -332,7 +334,7 @@ static int collect(struct ms_job *job)
 static int count_all(struct ms_job *job)
 {
 	job->counted = true;
-	return ms_count_all(job->taken_ns);
+	return ms_count_all(ms_clock_ns());
 }
 
 static int take_step(struct ms_job *job, enum step step)
@@ -399,7 +401,8 @@ void ms_round_open(struct ms_job *job, const struct ms_order *order, const struc
 		.deadline_ns = now + order->timeout_us * MS_NS_PER_US,
 		.rss_bytes = ms_statm_rss_bytes(),
 		.one = {.row = order->row},
-		.counted = handle->slot != MS_OWN_JOB,
+		.counted = order->scope != MS_SCOPE_PROCESS || order->reason != MEMSHED_REASON_PRESSURE ||
+			   (order->level != MS_LEVEL_TRIM && order->level != MS_LEVEL_CLEAR),
 		.collected = order->scope == MS_SCOPE_ROW,
 		.count = order->scope == MS_SCOPE_ROW,
 	};

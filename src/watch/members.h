@@ -42,6 +42,7 @@ struct ms_member {
 	int pidfd; /* -1, or for a process in signal mode */
 	struct ms_table_reader reader;
 	struct ms_control_client client;
+	uint64_t kept_identity; /* of the table with figures that own.c has in its sums for good */
 };
 
 /* Where the policy's input is put. */

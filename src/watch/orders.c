@@ -7,6 +7,7 @@
 
 #include "memshed.h"
 #include "util/clock.h"
+#include "util/saturate.h"
 #include "watch/watch.h"
 
 #define SILENT_NS (500 * MS_NS_PER_MS)
@@ -97,6 +98,7 @@ static void begin_round(struct ms_watch *watch, uint64_t now_ns)
 	orders->answered_ns = 0;
 	orders->processes = watch->reading.sample.processes;
 	orders->rss_before_bytes = orders->rss_least_bytes = watch->reading.sample.rss_bytes;
+	orders->own_before_bytes = ms_watch_own_sum(watch, false).returned_bytes;
 	orders->round = (struct ms_state_round){.began_ns = now_ns};
 }
 
@@ -121,6 +123,12 @@ void ms_orders_announce(struct ms_watch *watch, uint64_t now_ns)
 
 /* ---- ending ---- */
 
+/* With figures, but of no cache that was asked for it: the process had shrunk by itself. */
+static bool is_own(const struct ms_answer *answer)
+{
+	return answer->caches == 0 && answer->claimed_bytes > 0;
+}
+
 static void say_answer(struct ms_watch *watch, uint32_t slot, const struct ms_answer *answer)
 {
 	const struct ms_member *member = member_at(watch, slot);
@@ -131,6 +139,7 @@ static void say_answer(struct ms_watch *watch, uint32_t slot, const struct ms_an
 					       .claimed_entries = answer->claimed_entries,
 					       .returned_bytes = answer->returned_bytes,
 					       .caches = answer->caches,
+					       .own = is_own(answer),
 					       .duration_us = answer->duration_us}};
 	struct ms_event_answer *said = &event.as.answer;
 
@@ -170,8 +179,10 @@ static void finish(struct ms_watch *watch, uint32_t slot, const struct ms_answer
 	assert(member->order.state == MS_POST_ENDED && orders->open > 0);
 	learn(watch, slot, answer->status, answer->claimed_bytes, answer->returned_bytes, now_ns);
 	orders->open--;
-	orders->round.claimed_bytes += answer->claimed_bytes;
-	watch->summary.claimed_bytes += answer->claimed_bytes;
+	if (!is_own(answer)) {
+		orders->round.claimed_bytes += answer->claimed_bytes;
+		watch->summary.claimed_bytes += answer->claimed_bytes;
+	}
 	if (orders->open == 0 && orders->measuring) {
 		orders->answered_ns = now_ns;
 		orders->round.duration_ns = now_ns - orders->round.began_ns;
@@ -200,6 +211,7 @@ void ms_orders_forget(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
 	struct ms_member *member = member_at(watch, slot);
 
+	ms_watch_own_keep(watch, slot);
 	give_up(watch, slot, MS_ANSWER_GONE, now_ns);
 	if (member->count.state != MS_POST_IDLE) {
 		ms_post_take_back(&member->count, &member->client);
@@ -376,6 +388,9 @@ void ms_orders_settle(struct ms_watch *watch, uint64_t now_ns, bool at_once)
 	orders->round.returned_bytes = orders->rss_before_bytes - orders->rss_least_bytes;
 	if (!at_once && (orders->open > 0 || now_ns < orders->answered_ns + watch->config.hold_off_ns))
 		return;
+	orders->round.returned_bytes = ms_sat_sub(
+		orders->round.returned_bytes,
+		ms_sat_sub(ms_watch_own_sum(watch, true).returned_bytes, orders->own_before_bytes));
 	struct ms_event event = {
 		.kind = MS_EVENT_RETURNED,
 		.as.returned = {.claimed_bytes = orders->round.claimed_bytes,

@@ -11,7 +11,7 @@
  * executes another program, and after TAKE_NS.
  *
  * A round is what is measured: from the first order of a plan until all are answered and the reading has settled,
- * or the next plan comes.
+ * or the next plan comes. What processes freed by themselves meanwhile is not counted as the round's (own.h).
  *
  * Nothing here allocates; but to look into a process that takes no order, below danger, nothing is opened.
  */
@@ -37,6 +37,7 @@ struct ms_orders {
 	uint64_t answered_ns; /* the last answer; 0 while orders are out */
 	uint32_t processes;   /* when it began */
 	uint64_t rss_before_bytes, rss_least_bytes;
+	uint64_t own_before_bytes; /* what had come back of the members' own rounds */
 	struct ms_state_round round;
 };
 

@@ -304,10 +304,18 @@ void ms_watch_end(struct ms_watch *watch, const struct ms_watch_end *end)
 	struct ms_event_end *summary = &watch->summary;
 	struct ms_report *report = watch->report;
 	struct ms_event event = {.kind = MS_EVENT_END};
+	struct ms_watch_own own;
 
 	if (watch->blind_error < 0)
 		return;
 	ms_orders_settle(watch, ms_clock_ns(), true);
+	own = ms_watch_own_sum(watch, true);
+	summary->own_rounds = own.rounds;
+	summary->own_claimed_bytes = own.claimed_bytes;
+	summary->own_returned_bytes = own.returned_bytes;
+	summary->own_us = own.us;
+	summary->brakes = own.brakes;
+	summary->braked_us = own.braked_us;
 	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++)
 		ms_members_name(&watch->members, slot, 0, &summary->largest, NULL);
 	summary->run_ms = (ms_clock_ns() - report->started_ns) / MS_NS_PER_MS;

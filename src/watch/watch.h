@@ -25,6 +25,7 @@
 #include "watch/loop.h"
 #include "watch/members.h"
 #include "watch/orders.h"
+#include "watch/own.h"
 #include "watch/reading.h"
 #include "watch/report.h"
 #include "watch/shortage.h"
@@ -60,6 +61,7 @@ struct ms_watch {
 	struct ms_orders orders;
 	struct ms_shortage shortage;
 	struct ms_event_end summary;
+	struct ms_watch_own own; /* of members that have left */
 	uint64_t oom_kills_before;
 
 	struct ms_state_writer writer;
