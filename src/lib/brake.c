@@ -258,7 +258,8 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 		uint32_t turn = atomic_load_explicit(&brake->turn, memory_order_acquire); /* [brake.B1] */
 		uint64_t next_ns;
 
-		if (own_state() == MS_OWN_IDLE || atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended)
+		if (own_state() == MS_OWN_IDLE || atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended ||
+		    !ms_lib_runs())
 			return;
 		if (!take_look(look) || !is_short(look) || look->now_ns >= until_ns || stands_still(cache, look, &stand))
 			return;

@@ -60,6 +60,33 @@ static struct ms_event event_of(enum ms_event_kind kind)
 	return event;
 }
 
+static struct ms_event_end full_end(void)
+{
+	return (struct ms_event_end){
+		.run_ms = 12345,
+		.peak_rss_bytes = 199 * MIB,
+		.shortages = 1,
+		.rounds = 3,
+		.orders = 4,
+		.claimed_bytes = 31 * MIB,
+		.estimated = true,
+		.returned_bytes = 29 * MIB,
+		.own_rounds = 5,
+		.own_claimed_bytes = 41 * MIB,
+		.own_returned_bytes = 39 * MIB,
+		.own_us = 6100,
+		.brakes = 2,
+		.braked_us = 17000,
+		.shrink_us = 4200,
+		.worst_delay_us = 2000000,
+		.worst_growth_bytes = 10 * MIB,
+		.wakeups = 500,
+		.lost_lines = 2,
+		.oom_kills = 1,
+		.largest = two_caches(),
+	};
+}
+
 /* An event of each kind with something in every field. */
 static struct ms_event full_event(enum ms_event_kind kind)
 {
@@ -115,27 +142,7 @@ static struct ms_event full_event(enum ms_event_kind kind)
 		event.as.exit = (struct ms_event_exit){137, 9};
 		break;
 	case MS_EVENT_END:
-		event.as.end = (struct ms_event_end){.run_ms = 12345,
-						     .peak_rss_bytes = 199 * MIB,
-						     .shortages = 1,
-						     .rounds = 3,
-						     .orders = 4,
-						     .claimed_bytes = 31 * MIB,
-						     .estimated = true,
-						     .returned_bytes = 29 * MIB,
-						     .own_rounds = 5,
-						     .own_claimed_bytes = 41 * MIB,
-						     .own_returned_bytes = 39 * MIB,
-						     .own_us = 6100,
-						     .brakes = 2,
-						     .braked_us = 17000,
-						     .shrink_us = 4200,
-						     .worst_delay_us = 2000000,
-						     .worst_growth_bytes = 10 * MIB,
-						     .wakeups = 500,
-						     .lost_lines = 2,
-						     .oom_kills = 1,
-						     .largest = two_caches()};
+		event.as.end = full_end();
 		break;
 	case MS_EVENT_STOPPED:
 	case MS_EVENT_RESUMED:
