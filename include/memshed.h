@@ -278,7 +278,7 @@ void memshed_unregister(struct memshed_cache *cache);
  *
  * Under a watch a thread that has charged a MiB looks how much memory is used (about 1 us). Where it is short the
  * thread orders the process's caches to be shrunk; and near the limit it is held back here until some of that
- * is done: 200 ms at most, 1 s in any 5 s, and never where shrinking does not help. See memshed_brake(), also for what
+ * is done: 200 ms at most, and 1 s in any 5 s where nothing is freed meanwhile. See memshed_brake(), also for what
  * turns that off. It may be called with a lock held that the cache's own callback waits for: then it
  * goes on after some milliseconds without progress.
  */
@@ -341,8 +341,8 @@ enum memshed_brake_flags {
  * For programs that grow without memshed_charge(): an interpreter, or a cache that counts itself. Call it
  * where no lock is held that a callback may wait for, as often as a MiB or so is added, or each millisecond. Under a
  * watch it does what memshed_charge() does each MiB: it looks how much memory is used (about 1 us), orders the
- * process's caches to be shrunk where memory is short, and near the limit waits for that, for 200 ms at most and
- * 1 s in any 5 s. What the thread added between its last two looks counts as added already. Without a watch it
+ * process's caches to be shrunk where memory is short, and near the limit waits for that, for 200 ms at most, and
+ * 1 s in any 5 s where nothing is freed meanwhile. What the thread added between its last two looks counts as added already. Without a watch it
  * costs a load.
  *
  * With MEMSHED_BRAKE_LOOK it does not wait, so that it may be called with locks held: give them up and

@@ -24,13 +24,18 @@
  *             any      IDLE     agent   it starts or stops; a forked child
  *
  *   thread    from     to       when
- *             goes     held     above the brake mark, and the own order is WANTED or RUNNING, and it may be held
- *             held     goes     below high; the round ended, or no order is WANTED or RUNNING any more; HOLD_NS; its
+ *             goes     held     above the brake mark, and help is to come, and it may be held
+ *             held     goes     below high; a round ended, or no help is to come any more; HOLD_NS; its
  *                               share of time is used up; the marks end; or the callback that runs is of the cache
  *                               it charges, and makes no progress: it may wait for a lock that this thread holds
  *
- * May be held: not in a callback, not a thread that is or was the agent, at most SHARE_NS in WINDOW_NS; for a charge
- * not where a host has a lock that all callbacks need (round_begin), because it may be held now.
+ * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
+ * threads were held for it IN_VAIN_MOST times.
+ *
+ * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile,
+ * SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
+ * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
+ * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
  *
  * An own order is in no slot of the control page, so no stranger can make one. A watch that saw the same shortage
  * orders, too: an order that comes within MS_OWN_ANSWER_NS of an own round is answered with that one's figures.
@@ -68,6 +73,7 @@ enum {
 	HEAVY = 4,
 	PAUSE_AT = 8,
 	PAUSE_DOUBLINGS = 8,
+	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
 	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
@@ -88,7 +94,7 @@ struct stand {
 /* Of the same thread; apart from the hot word. */
 static __thread struct {
 	bool exempt;
-	uint64_t window_ns, held_ns;
+	uint64_t window_ns, in_vain_ns;
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
 	struct stand left; /* this thread went on though that callback did not */
 } own __attribute__((tls_model("initial-exec")));
@@ -98,6 +104,22 @@ static struct ms_brake *const brake = &ms_lib.brake;
 static uint32_t own_state(void)
 {
 	return atomic_load_explicit(&brake->own, memory_order_relaxed);
+}
+
+/* Late callbacks free memory as others do; but some never return. */
+static bool is_late_help(void)
+{
+	if (!atomic_load_explicit(&ms_lib.executor.late, memory_order_relaxed)) {
+		if (atomic_load_explicit(&brake->in_vain, memory_order_relaxed))
+			atomic_store_explicit(&brake->in_vain, 0, memory_order_relaxed);
+		return false;
+	}
+	return atomic_load_explicit(&brake->in_vain, memory_order_relaxed) < IN_VAIN_MOST;
+}
+
+static bool is_help_to_come(void)
+{
+	return own_state() != MS_OWN_IDLE || is_late_help();
 }
 
 static void wake(void)
@@ -138,9 +160,11 @@ static bool is_short(const struct look *look)
 	       look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes;
 }
 
+/* Not before it has grown since the last round: what that freed may be in the heap, and is used again first. */
 static bool is_in_danger(const struct look *look)
 {
-	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes;
+	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes &&
+	       look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
 }
 
 static void want_order(const struct look *look)
@@ -168,7 +192,7 @@ static bool look_for_shortage(struct look *look)
 		return false;
 	}
 	want_order(look);
-	return is_in_danger(look) && own_state() != MS_OWN_IDLE;
+	return is_in_danger(look) && is_help_to_come();
 }
 
 /* ---- being held ---- */
@@ -182,16 +206,16 @@ static bool may_be_held(const struct look *look)
 		return false;
 	if (atomic_load_explicit(&ms_lib.poll_word, memory_order_relaxed) & ~(MS_POLL_MODE | MS_POLL_LAZY))
 		return false; /* a callback waits for its owner's thread */
-	return ms_lib.mode->is_agent || own_state() == MS_OWN_RUNNING;
+	return ms_lib.mode->is_agent || own_state() != MS_OWN_WANTED;
 }
 
 static uint64_t share_left(uint64_t now_ns)
 {
 	if (now_ns - own.window_ns >= WINDOW_NS) {
 		own.window_ns = now_ns;
-		own.held_ns = 0;
+		own.in_vain_ns = 0;
 	}
-	return ms_sat_sub(SHARE_NS, own.held_ns);
+	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -258,11 +282,16 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 		uint32_t turn = atomic_load_explicit(&brake->turn, memory_order_acquire); /* [brake.B1] */
 		uint64_t next_ns;
 
-		if (own_state() == MS_OWN_IDLE || atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended ||
-		    !ms_lib_runs())
+		if (!is_help_to_come() || !ms_lib_runs() ||
+		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
 			return;
-		if (!take_look(look) || !is_short(look) || look->now_ns >= until_ns || stands_still(cache, look, &stand))
+		if (!take_look(look) || !is_short(look) || stands_still(cache, look, &stand))
 			return;
+		if (look->now_ns >= until_ns) {
+			if (own_state() == MS_OWN_IDLE)
+				atomic_fetch_add_explicit(&brake->in_vain, 1, memory_order_relaxed);
+			return;
+		}
 		next_ns = look->now_ns + (stand.since_ns ? least(patience_ns(cache), LOOK_NS) : LOOK_NS);
 		ms_futex_wait(&brake->turn, turn, least(until_ns, next_ns));
 	}
@@ -273,26 +302,28 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Return: whether it was held at all. */
-static bool hold(struct memshed_cache *cache, struct look *look)
+static void hold(struct memshed_cache *cache, struct look *look)
 {
 	struct ms_table_header *header = ms_lib.table.header;
-	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), held_ns;
+	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), before_bytes = look->used_bytes, held_ns;
+	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
 
 	if (cache)
 		learn_patience(cache, look->used_bytes);
 	if (!left_ns)
-		return false;
+		return;
 	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
 	add_to(&header->brakes, 1);
 	add_to(&header->braked_threads, 1);
 	wait_for_memory(cache, look, began_ns + least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
-	own.held_ns += held_ns;
+	/* What others have taken since was freed nevertheless. */
+	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
+	    look->used_bytes + PROGRESS_BYTES > before_bytes)
+		own.in_vain_ns += held_ns;
 	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
 	atomic_fetch_sub_explicit(&header->braked_threads, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
-	return true;
 }
 
 void ms_brake_charged(struct memshed_cache *cache)
@@ -343,7 +374,7 @@ int ms_brake_point(uint32_t flags)
 	if (!is_short(&look))
 		return 0;
 	want_order(&look);
-	return is_in_danger(&look) && own_state() != MS_OWN_IDLE && may_be_held(&look) && share_left(look.now_ns);
+	return is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns);
 }
 
 void ms_brake_exempt(void)
@@ -458,6 +489,7 @@ static void judge(const struct ms_order *order, const struct ms_answer *answer, 
 
 	if (!weight) {
 		brake->weight = brake->pauses = 0;
+		atomic_fetch_add_explicit(&brake->helped, 1, memory_order_relaxed);
 		return;
 	}
 	brake->weight += weight;

@@ -42,6 +42,7 @@ struct ms_executor {
 	uint64_t since_ns;
 	uint64_t alarm_ns;    /* when the thread that looks after late callbacks wakes by itself */
 	uint32_t inside;      /* threads that are in callbacks, late ones too */
+	_Atomic uint32_t late; /* callbacks that are late and have not returned; read by any thread as a hint */
 	struct cds_list_head active; /* caches that are not idle; all zeroes before the first start */
 	struct ms_replies replies[MS_JOB_COUNT];
 	_Atomic bool replied; /* since they were last looked at; read by any thread as a hint */

@@ -193,8 +193,9 @@ static uint64_t callback_deadline(const struct ms_job *job)
 {
 	uint64_t share = (job->deadline_ns - job->taken_ns) / SHARE_OF_TIME;
 	uint64_t deadline = ms_clock_ns() + (share > LEAST_SHARE_NS ? share : LEAST_SHARE_NS);
+	bool is_only_one = job->order.scope == MS_SCOPE_ROW || (job->collected && job->count == 1);
 
-	return job->order.scope == MS_SCOPE_ROW || deadline > job->deadline_ns ? job->deadline_ns : deadline;
+	return is_only_one || deadline > job->deadline_ns ? job->deadline_ns : deadline;
 }
 
 /* Of what the cache claims, for what is still wanted to come back. */

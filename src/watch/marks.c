@@ -37,15 +37,13 @@ static uint32_t kind_of(enum ms_limit_source source)
 	}
 }
 
-/* From where a process holds its threads back: between high as it is without a margin, since that is for a watch
- * that comes late, and max. */
-static uint64_t brake_of(const struct ms_watch *watch, uint64_t high_bytes)
+/* The margin is for a watch that comes late. A process does not: with a lower high it would drop more of its caches
+ * than it needs to, in rounds that take longer. */
+static struct ms_marks marks_of(const struct ms_watch *watch)
 {
-	uint64_t max_bytes = watch->reading.sample.limit.max_bytes;
-	uint64_t usual = ms_policy_marks(&watch->config, max_bytes, 0).high_bytes;
-	uint64_t brake_bytes = usual + (max_bytes - usual) / BRAKE_DIVISOR;
+	const struct ms_reading *reading = &watch->reading;
 
-	return brake_bytes > high_bytes ? brake_bytes : high_bytes;
+	return ms_policy_marks(&watch->config, reading->sample.limit.max_bytes, reading->budget.statm_error_bytes);
 }
 
 static void name_file(struct told *told, const struct ms_cgroup_level *level, uint64_t used_bytes)
@@ -65,15 +63,16 @@ static void describe(const struct ms_watch *watch, struct told *ret_told)
 	const struct ms_reading *reading = &watch->reading;
 	const struct ms_limit *limit = &reading->sample.limit;
 	const struct ms_cgroup_level *level = ms_cgroup_level_of(&reading->budget.cgroup, limit);
+	struct ms_marks marks = marks_of(watch);
 
 	*ret_told = (struct told){
 		.body = {.kind = kind_of(limit->source),
 			 .written_ns = reading->sample.at_ns,
 			 .until_ns = reading->sample.at_ns + MS_MARKS_LIFE_NS,
-			 .high_bytes = reading->marks.high_bytes,
-			 .low_bytes = reading->marks.low_bytes,
-			 .brake_bytes = brake_of(watch, reading->marks.high_bytes),
-			 .max_bytes = limit->max_bytes,
+			 .high_bytes = marks.high_bytes,
+			 .low_bytes = marks.low_bytes,
+			 .brake_bytes = marks.high_bytes + (marks.max_bytes - marks.high_bytes) / BRAKE_DIVISOR,
+			 .max_bytes = marks.max_bytes,
 			 .flags = (watch->options.no_brake ? MS_MARKS_NO_BRAKE : 0) |
 				  (limit->source == MS_LIMIT_CGROUP1_MEMSW ? MS_MARKS_SWAP : 0)},
 		.directory = no_directory,

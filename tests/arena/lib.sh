@@ -17,11 +17,15 @@ repeat=${ARENA_REPEAT:-1}
 work=$ARENA_WORK
 memshed=$ARENA_BUILD/memshed
 alloc_job=$ARENA_BUILD/tests/arena/alloc_job
+threads_job=$ARENA_BUILD/tests/arena/threads_job
 doc_search=$ARENA_BUILD/contrib/examples/doc_search
 stdlib_analysis=$top/contrib/examples/stdlib_analysis.py
 mib=1048576
 failures=0
 started=''
+as='' # a command that starts memshed: "setpriv $ordinary" leaves it what an ordinary user has
+ordinary='--bounding-set=-sys_nice,-ipc_lock,-sys_resource --inh-caps=-sys_nice,-ipc_lock,-sys_resource'
+options='' # of memshed run
 
 skip() {
 	echo "skip: $*"
@@ -111,6 +115,11 @@ count_events() {
 	grep -c "\"event\":\"$1\"" "$work/journal" 2>/dev/null || :
 }
 
+# end_figure KEY: a number of the last event.
+end_figure() {
+	sed -n "/\"event\":\"end\"/ s/.*\"$1\":\([0-9]*\).*/\1/p" "$work/journal"
+}
+
 # run_supervised LIMIT CMD...: sets status, kills, peak, hits, took; output in out, err and journal.
 run_supervised() {
 	make_limit "$1"
@@ -118,7 +127,8 @@ run_supervised() {
 	shift
 	: > "$work/journal"
 	begin=$(now_ms)
-	limit_run "$memshed" run --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err"
+	# shellcheck disable=SC2086 # words are meant
+	limit_run $as "$memshed" run $options --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err"
 	status=$?
 	took=$(($(now_ms) - begin))
 	kills=$(limit_kills)

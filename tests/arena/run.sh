@@ -15,7 +15,7 @@ tests=$(cd "$(dirname "$0")" && pwd)
 ARENA_BUILD=$(cd "${ARENA_BUILD:-.}" && pwd)
 export ARENA_BUILD
 logs=$ARENA_BUILD/tests/arena/logs
-all="allocator_job stdlib_job doc_job supervisor_killed target_stopped stuck_callback hollow_cache
+all="allocator_job threads_job stdlib_job doc_job supervisor_killed target_stopped stuck_callback hollow_cache
 	eight_workers container"
 # shellcheck disable=SC2086 # words are meant
 [ $# -gt 0 ] || set -- $all
