@@ -279,7 +279,8 @@ static enum ms_exit judge_shrink(const struct ms_order_options *options, const s
 	const struct ms_answer *answer = &report->orders[0].post.answer;
 	bool by_process = options->name_count == 0, estimated;
 	uint64_t claimed = ms_order_claimed(report, &estimated);
-	uint64_t bytes = by_process && answer->returned_bytes > claimed ? answer->returned_bytes : claimed;
+	bool measured = by_process && answer->returned_bytes != MS_NOT_MEASURED;
+	uint64_t bytes = measured && answer->returned_bytes > claimed ? answer->returned_bytes : claimed;
 
 	if (bytes >= options->wanted_bytes || (by_process && answer->status == MS_ANSWER_DONE))
 		return MS_EXIT_OK;

@@ -86,10 +86,6 @@ int ms_order_read_rows(struct ms_order_report *report, struct ms_target *target)
 /** ms_order_claimed - bytes claimed by the caches of all orders, the allocator's not among them */
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated);
 
-/** ms_order_status - the word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask"
- */
-const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row);
-
 void ms_order_print_text(struct ms_order_report *report);
 void ms_order_print_json(const struct ms_order_report *report);
 

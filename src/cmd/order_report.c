@@ -40,7 +40,8 @@ static const struct ms_carried *order_for(const struct ms_order_report *report,
 											     : NULL;
 }
 
-const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row)
+/* The word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask". */
+static const char *status_of(const struct ms_order_report *report, const struct ms_order_row *row)
 {
 	if (report->dry_run)
 		return row->would_ask ? "would-ask" : "not-asked";
@@ -157,7 +158,7 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 	(void)space;
 	switch (id) {
 	case STATUS:
-		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
+		return ms_value_text(MS_VALUE_WORD, status_of(item->report, item->row));
 	case LEVEL:
 		return ms_value_text(MS_VALUE_WORD,
 				     item->row->asked_by >= 0 ? ms_name_of_level(last->level) : NULL);
@@ -290,7 +291,8 @@ static json_t *order_json(const struct ms_carried *carried)
 	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
 	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
 	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));
-	ms_json_set(object, "returned_bytes", ms_json_number(known, answer->returned_bytes));
+	ms_json_set(object, "returned_bytes",
+		    ms_json_number(known && answer->returned_bytes != MS_NOT_MEASURED, answer->returned_bytes));
 	ms_json_set(object, "entries", ms_json_number(known, answer->claimed_entries));
 	ms_json_set(object, "caches", ms_json_number(known, answer->caches));
 	ms_json_set(object, "duration_us", ms_json_number(known, answer->duration_us));

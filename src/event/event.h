@@ -109,7 +109,8 @@
 	FIELD(NUMBER, claimed_bytes, "what the owners of the caches say they freed")                         \
 	FIELD(NUMBER, claimed_entries, "likewise")                                                           \
 	FIELD(FLAG, estimated, "whether one of them only estimates")                                         \
-	FIELD(NUMBER, returned_bytes, "by how much its resident memory fell meanwhile")                      \
+	FIELD(NUMBER, returned_bytes,                                                                        \
+	      "by how much its resident memory fell meanwhile; null: it could not measure that")              \
 	FIELD(NUMBER, caches, "how many were asked")                                                         \
 	FIELD(FLAG, own, "whether the process had done it by itself just before: the figures are of that")   \
 	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \

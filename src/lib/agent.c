@@ -35,6 +35,7 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 uint64_t ms_agent_due(void)
 {
 	uint64_t due = ms_count_due();
+	uint64_t reopen = atomic_load_explicit(&ms_lib.statm.due_ns, memory_order_relaxed);
 	uint64_t wait_until = atomic_load_explicit(&ms_lib.agent.wait_until_ns, memory_order_relaxed);
 	uint64_t sweep = atomic_load_explicit(&ms_lib.agent.sweep_ns, memory_order_relaxed);
 
@@ -42,6 +43,8 @@ uint64_t ms_agent_due(void)
 		return 0;
 	if (wait_until < due)
 		due = wait_until;
+	if (reopen < due)
+		due = reopen;
 	return sweep < due ? sweep : due;
 }
 
@@ -228,6 +231,8 @@ int ms_agent_serve(void)
 
 		answered = served < 0 ? served : answered + served;
 	}
+	if (answered == 0)
+		ms_statm_look_after(ms_clock_ns());
 	if (answered >= 0 && ms_count_when_due() < 0)
 		return MS_AGENT_LOST;
 	return count_round(answered);
@@ -263,6 +268,7 @@ static void refuse_all(void)
 		ms_executor_give_up(i);
 		ms_round_collect(job);
 		job->answer.status = MS_ANSWER_STOPPED;
+		job->answer.returned_bytes = MS_NOT_MEASURED;
 		answer(job);
 	}
 	while (ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0)

@@ -218,11 +218,6 @@ static uint64_t share_left(uint64_t now_ns)
 	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Of a cache that this thread charges. Return: since when its callback runs; 0: it does not. */
 static uint64_t callback_since(const struct memshed_cache *cache)
 {
@@ -292,8 +287,8 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 				atomic_fetch_add_explicit(&brake->in_vain, 1, memory_order_relaxed);
 			return;
 		}
-		next_ns = look->now_ns + (stand.since_ns ? least(patience_ns(cache), LOOK_NS) : LOOK_NS);
-		ms_futex_wait(&brake->turn, turn, least(until_ns, next_ns));
+		next_ns = look->now_ns + (stand.since_ns ? ms_least(patience_ns(cache), LOOK_NS) : LOOK_NS);
+		ms_futex_wait(&brake->turn, turn, ms_least(until_ns, next_ns));
 	}
 }
 
@@ -315,7 +310,7 @@ static void hold(struct memshed_cache *cache, struct look *look)
 	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
 	add_to(&header->brakes, 1);
 	add_to(&header->braked_threads, 1);
-	wait_for_memory(cache, look, began_ns + least(HOLD_NS, left_ns));
+	wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	/* What others have taken since was freed nevertheless. */
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
@@ -350,7 +345,7 @@ static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 	if (own.used_bytes)
 		own.ahead_bytes = grown ? grown : own.ahead_bytes / 2;
 	own.used_bytes = used_bytes;
-	return least(own.ahead_bytes, most);
+	return ms_least(own.ahead_bytes, most);
 }
 
 int ms_brake_point(uint32_t flags)
@@ -472,15 +467,16 @@ void ms_brake_freed(void)
 /* 0: it helped. */
 static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes)
 {
-	uint64_t enough = least(order->target_bytes, there_bytes) / HELPED_DIVISOR;
+	uint64_t enough = ms_least(order->target_bytes, there_bytes) / HELPED_DIVISOR;
+	uint64_t returned = answer->returned_bytes != MS_NOT_MEASURED ? answer->returned_bytes : answer->claimed_bytes;
 
 	if (enough < LEAST_BYTES / 2)
 		enough = LEAST_BYTES / 2;
-	if (answer->returned_bytes > enough || answer->status == MS_ANSWER_STUCK)
+	if (returned > enough || answer->status == MS_ANSWER_STUCK)
 		return 0;
 	if (answer->claimed_bytes > enough || answer->status == MS_ANSWER_BUSY)
 		return LIGHT;
-	return answer->claimed_bytes >= LEAST_BYTES || answer->returned_bytes >= LEAST_BYTES ? MIDDLE : HEAVY;
+	return answer->claimed_bytes >= LEAST_BYTES || returned >= LEAST_BYTES ? MIDDLE : HEAVY;
 }
 
 static void judge(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, uint64_t now_ns)
@@ -522,7 +518,8 @@ static void count_own(const struct ms_answer *answer)
 
 	add_to(&header->own_rounds, 1);
 	add_to(&header->own_claimed_bytes, answer->claimed_bytes);
-	add_to(&header->own_returned_bytes, answer->returned_bytes);
+	if (answer->returned_bytes != MS_NOT_MEASURED)
+		add_to(&header->own_returned_bytes, answer->returned_bytes);
 	add_to(&header->own_us, answer->duration_us);
 }
 
@@ -558,5 +555,6 @@ void ms_brake_reset(void)
 void ms_brake_after_fork(void)
 {
 	atomic_store_explicit(&brake->held, 0, memory_order_relaxed);
+	ms_usage_after_fork();
 	ms_brake_reset();
 }

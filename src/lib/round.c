@@ -93,11 +93,14 @@ bool ms_round_is_enough(const struct ms_job *job)
 
 static void measure(struct ms_job *job)
 {
-	if (!job->rss_bytes)
+	uint64_t now = job->rss_bytes ? ms_statm_rss_bytes() : 0;
+
+	if (!now) {
+		job->rss_bytes = 0; /* what is claimed decides from here on */
 		return;
-	job->rss_now_bytes = ms_statm_rss_bytes();
-	if (job->rss_now_bytes)
-		job->returned_bytes = ms_sat_sub(job->rss_bytes, job->rss_now_bytes);
+	}
+	job->rss_now_bytes = now;
+	job->returned_bytes = ms_sat_sub(job->rss_bytes, now);
 }
 
 /* ---- what comes next ---- */
@@ -236,7 +239,9 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	measure(job);
 	ms_brake_freed();
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
-	ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));
+	if (job->rss_bytes)
+		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
+			       ms_sat_sub(before, job->rss_now_bytes));
 }
 
 static int ask(struct ms_job *job, uint32_t index)
@@ -296,7 +301,8 @@ static int trim(struct ms_job *job)
 		measure(job);
 		ms_brake_freed();
 		job->expected_bytes = job->returned_bytes;
-		ms_learn_settle(job->keys, job->asked, job->taken_ns, true, ms_sat_sub(before, job->rss_now_bytes));
+		ms_learn_settle(job->keys, job->asked, job->taken_ns, job->rss_bytes,
+				ms_sat_sub(before, job->rss_now_bytes));
 		break;
 	default:
 		break;
@@ -456,7 +462,7 @@ int ms_round_end(struct ms_job *job)
 		return MS_AGENT_LOST;
 	ms_learn_settle(job->keys, job->asked, job->taken_ns, false, 0);
 	job->answer.status = sum_up(job);
-	job->answer.returned_bytes = job->returned_bytes;
+	job->answer.returned_bytes = job->rss_bytes ? job->returned_bytes : MS_NOT_MEASURED;
 	job->answer.duration_us = (ms_clock_ns() - job->taken_ns) / MS_NS_PER_US;
 	return 0;
 }

@@ -12,7 +12,7 @@
  * the agent reads it once more before it acts, and where usage is near max and page cache may have given way to
  * memory since, the growth of the process's own memory counts.
  *
- *   [usage.U1] number and inode of the file before its generation (release); a thread that looks loads that
+ *   [usage.U1] the number of a file, and generation, before its inode (release); a thread that looks loads that
  *              (acquire) first. A mix of two files fits no inode, and is not read; pairs with [usage.U1]
  */
 #include "lib/usage.h"
@@ -66,28 +66,45 @@ static ssize_t read_text(int fd, const struct ms_inode *held, char *text, size_t
 	return length;
 }
 
-static bool read_file(const struct ms_marks_body *marks, uint64_t *ret_bytes)
+static ssize_t read_file(const struct ms_usage_file *file, char *text, size_t size)
 {
-	struct ms_usage *usage = &ms_lib.usage;
+	const struct ms_inode held = {
+		.inode = atomic_load_explicit(&file->inode, memory_order_acquire), /* [usage.U1] */
+		.device = atomic_load_explicit(&file->device, memory_order_relaxed),
+	};
+
+	if (!held.inode)
+		return -1;
+	return read_text(atomic_load_explicit(&file->fd, memory_order_relaxed), &held, text, size);
+}
+
+static bool read_usage(const struct ms_marks_body *marks, uint64_t *ret_bytes)
+{
+	const struct ms_usage *usage = &ms_lib.usage;
 	char text[32];
 
 	if (!marks->generation ||
-	    atomic_load_explicit(&usage->generation, memory_order_acquire) != marks->generation) /* [usage.U1] */
+	    atomic_load_explicit(&usage->generation, memory_order_relaxed) != marks->generation)
 		return false;
+	return read_file(&usage->used, text, sizeof(text)) > 0 && parse_number(text, ret_bytes);
+}
 
-	const struct ms_inode held = {
-		.device = atomic_load_explicit(&usage->device, memory_order_relaxed),
-		.inode = atomic_load_explicit(&usage->inode, memory_order_relaxed),
-	};
-	int fd = atomic_load_explicit(&usage->fd, memory_order_relaxed);
+/* "SIZE RESIDENT SHARED ..." in pages. Return: in bytes; 0 where it cannot be read. */
+static uint64_t read_anon(void)
+{
+	unsigned long long resident, shared;
+	char text[128];
 
-	return read_text(fd, &held, text, sizeof(text)) > 0 && parse_number(text, ret_bytes);
+	if (read_file(&ms_lib.usage.statm, text, sizeof(text)) <= 0 ||
+	    sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 || resident < shared)
+		return 0;
+	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* By the process's own memory; 0: unknown. */
 static uint64_t used_by_anon(const struct ms_marks_body *marks)
 {
-	uint64_t anon = ms_statm_anon_bytes();
+	uint64_t anon = read_anon();
 
 	return anon ? ms_marks_used(anon, marks->anon_offset) : 0;
 }
@@ -106,7 +123,7 @@ uint64_t ms_usage_bytes(const struct ms_marks_body *marks)
 {
 	uint64_t bytes, used;
 
-	if (marks->kind == MS_USAGE_ANON || !read_file(marks, &bytes))
+	if (marks->kind == MS_USAGE_ANON || !read_usage(marks, &bytes))
 		return used_by_anon(marks);
 	used = ms_marks_used(bytes, offset_of(marks));
 	if (bytes >= marks->brake_bytes && used < marks->brake_bytes)
@@ -148,7 +165,7 @@ uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns)
 	struct ms_usage *usage = &ms_lib.usage;
 	uint64_t bytes, page_cache, used;
 
-	if (marks->kind == MS_USAGE_ANON || marks->flags & MS_MARKS_SWAP || !read_file(marks, &bytes) ||
+	if (marks->kind == MS_USAGE_ANON || marks->flags & MS_MARKS_SWAP || !read_usage(marks, &bytes) ||
 	    !read_page_cache(marks, &page_cache))
 		return ms_usage_bytes(marks);
 	used = ms_marks_used(bytes, -(int64_t)page_cache);
@@ -160,14 +177,34 @@ uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns)
 	return used;
 }
 
-static void close_files(struct ms_usage *usage)
+static void put_file(struct ms_usage_file *file, int fd)
 {
-	const struct ms_inode held = {.device = usage->device, .inode = usage->inode};
+	struct ms_inode inode = ms_inode_of(fd);
 
+	atomic_store_explicit(&file->fd, fd, memory_order_relaxed);
+	atomic_store_explicit(&file->device, inode.device, memory_order_relaxed);
+	atomic_store_explicit(&file->inode, inode.inode, memory_order_release); /* [usage.U1] */
+}
+
+static void close_file(struct ms_usage_file *file)
+{
+	const struct ms_inode held = {
+		.device = atomic_load_explicit(&file->device, memory_order_relaxed),
+		.inode = atomic_load_explicit(&file->inode, memory_order_relaxed),
+	};
+
+	if (!held.inode)
+		return;
+	atomic_store_explicit(&file->inode, 0, memory_order_relaxed);
+	ms_inode_close(atomic_load_explicit(&file->fd, memory_order_relaxed), &held);
+}
+
+static void close_usage(struct ms_usage *usage)
+{
 	if (!atomic_load_explicit(&usage->generation, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&usage->generation, 0, memory_order_relaxed);
-	ms_inode_close(usage->fd, &held);
+	close_file(&usage->used);
 	ms_inode_close(usage->stat_fd, &usage->stat_held);
 }
 
@@ -209,18 +246,30 @@ static bool open_files(struct ms_usage *usage, const struct ms_marks_body *marks
 		return false;
 	usage->stat_fd = open_file(directory, "memory.stat");
 	usage->stat_held = ms_inode_of(usage->stat_fd);
-	atomic_store_explicit(&usage->fd, ms_steal_fd(&fd), memory_order_relaxed);
-	atomic_store_explicit(&usage->device, inode.device, memory_order_relaxed);
-	atomic_store_explicit(&usage->inode, inode.inode, memory_order_relaxed);
 	atomic_store_explicit(&usage->cache_at_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&usage->generation, marks->generation, memory_order_release); /* [usage.U1] */
+	atomic_store_explicit(&usage->generation, marks->generation, memory_order_relaxed);
+	put_file(&usage->used, ms_steal_fd(&fd));
 	return true;
+}
+
+/* Once the main thread has ended the process's reads as zeros. */
+static void open_statm(struct ms_usage *usage, uint64_t now_ns)
+{
+	bool of_thread = atomic_load_explicit(&ms_lib.main_ended, memory_order_relaxed);
+
+	if (read_anon() || now_ns < usage->statm_due_ns)
+		return;
+	close_file(&usage->statm);
+	put_file(&usage->statm,
+		 ms_fd_raise(open(of_thread ? "/proc/thread-self/statm" : "/proc/self/statm", O_RDONLY | O_CLOEXEC)));
+	usage->statm_due_ns = now_ns + RETRY_NS;
 }
 
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
 {
 	struct ms_usage *usage = &ms_lib.usage;
 
+	open_statm(usage, now_ns);
 	if (marks->kind == MS_USAGE_ANON || !marks->generation ||
 	    atomic_load_explicit(&usage->generation, memory_order_relaxed) == marks->generation)
 		return;
@@ -228,9 +277,15 @@ void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
 		return;
 	if (used_by_anon(marks) >= marks->high_bytes)
 		return;
-	close_files(usage);
+	close_usage(usage);
 	if (open_files(usage, marks))
 		return;
 	usage->refused_generation = marks->generation;
 	usage->refused_until_ns = now_ns + RETRY_NS;
+}
+
+void ms_usage_after_fork(void)
+{
+	close_file(&ms_lib.usage.statm);
+	ms_lib.usage.statm_due_ns = 0;
 }

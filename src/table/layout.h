@@ -243,6 +243,9 @@ enum ms_answer_status {
 	MS_ANSWER_STOPPED = 19, /* the agent was stopped */
 };
 
+/* The target could not read its resident set: there is no /proc, or the host has closed the descriptor. */
+#define MS_NOT_MEASURED UINT64_MAX
+
 /* One order and its answer. Every byte is hostile to both sides. */
 struct ms_slot_abi {
 	_Atomic uint32_t word;   /* ticket << 8 | enum ms_slot_state; the client's futex */
@@ -265,8 +268,8 @@ struct ms_slot_abi {
 	uint64_t claimed_bytes;
 	uint64_t claimed_entries;
 	uint64_t scanned_entries;
-	uint64_t returned_bytes; /* by how much the resident set fell from taking the order to answering it */
-	uint64_t duration_us;    /* likewise */
+	uint64_t returned_bytes; /* by how much the resident set fell meanwhile, or MS_NOT_MEASURED */
+	uint64_t duration_us;    /* from taking the order to answering it */
 	uint64_t caches;         /* how many callbacks ran */
 	uint64_t reserved1[8];
 };

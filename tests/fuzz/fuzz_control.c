@@ -3,7 +3,7 @@
  * Both ends of a control page that a third party scribbles on at any moment.
  *
  * Input: operations of one byte and what each needs. The server must take only orders within bounds, the
- * client return only answers that make sense, marks be within their order, and in the end, when the scribbling stops and everybody's
+ * client return only answers that make sense, marks be in their order, and in the end, when the scribbling stops and every client's
  * patience has passed, every slot must be free again.
  */
 #include <stdlib.h>
@@ -71,7 +71,8 @@ static void take(struct world *world)
 	struct ms_order order;
 	struct ms_order_handle handle;
 
-	if (world->taken_count == HELD || ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
+	if (world->taken_count == HELD ||
+	    ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
 		return;
 	require(order.level <= MS_LEVEL_EMERGENCY);
 	require(order.row < MS_ROW_COUNT);
@@ -153,8 +154,8 @@ static void check_marks(const struct world *world)
 
 	if (!ms_marks_read(world->server.page, world->now_ns, &marks))
 		return;
-	require(marks.low_bytes > 0 && marks.low_bytes < marks.high_bytes && marks.high_bytes <= marks.brake_bytes &&
-		marks.brake_bytes <= marks.max_bytes);
+	require(marks.low_bytes > 0 && marks.low_bytes < marks.high_bytes);
+	require(marks.high_bytes <= marks.brake_bytes && marks.brake_bytes <= marks.max_bytes);
 	require(marks.sharers >= 1 && marks.sharers <= MS_MARKS_SHARERS_MOST);
 	require(marks.until_ns > world->now_ns && marks.until_ns - world->now_ns <= MS_MARKS_LIFE_NS);
 	if (ms_marks_read_directory(world->server.page, &marks, directory))

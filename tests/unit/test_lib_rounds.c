@@ -267,7 +267,7 @@ static void test_trim_without_claims(void **state)
 	memshed_unregister(fake.handle);
 }
 
-/* ---- who is asked, and when ---- */
+/* ---- which cache is asked, and when ---- */
 
 static void test_the_small_last_and_the_manual_never(void **state)
 {
@@ -418,22 +418,6 @@ static void test_thousands_of_small_caches(void **state)
 		drop_pages(&many[i], EACH_BYTES);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	if (memshed_start(NULL) != 0)
-		return -1;
-	bed_open(&bed, getpid());
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	bed_close(&bed);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,5 +433,5 @@ int main(void)
 		cmocka_unit_test(test_thousands_of_small_caches),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return BED_RUN_GROUP(&bed, tests);
 }
