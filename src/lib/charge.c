@@ -73,13 +73,19 @@ _Static_assert(offsetof(struct ms_shard_row, added_entries) == offsetof(struct m
 _Static_assert(offsetof(struct ms_shard_row, removed_entries) == offsetof(struct ms_shard_row, removed_bytes) + 8,
 	       "pair");
 
+__attribute__((noinline, cold)) static void charge_slowly(struct memshed_cache *cache, uint64_t bytes,
+							  uint64_t entries)
+{
+	if (add_slowly(cache, offsetof(struct ms_shard_row, added_bytes), bytes, entries))
+		count_down(cache, bytes);
+}
+
 MS_PUBLIC void memshed_charge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries)
 {
 	struct ms_shard_row *row;
 
 	if (ms_unlikely(!cache) || ms_unlikely(!(row = find_row(cache)))) {
-		if (add_slowly(cache, offsetof(struct ms_shard_row, added_bytes), bytes, entries))
-			count_down(cache, bytes);
+		charge_slowly(cache, bytes, entries);
 		return;
 	}
 	ms_shard_add(&row->added_bytes, bytes);
