@@ -95,6 +95,7 @@ struct stand {
 static __thread struct {
 	bool exempt;
 	uint64_t window_ns, in_vain_ns;
+	uint32_t helped; /* brake.helped when it was last looked at */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
 	struct stand left; /* this thread went on though that callback did not */
 } own __attribute__((tls_model("initial-exec")));
@@ -160,11 +161,15 @@ static bool is_short(const struct look *look)
 	       look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes;
 }
 
-/* Not before it has grown since the last round: what that freed may be in the heap, and is used again first. */
+/* What was freed last may be in the heap, where it is used again before that grows. */
+static bool has_grown(const struct look *look)
+{
+	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
+}
+
 static bool is_in_danger(const struct look *look)
 {
-	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes &&
-	       look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
+	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
 }
 
 static void want_order(const struct look *look)
@@ -172,7 +177,7 @@ static void want_order(const struct look *look)
 	uint32_t idle = MS_OWN_IDLE;
 
 	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
-	    look->used_bytes < atomic_load_explicit(&brake->again_bytes, memory_order_relaxed))
+	    !has_grown(look))
 		return;
 	atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
 	if (own_state() == MS_OWN_IDLE &&
@@ -209,9 +214,13 @@ static bool may_be_held(const struct look *look)
 	return ms_lib.mode->is_agent || own_state() != MS_OWN_WANTED;
 }
 
+/* A round that took long and helped in the end was worth waiting for. */
 static uint64_t share_left(uint64_t now_ns)
 {
-	if (now_ns - own.window_ns >= WINDOW_NS) {
+	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
+
+	if (now_ns - own.window_ns >= WINDOW_NS || helped != own.helped) {
+		own.helped = helped;
 		own.window_ns = now_ns;
 		own.in_vain_ns = 0;
 	}
@@ -280,7 +289,7 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 		if (!is_help_to_come() || !ms_lib_runs() ||
 		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
 			return;
-		if (!take_look(look) || !is_short(look) || stands_still(cache, look, &stand))
+		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
 			return;
 		if (look->now_ns >= until_ns) {
 			if (own_state() == MS_OWN_IDLE)
@@ -458,8 +467,26 @@ void ms_brake_begin(const struct ms_order *order)
 		move(MS_OWN_RUNNING);
 }
 
-void ms_brake_freed(void)
+/* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
+static void note_level(uint64_t now_ns)
 {
+	struct ms_marks_body marks;
+	uint64_t used = 0, again = 0;
+
+	if (ms_marks_read(ms_lib.control.page, now_ns, &marks))
+		used = ms_usage_bytes(&marks);
+	if (used && used >= marks.high_bytes) {
+		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
+		again = used + (again > LEAST_BYTES ? again : LEAST_BYTES);
+	}
+	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
+}
+
+void ms_brake_freed(uint64_t claimed_bytes)
+{
+	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
+	if (claimed_bytes >= LEAST_BYTES)
+		note_level(ms_clock_ns());
 	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
 		wake();
 }
@@ -495,21 +522,6 @@ static void judge(const struct ms_order *order, const struct ms_answer *answer, 
 	brake->weight = PAUSE_AT - LIGHT;
 	if (brake->pauses < PAUSE_DOUBLINGS)
 		brake->pauses++;
-}
-
-/* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
-static void note_level(uint64_t now_ns)
-{
-	struct ms_marks_body marks;
-	uint64_t used = 0, again = 0;
-
-	if (ms_marks_read(ms_lib.control.page, now_ns, &marks))
-		used = ms_usage_bytes(&marks);
-	if (used && used >= marks.high_bytes) {
-		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = used + (again > LEAST_BYTES ? again : LEAST_BYTES);
-	}
-	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
 }
 
 static void count_own(const struct ms_answer *answer)

@@ -59,8 +59,8 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order);
 bool ms_brake_has_done(const struct ms_order *order, uint64_t now_ns, struct ms_answer *ret_answer);
 /** ms_brake_begin - a watch's order is carried out: those that are held wait for it as well */
 void ms_brake_begin(const struct ms_order *order);
-/** ms_brake_freed - a callback has freed something: those that are held look again */
-void ms_brake_freed(void);
+/** ms_brake_freed - a callback, or the allocator, has freed something: those that are held look again */
+void ms_brake_freed(uint64_t claimed_bytes);
 /** ms_brake_end - a round ended; @there_bytes: what its caches held, as they count; @is_own: of an own order */
 void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own);
 /** ms_brake_reset - no order is wanted or carried out; before the agent starts, after it stopped, in a child */

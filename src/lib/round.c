@@ -237,7 +237,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	ms_executor_reply_add(&reply, outcome);
 	add(job, &reply);
 	measure(job);
-	ms_brake_freed();
+	ms_brake_freed(outcome->claimed_bytes);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	if (job->rss_bytes)
 		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
@@ -299,7 +299,7 @@ static int trim(struct ms_job *job)
 		return MS_AGENT_LOST;
 	case MS_ASKED_RAN:
 		measure(job);
-		ms_brake_freed();
+		ms_brake_freed(0);
 		job->expected_bytes = job->returned_bytes;
 		ms_learn_settle(job->keys, job->asked, job->taken_ns, job->rss_bytes,
 				ms_sat_sub(before, job->rss_now_bytes));

@@ -81,6 +81,7 @@ void ms_policy_take_stock(struct ms_policy_round *round)
 
 		if (!evidence)
 			continue;
+		evidence->brakes = input->processes[i].brakes;
 		evidence->now.bytes = free_bytes(round, &input->processes[i]);
 		evidence->now.exhausted_bytes = 0;
 		evidence->now.stuck = 0;

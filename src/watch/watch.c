@@ -108,6 +108,8 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 	struct ms_event_end *summary = &watch->summary;
 	uint64_t grown_bytes;
 
+	watch->reading.brakes =
+		!watch->options.no_brake && ms_members_brake(&watch->members, watch->reading.tree.high);
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
 	ms_greet_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)
