@@ -137,7 +137,7 @@ typedef int (*memshed_count_fn)(void *ctx, struct memshed_usage *usage);
  *
  * count: optional, called by the agent about once a second (more seldom while nothing changes) and
  * after each order, for clear also before it; never in an emergency. 0 or a negative errno (the
- * counters then stay as they were). Fields it sets replace what was charged.
+ * counters then stay as they were; -EAGAIN: it is to be asked again soon). Fields it sets replace what was charged.
  *
  * Callbacks run with no lock of libmemshed held and one at a time per process; only when one is
  * past its deadline do others go on beside it. They may charge, register and unregister, their own

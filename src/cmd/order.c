@@ -418,7 +418,8 @@ int ms_order_main(const struct ms_verb *verb, bool shrink, int argc, char **argv
 
 	parse(argc, argv, &options);
 	ms_json_start();
-	int code = ms_find_target(verb, options.target, !options.dry_run, &target);
+	int code = ms_find_target(verb, options.target, options.dry_run ? MS_FIND_TABLE : MS_FIND_CONTROL,
+				  &target);
 	if (code == MS_EXIT_OK)
 		code = order_target(&options, target);
 	ms_target_free(target);

@@ -51,6 +51,19 @@ const char *ms_reason_words(uint32_t reason)
 	return find_reason(reason)->words;
 }
 
+const char *ms_action_name(uint32_t action)
+{
+	static const char *const names[] = {
+		[MS_EXHAUSTED_WARN] = "warn",
+		[MS_EXHAUSTED_TERM] = "term",
+		[MS_EXHAUSTED_RESTART] = "restart",
+		[MS_EXHAUSTED_EXEC] = "exec",
+	};
+
+	assert(action < sizeof(names) / sizeof(names[0]));
+	return names[action];
+}
+
 const char *ms_phrase_reason(char *text, const struct ms_event *event, uint32_t reason)
 {
 	const struct reason *found = find_reason(reason);
@@ -114,6 +127,8 @@ void ms_phrase_caches(struct ms_line *line, const struct ms_event_caches *list, 
 	for (uint32_t i = 0; i < list->count; i++) {
 		ms_line_add(line, "%s", i > 0 ? ", " : "");
 		ms_line_add_name(line, list->at[i].cache);
+		if (list->at[i].caches > 1)
+			ms_line_add(line, " x %llu", (unsigned long long)list->at[i].caches);
 		ms_line_add(line, " %s", MS_ABOUT(list->at[i].bytes, list->at[i].estimated));
 		if (several)
 			ms_line_add(line, " (pid %d)", (int)list->at[i].pid);

@@ -70,7 +70,8 @@ static void answer(struct ms_job *job)
 	ms_brake_end(&job->order, &job->answer, job->there_bytes, is_own);
 	if (is_own)
 		return;
-	add_to(&ms_lib.table.header->orders, 1);
+	if (job->order.level != MS_LEVEL_COUNT)
+		add_to(&ms_lib.table.header->orders, 1);
 	ms_control_answer(&ms_lib.control, &job->handle, &job->answer);
 }
 
@@ -180,9 +181,14 @@ static int serve_posted(void)
 	return answered;
 }
 
-static int count_round(int answered)
+static uint64_t orders_done(void)
 {
-	if (answered > 0)
+	return atomic_load_explicit(&ms_lib.table.header->orders, memory_order_relaxed);
+}
+
+static int count_round(int answered, uint64_t orders_before)
+{
+	if (answered > 0 && orders_done() != orders_before)
 		add_to(&ms_lib.table.header->rounds, 1);
 	return answered;
 }
@@ -218,6 +224,7 @@ int ms_agent_serve(void)
 
 	ms_brake_prepare(ms_clock_ns());
 
+	uint64_t orders_before = orders_done();
 	int answered = serve_waiting();
 
 	if (answered >= 0) {
@@ -235,7 +242,7 @@ int ms_agent_serve(void)
 		ms_statm_look_after(ms_clock_ns());
 	if (answered >= 0 && ms_count_when_due() < 0)
 		return MS_AGENT_LOST;
-	return count_round(answered);
+	return count_round(answered, orders_before);
 }
 
 /* The stuck callback may hold the host's lock for ever: an order that needs no further one does not ask for it. */
@@ -245,12 +252,13 @@ int ms_agent_resume(void)
 		return 0;
 
 	struct ms_job *job = ms_lib.agent.current;
+	uint64_t orders_before = orders_done();
 
 	if (job->phase == MS_JOB_ENDING) /* it was the allocator */
-		return count_round(end(job));
+		return count_round(end(job), orders_before);
 	ms_round_note(job, MS_ANSWER_STUCK);
 	job->answer.caches++;
-	return count_round(go_on(job));
+	return count_round(go_on(job), orders_before);
 }
 
 /* ---- stop ---- */

@@ -119,6 +119,15 @@ static bool is_hopeless(const struct ms_job *job)
 	       job->keys[job->next].tier >= MS_RANK_EXHAUSTED;
 }
 
+/* A count is only to be looked at: what waits may be needed. */
+static bool gives_way(struct ms_job *job)
+{
+	if (job->order.level != MS_LEVEL_COUNT || !ms_control_posted(&ms_lib.control))
+		return false;
+	ms_round_note(job, MS_ANSWER_BUSY); /* the rest was not asked: ask again */
+	return true;
+}
+
 static bool is_time_left(struct ms_job *job)
 {
 	if (job->order.scope == MS_SCOPE_ROW || ms_clock_ns() < job->deadline_ns)
@@ -140,7 +149,7 @@ static enum step choose(struct ms_job *job)
 		ms_round_note(job, MS_ANSWER_STOPPED);
 		return END;
 	}
-	if (!is_time_left(job))
+	if (gives_way(job) || !is_time_left(job))
 		return END;
 	if (is_measured(job) && job->order.target_bytes &&
 	    (reached(job) >= job->order.target_bytes || (is_before_the_small(job) && pays_to_trim(job))))

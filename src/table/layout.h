@@ -193,7 +193,7 @@ struct ms_table_header {
 	_Atomic uint32_t current_row;
 	_Atomic uint64_t current_since_ns; /* CLOCK_MONOTONIC; 0 = in no callback */
 	_Atomic uint64_t rounds;       /* series of orders carried out */
-	_Atomic uint64_t orders;       /* orders answered */
+	_Atomic uint64_t orders;       /* orders answered; those that only count (MS_LEVEL_COUNT) are in neither */
 	_Atomic uint64_t trims;        /* times the allocator was asked to give back */
 	_Atomic uint64_t trimmed_bytes; /* by how much RSS fell across those, in all */
 	_Atomic uint64_t heartbeat_ns; /* when the agent last looked at its orders */
@@ -219,7 +219,9 @@ enum ms_slot_state {
 #define MS_SLOT_STATE_MASK 0xffu
 #define MS_SLOT_TICKET_SHIFT 8
 
-/* Levels as in enum memshed_level, and one that only refreshes the counters. */
+/* Levels as in enum memshed_level, and one that only refreshes the counters: all caches are asked that can
+ * count themselves, and those that the host registers meanwhile. It gives way to every other order, and is
+ * answered MS_ANSWER_BUSY then, as it is when a cache put its count off. */
 enum ms_level { MS_LEVEL_COUNT = 0, MS_LEVEL_TRIM = 1, MS_LEVEL_CLEAR = 2, MS_LEVEL_EMERGENCY = 3 };
 
 /* What an order is for. */

@@ -192,7 +192,7 @@ static int count(void *ctx, struct memshed_usage *usage)
 		return -ENOENT;
 	}
 	if (!self->dirty && self->cycle == ms_py_round_cycle())
-		return -EAGAIN;
+		return 0; /* in this pass it has said so already */
 	if (!self->dirty && !ms_py_round_has_time()) {
 		ms_py_round_leave();
 		return -EAGAIN;
