@@ -33,10 +33,8 @@ static inline _Atomic uint64_t *counter_at(struct ms_shard_row *row, size_t offs
 /* Bytes were charged. Each MiB the thread looks how much memory is left: see brake.c. */
 static inline void count_down(struct memshed_cache *cache, uint64_t bytes)
 {
-	if (ms_unlikely(ms_brake_left < bytes))
+	if (ms_unlikely(__builtin_sub_overflow(ms_brake_left, bytes, &ms_brake_left)))
 		ms_brake_charged(cache);
-	else
-		ms_brake_left -= bytes;
 }
 
 /* Up to two counters that stand side by side; the second only where there is something to add.

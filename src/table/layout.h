@@ -310,7 +310,7 @@ struct ms_marks_body {
 	uint32_t sharers;     /* processes with caches under this budget */
 	uint64_t written_ns;  /* CLOCK_MONOTONIC */
 	uint64_t until_ns;    /* they hold no longer than to then */
-	uint64_t generation;  /* ms_marks_generation() of kind, file and directory; 0 = no file */
+	uint64_t generation;  /* ms_marks_generation() of kind, file and directory; 0: never written */
 	uint64_t device, inode; /* of the file, as stat(2) gives them */
 	uint64_t high_bytes;  /* above it the process shrinks its caches by itself, to low */
 	uint64_t low_bytes;

@@ -55,7 +55,6 @@ static void name_file(struct told *told, const struct ms_cgroup_level *level, ui
 	body->inode = inode.inode;
 	body->usage_offset = (int64_t)(used_bytes - level->usage_bytes);
 	told->directory = level->directory;
-	body->generation = ms_marks_generation(body->kind, body->device, body->inode, told->directory);
 }
 
 static void describe(const struct ms_watch *watch, struct told *ret_told)
@@ -81,6 +80,9 @@ static void describe(const struct ms_watch *watch, struct told *ret_told)
 		name_file(ret_told, level, limit->used_bytes);
 	else if (ret_told->body.kind != MS_USAGE_NONE)
 		ret_told->body.kind = MS_USAGE_ANON;
+	/* Of no file as well: then it is the process's own statm that is to be opened. */
+	ret_told->body.generation = ms_marks_generation(ret_told->body.kind, ret_told->body.device,
+							ret_told->body.inode, ret_told->directory);
 	for (uint32_t slot = 0; slot < reading->tree.high; slot++)
 		ret_told->body.sharers += watch->members.at[slot].can_post;
 }

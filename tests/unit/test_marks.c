@@ -258,11 +258,15 @@ static struct ms_marks_body told(void)
 static void a_member_is_told(void **state)
 {
 	const struct ms_process_memory *memory = &ms_tree_member(&watch.reading.tree, 0)->memory;
+	const struct ms_control_abi *control = watch.members.at[0].client.page;
+	uint32_t doorbell = control->header.doorbell;
 	struct ms_marks_body body;
 
 	(void)state;
+	memset(&watch.members.at[0].client.page->marks, 0, MS_MARKS_BYTES);
 	ms_watch_tell_marks(&watch);
 	body = told();
+	assert_int_not_equal(control->header.doorbell, doorbell); /* there is something to open */
 	assert_int_equal(body.kind, MS_USAGE_ANON);
 	assert_int_equal(body.sharers, 1);
 	assert_true(body.high_bytes == 900 * MIB && body.low_bytes == 800 * MIB && body.max_bytes == 1000 * MIB);
