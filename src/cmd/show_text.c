@@ -93,8 +93,9 @@ static void describe_measured(const struct ms_snapshot *snapshot, const char *hi
 		snprintf(lowered, sizeof(lowered),
 			 " (lowered: the job can grow by %s before the first callback runs)",
 			 ms_render_bytes(margin, true, false, state->margin_bytes));
-	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s",
-		 (int)snapshot->watch_pid, others, high, low, lowered);
+	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s%s",
+		 (int)snapshot->watch_pid, others, high, low, lowered,
+		 state->flags & MS_STATE_ENFORCED ? "; the cgroup was made for --max" : "");
 }
 
 static void describe_watch(const struct ms_snapshot *snapshot, char *text, size_t size)

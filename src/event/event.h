@@ -76,6 +76,8 @@
 	KIND(TARGET, target, true, "A process with caches was found.")                                       \
 	KIND(LIMIT, limit, false, "A shortage begins, and another limit binds than the one named before.")   \
 	KIND(MARGIN, margin, false, "A shortage begins, and high is lower than was asked for.")              \
+	KIND(UNPRIVILEGED, unprivileged, false,                                                              \
+	     "The first shortage begins, and *memshed* lacks a privilege that would help.")                  \
 	KIND(ORDER, order, true, "A process is asked to free memory.")                                       \
 	KIND(ANSWER, answer, true, "It answered, or its answer is no longer waited for.")                    \
 	KIND(RETURNED, returned, false, "All orders of a round were answered and the reading settled.")      \
@@ -96,14 +98,23 @@
 	FIELD(NUMBER, option_max_bytes, "of --max; null without it")                                         \
 	FIELD(FLAG, locked, "whether the memory of *memshed* is locked")                                     \
 	FIELD(FLAG, fifo, "whether it runs with real-time priority")                                         \
-	FIELD(FLAG, oom_protected, "whether the OOM killer spares it")
+	FIELD(FLAG, oom_protected, "whether the OOM killer spares it")                                       \
+	FIELD(FLAG, enforced, "whether a cgroup was made for the job with --max as its limit")               \
+	FIELD(INTEGER, enforce_error, "a negative errno: why not; 0: it was not tried")
 #define MS_FIELDS_BLIND(FIELD)                                                                               \
 	FIELD(INTEGER, error, "a negative errno; ENODEV: /proc is not mounted; EXDEV: it is of another pid namespace")
 #define MS_FIELDS_TARGET(FIELD) FIELD(NUMBER, caches, "how many are registered now")
-#define MS_FIELDS_LIMIT(FIELD)  FIELD(NUMBER, option_max_bytes, "of --max; null without it")
+#define MS_FIELDS_LIMIT(FIELD)                                                                               \
+	FIELD(NUMBER, option_max_bytes, "of --max; null without it")                                         \
+	FIELD(FLAG, enforced, "whether a cgroup of the job has it as its limit")
 #define MS_FIELDS_MARGIN(FIELD)                                                                              \
 	FIELD(NUMBER, margin_bytes, "what the job can grow by before shrinking begins")                      \
 	FIELD(NUMBER, latency_us, "how long that takes")
+#define MS_FIELDS_UNPRIVILEGED(FIELD)                                                                        \
+	FIELD(FLAG, locked, "as in start")                                                                   \
+	FIELD(FLAG, fifo, "likewise")                                                                        \
+	FIELD(FLAG, oom_protected, "likewise")                                                               \
+	FIELD(NUMBER, late_us, "by how much a look came later than planned until now")
 #define MS_FIELDS_ORDER(FIELD)                                                                               \
 	FIELD(REASON, reason, "see above")                                                                   \
 	FIELD(LEVEL, level,                                                                                  \
@@ -223,6 +234,16 @@ struct ms_event {
 
 /** ms_event_read - what all events say of the memory of the job */
 void ms_event_read(struct ms_event *event, const struct ms_sample *sample, const struct ms_marks *marks);
+
+/* The kernel keeps limits in whole pages, of 64 KiB at most. */
+enum { MS_EVENT_PAGE_MOST = 65536 };
+
+/** ms_event_is_option - is the limit that binds as large as --max, where that is a cgroup's limit? */
+static inline bool ms_event_is_option(const struct ms_event *event, uint64_t option_max_bytes)
+{
+	return (event->limit == MS_LIMIT_CGROUP1 || event->limit == MS_LIMIT_CGROUP2_MAX) &&
+	       option_max_bytes - event->max_bytes < MS_EVENT_PAGE_MOST;
+}
 
 /** ms_event_caches_add - keep the largest; of equal ones those that came first */
 void ms_event_caches_add(struct ms_event_caches *list, const struct ms_event_cache *cache);

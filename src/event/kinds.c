@@ -25,11 +25,13 @@ static void say_which_limit(struct ms_line *line, const struct ms_event *event)
 	ms_line_add_name(line, event->limit_where);
 }
 
-static void say_budget(struct ms_line *line, const struct ms_event *event, uint64_t option_max_bytes)
+static void say_budget(struct ms_line *line, const struct ms_event *event, uint64_t option_max_bytes, bool enforced)
 {
-	ms_line_add(line, "max %s (", MS_BYTES(event->max_bytes));
+	bool own = enforced && ms_event_is_option(event, option_max_bytes);
+
+	ms_line_add(line, "max %s (%s", MS_BYTES(event->max_bytes), own ? "--max, enforced by " : "");
 	say_which_limit(line, event);
-	if (option_max_bytes != UINT64_MAX && event->limit != MS_LIMIT_OPTION)
+	if (option_max_bytes != UINT64_MAX && event->limit != MS_LIMIT_OPTION && !own)
 		ms_line_add(line, ", nearer than --max %s", MS_BYTES(option_max_bytes));
 	ms_line_add(line, "), high %s, low %s", MS_BYTES(event->high_bytes), MS_BYTES(event->low_bytes));
 }
@@ -40,7 +42,7 @@ static void say_start(struct ms_line *line, const struct ms_event *event)
 	if (event->limit == MS_LIMIT_NONE)
 		ms_line_add(line, "no limit was found");
 	else
-		say_budget(line, event, event->as.start.option_max_bytes);
+		say_budget(line, event, event->as.start.option_max_bytes, event->as.start.enforced);
 }
 
 static void say_blind(struct ms_line *line, const struct ms_event *event)
@@ -54,7 +56,7 @@ static void say_blind(struct ms_line *line, const struct ms_event *event)
 static void say_limit(struct ms_line *line, const struct ms_event *event)
 {
 	ms_line_add(line, "another limit is the nearest now: ");
-	say_budget(line, event, event->as.limit.option_max_bytes);
+	say_budget(line, event, event->as.limit.option_max_bytes, event->as.limit.enforced);
 }
 
 static void say_margin(struct ms_line *line, const struct ms_event *event)
@@ -62,6 +64,20 @@ static void say_margin(struct ms_line *line, const struct ms_event *event)
 	ms_line_add(line, "high is lowered to %s: the job can grow by %s in the %s before shrinking begins",
 		    MS_BYTES(event->high_bytes), MS_BYTES(event->as.margin.margin_bytes),
 		    MS_DURATION(event->as.margin.latency_us));
+}
+
+static void say_unprivileged(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_unprivileged *lacks = &event->as.unprivileged;
+	const char *join = "memshed runs without ";
+
+	if (!lacks->fifo)
+		ms_line_add(line, "%sreal-time priority", join), join = ", ";
+	if (!lacks->locked)
+		ms_line_add(line, "%slocked memory", join), join = ", ";
+	if (!lacks->oom_protected)
+		ms_line_add(line, "%sprotection from the OOM killer", join);
+	ms_line_add(line, "; it looked up to %s late so far (see memshed doctor)", MS_DURATION(lacks->late_us));
 }
 
 static void say_wait(struct ms_line *line, const struct ms_event *event)

@@ -68,6 +68,7 @@ struct ms_policy_config {
 
 	/* The marks. */
 	uint32_t high_per_mille, low_per_mille;
+	uint32_t throttled_high_per_mille, throttled_low_per_mille; /* of a limit at which the kernel throttles */
 	uint32_t gap_divisor;
 	uint32_t lowest_divisor;     /* a margin lowers high to max divided by this, not further */
 	uint32_t danger_nearest_divisor;  /* of max - high: so far below max danger lies at least ... */
@@ -129,6 +130,16 @@ struct ms_marks {
  */
 struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t max_bytes,
 				uint64_t margin_bytes);
+
+/**
+ * ms_policy_marks_of - the same, for what kind of limit it is
+ *
+ * At memory.high the kernel makes threads sleep inside page faults, where they hold their allocator's locks: a
+ * callback's free() then waits for them, and nothing is freed any more. It is a limit to stay below, so its marks
+ * are further from it than those of a limit at which the OOM killer comes.
+ */
+struct ms_marks ms_policy_marks_of(const struct ms_policy_config *config, const struct ms_limit *limit,
+				   uint64_t margin_bytes);
 
 /* One process of the target that has a table. */
 struct ms_policy_process {

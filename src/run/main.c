@@ -20,6 +20,7 @@ static const char usage[] =
 	"Usage: memshed run [OPTION...] -- CMD [ARGUMENT...]\n"
 	"Run CMD; when its memory nears the limit have it shrink its own caches.\n\n"
 	"      --max SIZE      the budget (1.5G, 800M); the nearest limit of the system counts too\n"
+	"      --no-cgroup     make no cgroup for --max: the kernel does not enforce it\n"
 	"      --high SIZE|%   start shrinking above (default 90% of the limit)\n"
 	"      --low SIZE|%    shrink down to (default 80% of the limit)\n"
 	"      --no-brake      never hold back CMD's threads while it shrinks its caches\n"
@@ -45,6 +46,7 @@ enum option_value {
 	OPTION_ON_EXHAUSTED,
 	OPTION_RESTARTS,
 	OPTION_JOURNAL,
+	OPTION_NO_CGROUP,
 };
 
 static const struct option long_options[] = {
@@ -55,6 +57,7 @@ static const struct option long_options[] = {
 	{.name = "on-exhausted", .has_arg = required_argument, .val = OPTION_ON_EXHAUSTED},
 	{.name = "restarts", .has_arg = required_argument, .val = OPTION_RESTARTS},
 	{.name = "journal", .has_arg = required_argument, .val = OPTION_JOURNAL},
+	{.name = "no-cgroup", .has_arg = no_argument, .val = OPTION_NO_CGROUP},
 	{.name = "quiet", .has_arg = no_argument, .val = 'q'},
 	{.name = "help", .has_arg = no_argument, .val = 'h'},
 	{0},
@@ -140,6 +143,9 @@ static void take_option(int option, struct ms_run_options *options)
 		break;
 	case OPTION_JOURNAL:
 		options->journal = optarg;
+		break;
+	case OPTION_NO_CGROUP:
+		options->no_cgroup = true;
 		break;
 	case 'q':
 		options->quiet = true;

@@ -19,10 +19,12 @@
 #include <unistd.h>
 
 #include "run/child.h"
+#include "run/enforce.h"
 #include "run/exhausted.h"
 #include "run/helper.h"
 #include "run/live.h"
 #include "run/signals.h"
+#include "util/procfs.h"
 #include "watch/hello.h"
 #include "watch/watch.h"
 
@@ -58,6 +60,7 @@ struct run {
 	struct ms_child_setup setup;
 	struct ms_exhausted exhausted;
 	char hello_name[MS_HELLO_NAME_BYTES];
+	struct ms_enforce enforce;
 	struct ms_watch watch;
 };
 
@@ -132,6 +135,20 @@ static void signal_came(void *arg, short revents, uint64_t now_ns)
 		run->rest.at_ns = now_ns + REST_NS;
 }
 
+static void enforce(struct run *run)
+{
+	struct ms_root root;
+
+	/* A command that is started again would be outside. */
+	if (run->options->on_exhausted == MS_EXHAUSTED_RESTART)
+		return;
+	if (run->options->max_bytes == 0 || run->options->no_cgroup || ms_procfs_check() < 0 ||
+	    ms_root_init(&root, "/") < 0)
+		return;
+	ms_enforce_open(&run->enforce, &root, run->child.pid, run->options->max_bytes);
+	ms_root_fini(&root);
+}
+
 /* The command runs even where the watch, or a part of it, cannot be had. */
 static void open_watch(struct run *run)
 {
@@ -140,6 +157,8 @@ static void open_watch(struct run *run)
 		.root_count = 1,
 		.adopter_pid = getpid(),
 		.max_bytes = run->options->max_bytes,
+		.enforced = run->enforce.enforced,
+		.enforce_error = run->enforce.error,
 		.high = run->options->high,
 		.low = run->options->low,
 		.no_brake = run->options->no_brake,
@@ -202,10 +221,13 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 		ms_child_cancel(&run->child);
 		return outcome->error;
 	}
+	enforce(run);
 	open_watch(run);
 	outcome->error = ms_child_start(&run->child);
-	if (outcome->error < 0)
+	if (outcome->error < 0) {
 		outcome->end = MS_RUN_CANNOT_EXEC;
+		ms_enforce_close(&run->enforce);
+	}
 	return outcome->error;
 }
 
@@ -232,6 +254,7 @@ void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome 
 	while (!ms_exhausted_is_over(&run->exhausted, ms_clock_ns()))
 		ms_loop_turn(&run->loop);
 	end_watch(run);
+	ms_enforce_close(&run->enforce);
 	if (run->exhausted.ended_job) {
 		ret_outcome->error = run->exhausted.start_error;
 		ret_outcome->end = ret_outcome->error < 0 ? MS_RUN_CANNOT_EXEC : MS_RUN_EXHAUSTED;

@@ -43,7 +43,7 @@ static struct ms_marks marks_of(const struct ms_watch *watch)
 {
 	const struct ms_reading *reading = &watch->reading;
 
-	return ms_policy_marks(&watch->config, reading->sample.limit.max_bytes, reading->budget.statm_error_bytes);
+	return ms_policy_marks_of(&watch->config, &reading->sample.limit, reading->budget.statm_error_bytes);
 }
 
 static void name_file(struct told *told, const struct ms_cgroup_level *level, uint64_t used_bytes)

@@ -19,6 +19,9 @@
 /* What a wake-up costs at worst before one was measured: with SCHED_FIFO, and up to the next tick. */
 #define FIFO_WAKE_NS (200 * MS_NS_PER_US)
 #define TICK_NS      (4 * MS_NS_PER_MS)
+/* Without SCHED_FIFO what it costs depends on the machine's load: it is tried at once, before it matters. */
+#define TRIAL_NS      MS_NS_PER_S
+#define TRIAL_STEP_NS (10 * MS_NS_PER_MS)
 
 /* ---- sources ---- */
 
@@ -42,7 +45,8 @@ static void limit_was_met(void *arg, short revents, uint64_t now_ns)
 	struct ms_watch *watch = arg;
 
 	(void)revents;
-	ms_edge_drain(watch->reading.edge.events_fd);
+	for (uint32_t i = 0; i < watch->reading.edge.events_count; i++)
+		ms_edge_drain(watch->reading.edge.events_fds[i]);
 	look_now(watch, now_ns);
 }
 
@@ -75,12 +79,14 @@ static void put_edges(struct ms_watch *watch)
 	struct ms_edge *edge = &watch->reading.edge;
 
 	ms_loop_remove(watch->loop, edge->usage_fd);
-	ms_loop_remove(watch->loop, edge->events_fd);
+	for (uint32_t i = 0; i < edge->events_count; i++)
+		ms_loop_remove(watch->loop, edge->events_fds[i]);
 	ms_loop_remove(watch->loop, edge->limits_fd);
 	ms_edge_close(edge);
 	ms_edge_open(edge, &watch->reading.budget.cgroup);
 	add_source(watch, edge->usage_fd, POLLIN, usage_rose);
-	add_source(watch, edge->events_fd, POLLPRI, limit_was_met);
+	for (uint32_t i = 0; i < edge->events_count; i++)
+		add_source(watch, edge->events_fds[i], POLLPRI, limit_was_met);
 	add_source(watch, edge->limits_fd, POLLIN, limit_was_changed);
 }
 
@@ -143,6 +149,8 @@ static uint64_t next_look_ns(const struct ms_watch *watch, uint64_t now_ns)
 	if (watch->members.next_look_ns > now_ns)
 		next = ms_least(next, watch->members.next_look_ns);
 	next = ms_least(next, ms_orders_next_ns(watch, now_ns));
+	if (!watch->live.fifo && now_ns < watch->reading.started_ns + TRIAL_NS)
+		next = ms_least(next, now_ns + TRIAL_STEP_NS);
 	return next < now_ns + MS_PACE_MIN_NS ? now_ns + MS_PACE_MIN_NS : next;
 }
 
@@ -176,8 +184,10 @@ static void look(void *arg, uint64_t now_ns)
 	uint64_t done_ns = ms_clock_ns();
 
 	ms_pace_worst_note(&reading->worst.look, done_ns - now_ns, done_ns);
-	if (watch->orders.open == 0)
+	if (watch->orders.open == 0) {
 		ms_reading_put_edge(reading, &watch->config);
+		ms_reading_measure(reading, &watch->config);
+	}
 	watch->look.at_ns = next_look_ns(watch, done_ns);
 	ms_loop_events(watch->loop, reading->edge.usage_fd,
 		       ms_reading_wait_for_edge(reading, done_ns) ? POLLIN : 0);
@@ -194,7 +204,7 @@ static int open_all(struct ms_watch *watch)
 		error = ms_root_init(&watch->root, "/");
 	if (error == 0)
 		error = ms_reading_open(&watch->reading, &watch->root, options->roots, options->root_count,
-					options->adopter_pid, options->max_bytes, ms_clock_ns());
+					options->adopter_pid, options->max_bytes, options->enforced, ms_clock_ns());
 	if (error < 0)
 		return error;
 	watch->reading.tree.except_pid = options->except_pid;
@@ -217,7 +227,7 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->report = report;
 	watch->loop = loop;
 	watch->look = (struct ms_loop_timer){.at_ns = MS_LOOP_NEVER, .fire = look, .arg = watch};
-	watch->reading.edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1};
+	watch->reading.edge = (struct ms_edge){.usage_fd = -1, .limits_fd = -1};
 	watch->config = ms_policy_defaults();
 	watch->config.high = options->high;
 	watch->config.low = options->low;
@@ -245,6 +255,8 @@ static void say_start(struct ms_watch *watch)
 {
 	struct ms_event event = {.kind = MS_EVENT_START,
 				 .as.start = {.option_max_bytes = ms_watch_option_max(watch),
+					      .enforced = watch->options.enforced,
+					      .enforce_error = watch->options.enforce_error,
 					      .locked = watch->live.locked,
 					      .fifo = watch->live.fifo,
 					      .oom_protected = watch->live.oom_protected}};

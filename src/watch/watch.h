@@ -39,6 +39,8 @@ struct ms_watch_options {
 	uint32_t root_count; /* at least 1 */
 	pid_t adopter_pid;   /* its children are all members; 0 = no process */
 	uint64_t max_bytes;  /* --max; 0 = none */
+	bool enforced;       /* the roots are in a cgroup with that limit: the kernel counts */
+	int enforce_error;   /* negative errno: why they are not; 0 where it was not tried */
 	struct ms_mark high, low;
 	bool no_brake;       /* no thread of a member is held back */
 	enum ms_exhausted_action on_exhausted;

@@ -24,7 +24,7 @@ done
 
 # None of it concerns a job that ends by itself, or fails.
 for action in warn term restart exec:false; do
-	expect 7 "$memshed" run --max 1G --on-exhausted "$action" -- sh -c 'exit 7'
+	expect 7 "$memshed" run --no-cgroup --max 1G --on-exhausted "$action" -- sh -c 'exit 7'
 	err_has 'never above high'
 	[ "$(wc -l <"$work/err")" = 1 ] || fail "more than a line with $action"
 	expect 143 "$memshed" run --on-exhausted "$action" -- sh -c 'kill -TERM $$'
@@ -43,7 +43,7 @@ leak() {
 	if [ "$within" ]; then
 		run limit_run "$memshed" run --journal "$journal" "$@" -- sh -c "$job" sh "$growing" "$work/pids"
 	else
-		run "$memshed" run --max $limit_max --journal "$journal" "$@" -- sh -c "$job" sh "$growing" "$work/pids"
+		run "$memshed" run --no-cgroup --max $limit_max --journal "$journal" "$@" -- sh -c "$job" sh "$growing" "$work/pids"
 	fi
 }
 
@@ -93,7 +93,7 @@ done <"$work/pids"
 has_stopped() { has_event stop && [ "$(field stop signal)" = 15 ]; }
 rm -f "$journal"
 # shellcheck disable=SC2016
-spawn "$memshed" run --max 60M --journal "$journal" --on-exhausted restart -- \
+spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
 	sh -c 'echo $$; exec "$0" --no-table --mib 58 --rate 200 --hold' "$growing"
 supervisor=$pid
 wait_for "the job to be ended" has_stopped
@@ -107,7 +107,7 @@ wait "$supervisor"
 # A command that has gone meanwhile.
 cp "$growing" "$work/copy"
 rm -f "$journal"
-spawn "$memshed" run --max 60M --journal "$journal" --on-exhausted restart -- \
+spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
 	"$work/copy" --no-table --mib 58 --rate 400 --hold
 supervisor=$pid
 wait_for "the command to run" has_event start
@@ -135,7 +135,7 @@ done
 [ "$(sed -n 's/^MEMSHED_MAX=//p' "$work/hook")" = $limit_max ] || fail "another max"
 
 # What a cache holds is told apart; and a job that its caches help is left alone.
-expect 0 "$memshed" run --max 120M --on-exhausted term -- "$growing" --mib 300 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 120M --on-exhausted term -- "$growing" --mib 300 --rate 400
 err_has 'shrunk [1-9][0-9]* times?'
 
 # Grown at once, it may be that the OOM killer is faster: it is started again all the same.
@@ -153,7 +153,7 @@ guard=$build/tests/cli/.libs/libnomalloc.so
 if [ -e "$guard" ]; then
 	for action in term 'exec:kill -KILL $MEMSHED_PID' 'restart --restarts 1'; do
 		# shellcheck disable=SC2086
-		run env LD_PRELOAD="$guard" "$memshed" run --max 60M --on-exhausted $action -- \
+		run env LD_PRELOAD="$guard" "$memshed" run --no-cgroup --max 60M --on-exhausted $action -- \
 			"$growing" --no-table --mib 58 --rate 400 --hold
 		! grep -q 'nomalloc:' "$work/err" || fail "allocates with $action"
 	done
@@ -161,10 +161,10 @@ fi
 
 # A user who may do nothing special, and process 1.
 if can_be_nobody; then
-	expect 124 as_nobody "$memshed" run --max 60M --on-exhausted term -- "$growing" --no-table --mib 58 --rate 400 --hold
+	expect 124 as_nobody "$memshed" run --no-cgroup --max 60M --on-exhausted term -- "$growing" --no-table --mib 58 --rate 400 --hold
 fi
 unshare --pid --fork --mount-proc true 2>/dev/null || skip "no pid namespace to be had"
 rm -f "$journal"
-expect 124 unshare --pid --fork --mount-proc "$memshed" run --max 60M --journal "$journal" --on-exhausted restart \
+expect 124 unshare --pid --fork --mount-proc "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart \
 	--restarts 1 -- sh -c 'sleep 1000 & exec "$0" --no-table --mib 58 --rate 400 --hold' "$growing"
 [ "$(field end restarts)" = 1 ] || fail "not started again as process 1"

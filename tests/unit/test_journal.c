@@ -128,7 +128,7 @@ static struct ms_event full_event(enum ms_event_kind kind)
 
 	switch (kind) {
 	case MS_EVENT_START:
-		event.as.start = (struct ms_event_start){300 * MIB, true, false, true};
+		event.as.start = (struct ms_event_start){300 * MIB, true, false, true, true, 0};
 		break;
 	case MS_EVENT_BLIND:
 		event.as.blind.error = -2;
@@ -141,6 +141,9 @@ static struct ms_event full_event(enum ms_event_kind kind)
 		break;
 	case MS_EVENT_MARGIN:
 		event.as.margin = (struct ms_event_margin){30 * MIB, 5000};
+		break;
+	case MS_EVENT_UNPRIVILEGED:
+		event.as.unprivileged = (struct ms_event_unprivileged){false, false, true, 12000};
 		break;
 	case MS_EVENT_ORDER:
 		event.as.order = (struct ms_event_order){MS_WHY_ABOVE_HIGH, MS_LEVEL_TRIM, 45 * MIB};
