@@ -131,6 +131,7 @@
 	FIELD(NUMBER, returned_bytes,                                                                        \
 	      "by how much its resident memory fell meanwhile; null: it could not measure that")              \
 	FIELD(NUMBER, caches, "how many were asked")                                                         \
+	FIELD(FLAG, own, "whether the process had done it by itself just before: the figures are of that")   \
 	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \
 	FIELD(CACHE, stuck, "a cache of which the callback has not returned in time; empty: none is known")  \
 	FIELD(CACHES, gave, "those that gave most, up to four, with what they claim")
@@ -181,6 +182,12 @@
 	FIELD(FLAG, estimated, "whether a part of that is an estimate")                                      \
 	FIELD(NUMBER, returned_bytes, "of all rounds")                                                       \
 	FIELD(NUMBER, shrink_us, "from first order to last answer, of all rounds")                           \
+	FIELD(NUMBER, own_rounds, "how often processes shrank their caches by themselves")                   \
+	FIELD(NUMBER, own_claimed_bytes, "likewise; not in claimed_bytes")                                   \
+	FIELD(NUMBER, own_returned_bytes, "likewise, as they measured it; not in returned_bytes")            \
+	FIELD(NUMBER, own_us, "how long that took")                                                          \
+	FIELD(NUMBER, brakes, "how often a thread was held back until memory was freed")                     \
+	FIELD(NUMBER, braked_us, "for how long, of all threads")                                             \
 	FIELD(NUMBER, worst_delay_us, "by how much a look came later than planned")                          \
 	FIELD(NUMBER, worst_growth_bytes, "between two looks")                                               \
 	FIELD(NUMBER, wakeups, "of *memshed*")                                                               \

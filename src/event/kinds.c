@@ -179,10 +179,22 @@ static void say_exit(struct ms_line *line, const struct ms_event *event)
 		    name ? name : "", one ? "it" : "them");
 }
 
+/* What the processes did by themselves, and did not leave to the watch. */
+static void say_own(struct ms_line *line, const struct ms_event_end *end)
+{
+	if (end->own_rounds > 0)
+		ms_line_add(line, ", shrunk by itself %s in %s: claimed %s, %s came back",
+			    MS_COUNTED(end->own_rounds, "time", "times"), MS_DURATION(end->own_us),
+			    MS_ABOUT(end->own_claimed_bytes, end->estimated), MS_BYTES(end->own_returned_bytes));
+	if (end->brakes > 0)
+		ms_line_add(line, ", threads held back %s for %s in all", MS_COUNTED(end->brakes, "time", "times"),
+			    MS_DURATION(end->braked_us));
+}
+
 static void say_work(struct ms_line *line, const struct ms_event_end *end)
 {
 	if (end->shortages == 0) {
-		ms_line_add(line, ", never above high");
+		ms_line_add(line, end->own_rounds > 0 ? ", never above high when looked at" : ", never above high");
 		return;
 	}
 	ms_line_add(line, ", above high %s, shrunk %s", MS_COUNTED(end->shortages, "time", "times"),
@@ -238,6 +250,7 @@ static void say_end(struct ms_line *line, const struct ms_event *event)
 		ms_line_add(line, ")");
 	}
 	say_work(line, end);
+	say_own(line, end);
 	say_largest(line, &end->largest);
 	say_troubles(line, end);
 	say_verdict(line, event);

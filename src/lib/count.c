@@ -9,13 +9,17 @@
 #include "lib/count.h"
 
 #include "lib/allocator.h"
+#include "lib/brake.h"
 #include "lib/executor.h"
 #include "lib/hooks.h"
 #include "lib/lib.h"
 #include "lib/registry.h"
 #include "util/clock.h"
 
-enum { BACK_OFF_LIMIT = 8 };
+enum {
+	BACK_OFF_LIMIT = 8,
+	COUNT_SHARE = 4, /* orders for pressure may come every few ms: counting first takes a fifth of that time at most */
+};
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
 
 static uint64_t shortest_ns(void)
@@ -93,12 +97,15 @@ static uint32_t find_puller(uint32_t row)
 	return generation;
 }
 
-/* Stops as soon as an order waits: the rest is counted next time. */
-static int count_rows(bool *ret_changed)
+/* @give_way: stop as soon as an order waits: the rest is counted next time. */
+static int count_rows(bool give_way, bool *ret_changed)
 {
 	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
 
-	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_lib_runs() && !ms_control_posted(&ms_lib.control); row++) {
+	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_lib_runs(); row++) {
+		if (give_way && (ms_control_posted(&ms_lib.control) || ms_brake_is_wanted()))
+			break;
+
 		uint32_t generation = find_puller(row);
 		uint32_t status;
 
@@ -118,7 +125,7 @@ static int count_caches(uint64_t now_ns)
 	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
 	if (ms_hooks_begin() < 0)
 		return 0;
-	result = count_rows(&changed);
+	result = count_rows(true, &changed);
 	ms_hooks_end();
 	if (result < 0)
 		return result;
@@ -126,6 +133,20 @@ static int count_caches(uint64_t now_ns)
 	if (ms_lib.count.interval_ns > BACK_OFF_LIMIT * shortest_ns())
 		ms_lib.count.interval_ns = BACK_OFF_LIMIT * shortest_ns();
 	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
+	return 0;
+}
+
+int ms_count_all(uint64_t now_ns)
+{
+	bool changed = false;
+	uint64_t end;
+
+	if (now_ns < ms_lib.count.all_due_ns || !atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed))
+		return 0;
+	if (count_rows(false, &changed) < 0)
+		return MS_AGENT_LOST;
+	end = ms_clock_ns();
+	ms_lib.count.all_due_ns = end + COUNT_SHARE * (end - now_ns);
 	return 0;
 }
 

@@ -144,6 +144,7 @@ struct ms_marks ms_policy_marks_of(const struct ms_policy_config *config, const 
 /* One process of the target that has a table. */
 struct ms_policy_process {
 	uint32_t process;    /* the watch's number for it; handed back in orders */
+	bool brakes;         /* it holds its threads back while it frees memory, so that there is time for parts */
 	bool answers;        /* its agent can be asked: there is one, and it is not stopped and not stuck */
 	uint32_t caches;     /* live rows but for the allocator's, also those that were not read */
 	uint64_t free_bytes; /* what its allocator holds free: ms_rank_bytes() of that row */
@@ -240,6 +241,7 @@ struct ms_policy_evidence {
 	uint64_t growth_bytes_per_s; /* of the target, at the last order */
 	uint64_t claimed_bytes, returned_bytes; /* of the last answer */
 	uint64_t least_bytes;  /* that it held since, as far as was seen */
+	bool brakes;           /* as the process's, at the last plan that read rows */
 	struct {               /* scratch of one ms_policy_plan() */
 		uint64_t bytes;       /* what can be asked of it, but for exhausted caches */
 		uint64_t exhausted_bytes; /* of those */

@@ -102,6 +102,7 @@ void ms_policy_take_stock(struct ms_policy_round *round)
 
 		if (!evidence)
 			continue;
+		evidence->brakes = input->processes[i].brakes;
 		round->state->held_bytes = ms_sat_add(round->state->held_bytes, input->processes[i].free_bytes);
 		evidence->now.bytes = free_bytes(round, &input->processes[i]);
 		evidence->now.exhausted_bytes = 0;

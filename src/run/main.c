@@ -23,6 +23,7 @@ static const char usage[] =
 	"      --no-cgroup     make no cgroup for --max: the kernel does not enforce it\n"
 	"      --high SIZE|%   start shrinking above (default 90% of the limit)\n"
 	"      --low SIZE|%    shrink down to (default 80% of the limit)\n"
+	"      --no-brake      never hold back CMD's threads while it shrinks its caches\n"
 	"      --on-exhausted ACTION\n"
 	"                      when nothing is left that helps: warn (default), term, restart or exec:CMD\n"
 	"      --restarts N    of restart: give up after so many in a row (default 10)\n"
@@ -41,6 +42,7 @@ enum option_value {
 	OPTION_MAX = 256,
 	OPTION_HIGH,
 	OPTION_LOW,
+	OPTION_NO_BRAKE,
 	OPTION_ON_EXHAUSTED,
 	OPTION_RESTARTS,
 	OPTION_JOURNAL,
@@ -51,6 +53,7 @@ static const struct option long_options[] = {
 	{.name = "max", .has_arg = required_argument, .val = OPTION_MAX},
 	{.name = "high", .has_arg = required_argument, .val = OPTION_HIGH},
 	{.name = "low", .has_arg = required_argument, .val = OPTION_LOW},
+	{.name = "no-brake", .has_arg = no_argument, .val = OPTION_NO_BRAKE},
 	{.name = "on-exhausted", .has_arg = required_argument, .val = OPTION_ON_EXHAUSTED},
 	{.name = "restarts", .has_arg = required_argument, .val = OPTION_RESTARTS},
 	{.name = "journal", .has_arg = required_argument, .val = OPTION_JOURNAL},
@@ -128,6 +131,9 @@ static void take_option(int option, struct ms_run_options *options)
 		break;
 	case OPTION_LOW:
 		options->low = parse_mark("--low", optarg);
+		break;
+	case OPTION_NO_BRAKE:
+		options->no_brake = true;
 		break;
 	case OPTION_ON_EXHAUSTED:
 		parse_action(optarg, options);

@@ -161,6 +161,7 @@ static void open_watch(struct run *run)
 		.enforce_error = run->enforce.error,
 		.high = run->options->high,
 		.low = run->options->low,
+		.no_brake = run->options->no_brake,
 		.on_exhausted = run->options->on_exhausted,
 		.exhausted = ms_exhausted_came,
 		.exhausted_arg = &run->exhausted,

@@ -18,6 +18,7 @@ struct ms_run_options {
 	char *const *argv;  /* the command, NULL-terminated */
 	uint64_t max_bytes; /* --max; 0 = none */
 	struct ms_mark high, low;
+	bool no_brake;          /* --no-brake */
 	bool no_cgroup; /* --max is not to be made a limit of the kernel's */
 	const char *journal;    /* path; NULL = lines to stderr */
 	bool quiet;             /* no summary */

@@ -277,6 +277,17 @@ uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limit
 	return count;
 }
 
+const struct ms_cgroup_level *ms_cgroup_level_of(const struct ms_cgroup *cgroup, const struct ms_limit *limit)
+{
+	if (limit->source != MS_LIMIT_CGROUP1 && limit->source != MS_LIMIT_CGROUP1_MEMSW &&
+	    limit->source != MS_LIMIT_CGROUP2_MAX && limit->source != MS_LIMIT_CGROUP2_HIGH)
+		return NULL;
+	for (uint32_t i = 0; i < cgroup->level_count; i++)
+		if (strcmp(cgroup->levels[i].path, limit->where) == 0)
+			return &cgroup->levels[i];
+	return NULL;
+}
+
 int ms_cgroup_oom_kills(const struct ms_cgroup *cgroup, uint64_t *ret_kills)
 {
 	char text[MS_TEXT_BYTES];

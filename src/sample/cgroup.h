@@ -30,6 +30,7 @@ enum {
 	MS_CGROUP_LEVELS = 32, /* deeper chains lose the levels furthest from the process */
 	MS_CGROUP_PATH_BYTES = 4096, /* PATH_MAX */
 	MS_CGROUP_MEMBERSHIP_BYTES = 16384, /* of /proc/PID/cgroup: a line per v1 hierarchy */
+	MS_CGROUP_DIRECTORY_BYTES = 640, /* of a directory that is told to others */
 };
 
 #define MS_CGROUP_NO_LIMIT UINT64_MAX
@@ -69,6 +70,7 @@ struct ms_cgroup_level {
 	uint64_t stat_tree_anon_bytes, stat_largest_anon_bytes;
 
 	char path[MS_LIMIT_WHERE_BYTES]; /* as /proc/PID/cgroup names it; cut at the front with "..." */
+	char directory[MS_CGROUP_DIRECTORY_BYTES]; /* where it is found here, padded with zeroes; "" = too long */
 };
 
 struct ms_cgroup {
@@ -158,6 +160,9 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  * Return: how many there are; the first @capacity are written.
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
+
+/** ms_cgroup_level_of - the level that this limit is of, or NULL: it is no limit of a cgroup */
+const struct ms_cgroup_level *ms_cgroup_level_of(const struct ms_cgroup *cgroup, const struct ms_limit *limit);
 
 /** ms_cgroup_reread - have the next sample read the limits again: one of them was written to */
 void ms_cgroup_reread(struct ms_cgroup *cgroup);

@@ -251,6 +251,10 @@ static int open_level(struct ms_cgroup *cgroup, const char *point, const char *b
 		close_level(level);
 		return r;
 	}
+	int n = snprintf(level->directory, sizeof(level->directory), "%s%.*s", point, (int)length, below);
+
+	if (n < 0 || (size_t)n >= sizeof(level->directory))
+		memset(level->directory, 0, sizeof(level->directory));
 	cgroup->level_count++;
 	return 0;
 }

@@ -236,6 +236,20 @@ bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 
+bool ms_members_brake(const struct ms_members *members, uint32_t slots)
+{
+	uint32_t left = members->tables;
+
+	for (uint32_t i = 0; i < slots && left > 0; i++) {
+		if (!members->at[i].has_table)
+			continue;
+		if (members->at[i].reader.info.brakes == 0)
+			return false;
+		left--;
+	}
+	return members->tables > 0;
+}
+
 int ms_members_signal(const struct ms_member *member, int signal)
 {
 	if (member->handle < 0)
@@ -358,8 +372,10 @@ static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now
 	struct ms_member *target = &members->at[slot];
 	uint32_t count = read_rows(members, target, capacity), key_count = 0;
 
-	*process = (struct ms_policy_process){
-		.process = slot, .answers = ms_members_answers(target, now_ns), .caches = target->reader.info.live_rows};
+	*process = (struct ms_policy_process){.process = slot,
+					      .brakes = target->reader.info.brakes > 0,
+					      .answers = ms_members_answers(target, now_ns),
+					      .caches = target->reader.info.live_rows};
 	for (uint32_t i = 0; i < count; i++) {
 		struct ms_rank_facts facts = ms_rank_facts_of(&members->buffer[i]);
 

@@ -45,6 +45,7 @@ struct ms_member {
 	int handle; /* likewise a pidfd, to end it by; -1: none was wanted, or to be had */
 	struct ms_table_reader reader;
 	struct ms_control_client client;
+	uint64_t kept_identity; /* of the table with figures that own.c has in its sums for good */
 };
 
 /* Where the policy's input is put. */
@@ -110,6 +111,9 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
  */
 void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
 		     char *stuck);
+
+/** ms_members_brake - do all with a table hold their threads back while they free memory? */
+bool ms_members_brake(const struct ms_members *members, uint32_t slots);
 
 /** ms_members_answers - can it be asked: there is an agent, and it is neither stopped nor stuck */
 bool ms_members_answers(const struct ms_member *member, uint64_t now_ns);

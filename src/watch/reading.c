@@ -134,6 +134,18 @@ static void find_margin(struct ms_reading *reading, uint64_t now_ns)
 	reading->margin_bytes = ms_pace_margin(&measured, &latency) + reading->budget.statm_error_bytes;
 }
 
+/* Threads that are held back do not grow until the first callback. */
+static struct ms_marks marks_of(const struct ms_reading *reading, const struct ms_policy_config *config,
+				const struct ms_limit *limit)
+{
+	uint64_t margin_bytes = reading->margin_bytes;
+
+	if (reading->brakes)
+		margin_bytes = ms_least(margin_bytes,
+					limit->max_bytes - ms_policy_marks_of(config, limit, 0).high_bytes);
+	return ms_policy_marks_of(config, limit, margin_bytes);
+}
+
 static bool wants_edge(const struct ms_reading *reading, uint64_t now_ns)
 {
 	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
@@ -184,7 +196,7 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	}
 	sample->growth_bytes_per_s = ms_pace_speed(&reading->pace);
 	find_margin(reading, now_ns);
-	reading->marks = ms_policy_marks_of(config, &sample->limit, reading->margin_bytes);
+	reading->marks = marks_of(reading, config, &sample->limit);
 }
 
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns)
@@ -202,7 +214,7 @@ void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns)
 static uint64_t calm_ns(const struct ms_reading *reading, const struct ms_policy_config *config,
 			const struct ms_limit *limit, bool edges)
 {
-	uint64_t high = ms_policy_marks_of(config, limit, reading->margin_bytes).high_bytes;
+	uint64_t high = marks_of(reading, config, limit).high_bytes;
 
 	if (edges && ms_edge_is_sure(&reading->edge, &reading->budget.cgroup, limit, high))
 		return MS_PACE_MAX_NS;

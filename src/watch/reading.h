@@ -36,6 +36,7 @@ struct ms_reading {
 	struct ms_sample sample;
 	struct ms_marks marks;
 	uint64_t margin_bytes, latency_ns;
+	bool brakes; /* its processes hold their threads back: no margin lowers high; set by the owner of this */
 	uint64_t started_ns;
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */

@@ -11,6 +11,7 @@
 #include "util/procfs.h"
 #include "util/saturate.h"
 #include "watch/greet.h"
+#include "watch/marks.h"
 #include "watch/publish.h"
 
 /* Above high with nothing to ask, looking every millisecond would not help. */
@@ -116,6 +117,8 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 	struct ms_event_end *summary = &watch->summary;
 	uint64_t grown_bytes;
 
+	watch->reading.brakes =
+		!watch->options.no_brake && ms_members_brake(&watch->members, watch->reading.tree.high);
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
 	ms_greet_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)
@@ -168,6 +171,7 @@ static void look(void *arg, uint64_t now_ns)
 	note_lateness(watch, now_ns);
 	scan(watch, now_ns);
 	sample(watch, now_ns);
+	ms_watch_tell_marks(watch);
 	ms_orders_collect(watch, now_ns);
 	ms_silence_resume(watch, now_ns);
 	ms_result_settle(watch, now_ns, false);
@@ -373,10 +377,18 @@ void ms_watch_end(struct ms_watch *watch, const struct ms_watch_end *end)
 	struct ms_event_end *summary = &watch->summary;
 	struct ms_report *report = watch->report;
 	struct ms_event event = {.kind = MS_EVENT_END};
+	struct ms_watch_own own;
 
 	if (watch->blind_error < 0)
 		return;
 	ms_result_settle(watch, ms_clock_ns(), true);
+	own = ms_watch_own_sum(watch, true);
+	summary->own_rounds = own.rounds;
+	summary->own_claimed_bytes = own.claimed_bytes;
+	summary->own_returned_bytes = own.returned_bytes;
+	summary->own_us = own.us;
+	summary->brakes = own.brakes;
+	summary->braked_us = own.braked_us;
 	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++)
 		ms_members_name(&watch->members, slot, 0, &summary->largest, NULL);
 	summary->run_ms = (ms_clock_ns() - report->started_ns) / MS_NS_PER_MS;

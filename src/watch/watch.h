@@ -26,6 +26,7 @@
 #include "watch/loop.h"
 #include "watch/members.h"
 #include "watch/orders.h"
+#include "watch/own.h"
 #include "watch/reading.h"
 #include "watch/report.h"
 #include "watch/result.h"
@@ -41,6 +42,7 @@ struct ms_watch_options {
 	bool enforced;       /* the roots are in a cgroup with that limit: the kernel counts */
 	int enforce_error;   /* negative errno: why they are not; 0 where it was not tried */
 	struct ms_mark high, low;
+	bool no_brake;       /* no thread of a member is held back */
 	enum ms_exhausted_action on_exhausted;
 	/* Told once in a shortage, from the alarm path: it must not allocate, open or wait. NULL = nobody is. */
 	void (*exhausted)(void *arg, uint64_t now_ns);
@@ -75,6 +77,7 @@ struct ms_watch {
 	struct ms_shortage shortage;
 	struct ms_unloaded unloaded;
 	struct ms_event_end summary;
+	struct ms_watch_own own; /* of members that have left */
 	uint64_t oom_kills_before, oom_kills_seen;
 
 	struct ms_state_writer writer;

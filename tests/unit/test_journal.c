@@ -60,6 +60,37 @@ static struct ms_event event_of(enum ms_event_kind kind)
 	return event;
 }
 
+static struct ms_event_end full_end(void)
+{
+	return (struct ms_event_end){
+		.run_ms = 12345,
+		.peak_rss_bytes = 199 * MIB,
+		.shortages = 1,
+		.rounds = 3,
+		.orders = 4,
+		.claimed_bytes = 31 * MIB,
+		.estimated = true,
+		.returned_bytes = 29 * MIB,
+		.own_rounds = 5,
+		.own_claimed_bytes = 41 * MIB,
+		.own_returned_bytes = 39 * MIB,
+		.own_us = 6100,
+		.brakes = 2,
+		.braked_us = 17000,
+		.shrink_us = 4200,
+		.worst_delay_us = 2000000,
+		.worst_growth_bytes = 10 * MIB,
+		.wakeups = 500,
+		.lost_lines = 2,
+		.restarts = 2,
+		.exhaustions = 3,
+		.in_caches_bytes = 30 * MIB,
+		.unexplained_bytes = 160 * MIB,
+		.oom_kills = 1,
+		.largest = two_caches(),
+	};
+}
+
 /* Of a job that its caches do not help, or that has none. */
 static void fill_rest(struct ms_event *event)
 {
@@ -139,25 +170,7 @@ static struct ms_event full_event(enum ms_event_kind kind)
 		event.as.silent.agent_state = MS_AGENT_ENTERING;
 		break;
 	case MS_EVENT_END:
-		event.as.end = (struct ms_event_end){.run_ms = 12345,
-						     .peak_rss_bytes = 199 * MIB,
-						     .shortages = 1,
-						     .rounds = 3,
-						     .orders = 4,
-						     .claimed_bytes = 31 * MIB,
-						     .estimated = true,
-						     .returned_bytes = 29 * MIB,
-						     .shrink_us = 4200,
-						     .worst_delay_us = 2000000,
-						     .worst_growth_bytes = 10 * MIB,
-						     .wakeups = 500,
-						     .lost_lines = 2,
-						     .restarts = 2,
-						     .exhaustions = 3,
-						     .in_caches_bytes = 30 * MIB,
-						     .unexplained_bytes = 160 * MIB,
-						     .oom_kills = 1,
-						     .largest = two_caches()};
+		event.as.end = full_end();
 		break;
 	case MS_EVENT_STOPPED:
 	case MS_EVENT_RESUMED:
