@@ -4,7 +4,7 @@
 # process stays small. Runs in the build tree. State that is not all zeroes stands in the file; what is
 # large is mapped when it is used.
 library=${MS_LIBRARY:-.libs/libmemshed.so}
-most_file=110592 most_data=8192
+most_file=102400 most_data=8192
 { command -v strip && command -v size; } >/dev/null || {
 	echo "skipped: strip or size is missing"
 	exit 77
