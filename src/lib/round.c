@@ -235,7 +235,7 @@ static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
 
 static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_outcome *outcome)
 {
-	struct ms_replies reply = {.callbacks = 1};
+	struct ms_replies reply = {.callbacks = outcome->status != MS_ANSWER_PARTIAL};
 	uint64_t before = job->rss_now_bytes;
 	uint32_t row = job->keys[index].row;
 
@@ -251,6 +251,9 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	if (job->rss_bytes)
 		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
 			       ms_sat_sub(before, job->rss_now_bytes));
+	/* A lock was taken in the middle. It is counted with those that still are put off at the end, or when it is done. */
+	if (outcome->status == MS_ANSWER_PARTIAL)
+		put_off(job, index);
 }
 
 static int ask(struct ms_job *job, uint32_t index)
@@ -319,7 +322,7 @@ static int trim(struct ms_job *job)
 	return 0;
 }
 
-/* Where each that can be asked was, but for those with a lock taken: leave them time to release it. */
+/* Where each that can be asked was, but for those with a lock taken, or that gave a part: leave them time to release it. */
 static int retry(struct ms_job *job)
 {
 	struct timespec pause = {.tv_nsec = (long)BUSY_PAUSE_NS};
