@@ -79,7 +79,6 @@ enum {
 	LEAST_PATIENCE_US = 1000,
 	MOST_PATIENCE_US = 200000,
 };
-#define OWN_SEQ (UINT64_C(1) << 63) /* no watch counts so far */
 
 __thread uint64_t ms_brake_left __attribute__((tls_model("initial-exec")));
 
@@ -412,7 +411,7 @@ static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used
 	bool harder = used_bytes >= marks->brake_bytes && brake->weight >= HEAVY;
 
 	return (struct ms_order){
-		.seq = OWN_SEQ | ++brake->seq,
+		.seq = MS_OWN_SEQ | ++brake->seq,
 		.scope = MS_SCOPE_PROCESS,
 		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,

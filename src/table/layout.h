@@ -115,9 +115,12 @@ struct ms_shard_row {
 	uint64_t reserved;
 };
 
+/* No watch or command counts so far. */
+#define MS_OWN_SEQ (UINT64_C(1) << 63)
+
 /* The last order's outcome and the sums over all orders. writer: agent, under result_seq. */
 struct ms_row_result {
-	uint64_t order_seq;         /* the slot's seq; 0 = never */
+	uint64_t order_seq;         /* the slot's seq, or with MS_OWN_SEQ that of a round of its own; 0 = never */
 	uint32_t status;            /* enum ms_answer_status */
 	uint32_t level;             /* enum ms_level */
 	uint64_t finished_ns;       /* CLOCK_MONOTONIC */

@@ -272,7 +272,7 @@ static uint32_t read_rows(struct ms_members *members, struct ms_member *target, 
 enum { GROUPS = MS_MEMBERS_ROWS_OF_ONE, PLACES = 2 * GROUPS };
 
 struct naming {
-	const struct ms_member *target;
+	struct ms_member *target;
 	uint64_t order_seq; /* 0: what they hold; else what they gave */
 	struct ms_event_caches *list;
 	char *stuck;        /* or NULL */
@@ -324,15 +324,28 @@ static void tell(const struct naming *naming, const char *name, uint32_t flags, 
 	ms_event_caches_add(naming->list, &cache);
 }
 
+/* A round of the process's own has no answer to name it in: the next one does, once. */
+static void name_stuck(const struct naming *naming, const struct ms_row *row)
+{
+	memcpy(naming->stuck, row->name, MS_NAME_BYTES);
+	if (row->last.order_seq & MS_OWN_SEQ)
+		naming->target->stuck_seq = row->last.order_seq;
+}
+
 static void take_row(void *arg, const struct ms_row *row)
 {
 	struct naming *naming = arg;
 	uint64_t bytes = naming->order_seq ? row->last.claimed_bytes : row->bytes;
 
-	if (naming->order_seq && row->last.order_seq != naming->order_seq)
+	bool is_stuck = naming->stuck && row->last.status == MS_ANSWER_STUCK;
+
+	if (naming->order_seq && row->last.order_seq != naming->order_seq) {
+		if (is_stuck && row->last.order_seq & MS_OWN_SEQ && row->last.order_seq > naming->target->stuck_seq)
+			name_stuck(naming, row);
 		return;
-	if (naming->stuck && row->last.status == MS_ANSWER_STUCK)
-		memcpy(naming->stuck, row->name, MS_NAME_BYTES);
+	}
+	if (is_stuck)
+		name_stuck(naming, row);
 	if (row->row == MS_ALLOCATOR_ROW || bytes == 0)
 		return;
 	struct ms_row *group = find_group(naming, row->name);

@@ -39,6 +39,7 @@ struct ms_member {
 	struct ms_post order; /* IDLE: none is out */
 	bool order_taken;     /* by its agent, as was seen */
 	struct ms_post count; /* as order: it was asked to count its caches */
+	uint64_t stuck_seq;   /* of the last round of its own of which a stuck callback was named */
 	uint32_t looks;       /* for a table, in vain */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a process in signal mode */
