@@ -7,7 +7,8 @@
  *   registry                       which cache is in which row
  *   callback, executor             runs a cache's callbacks, one at a time
  *   allocator, candidates, learn,
- *   hooks, count, round, agent     carries out orders
+ *   sweep, hooks, count, round,
+ *   agent                          carries out orders
  *   worker, host, mode_*, life     which thread does so
  *   fork, enter, start, cache, api what the host calls, and what comes first there
  *
@@ -47,6 +48,7 @@
 #include "lib/mode.h"
 #include "lib/shards.h"
 #include "lib/statm.h"
+#include "lib/sweep.h"
 #include "memshed.h"
 #include "table/control.h"
 #include "table/layout.h"
@@ -118,6 +120,7 @@ struct ms_lib {
 	struct ms_statm statm;
 	struct ms_executor executor;
 	struct ms_candidates candidates;
+	struct ms_sweep sweep;
 	struct ms_count count;
 	struct ms_allocator allocator;
 	struct memshed_cache allocator_row;

@@ -42,8 +42,8 @@
 enum { RETRIES = 4, SECOND_CHANCES = 64 };
 
 #define KNOWN_FLAGS                                                                                          \
-	((uint32_t)MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MS_ROW_PULLED |       \
-	 MS_ROW_PARTIAL | MS_ROW_OWNER_ONLY | MS_ROW_STUCK | MS_ROW_UNHELPFUL)
+	((uint32_t)MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_COLLECTOR | \
+	 MS_ROW_PULLED | MS_ROW_PARTIAL | MS_ROW_OWNER_ONLY | MS_ROW_STUCK | MS_ROW_UNHELPFUL)
 
 struct head {
 	uint32_t seq, state, generation, result_seq;

@@ -3,8 +3,9 @@
  * builtin.c - caches of the standard library: cyclic garbage, compiled expressions, source lines.
  *
  * Each is registered in a round once the program has imported its module; nothing is imported here.
- * They are small as a rule, and the time of a collection grows with the number of objects, so "gc" and
- * "re" are left to a person (MEMSHED_CACHE_MANUAL).
+ * They are small as a rule, so "re" is left to a person (MEMSHED_CACHE_MANUAL). What caches let go may be in cycles:
+ * the garbage collector is asked where much was claimed and little came back (MEMSHED_CACHE_COLLECTOR), since the
+ * time of a collection grows with the number of objects.
  */
 #include "adapter.h"
 
@@ -27,7 +28,7 @@ static struct builtin builtins[] = {
 	 .module = "gc",
 	 .function = "collect",
 	 .kind = MEMSHED_KIND_OTHER,
-	 .flags = MEMSHED_CACHE_MANUAL},
+	 .flags = MEMSHED_CACHE_COLLECTOR},
 	{.name = "re",
 	 .module = "re",
 	 .function = "purge",
