@@ -77,7 +77,8 @@ enum memshed_thread_class {
 
 enum memshed_cache_flags {
 	MEMSHED_CACHE_MAY_IO = 1u << 0,    /* the callback may do I/O: never asked in an emergency */
-	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count */
+	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count: all of them never exceed
+					      the resident set */
 	MEMSHED_CACHE_MANUAL = 1u << 2,    /* shrunk only where a person names it */
 	MEMSHED_CACHE_COLLECTOR = 1u << 3, /* frees what other caches let go; MANUAL is implied, see below */
 };
@@ -107,6 +108,7 @@ enum memshed_usage_fields {
 	MEMSHED_USAGE_EVICTIONS = 1u << 4,
 	MEMSHED_USAGE_INSERTS = 1u << 5,
 	MEMSHED_USAGE_COST = 1u << 6,
+	MEMSHED_USAGE_ROUGH = 1u << 7, /* no value: bytes may be wrong by a factor of two */
 };
 
 /* What a cache that knows its own size says of itself. Absolute values, not differences. */

@@ -4,7 +4,8 @@
  *
  * Runs in the thread that is the agent, between orders. While nothing changes the passes come less
  * often, up to BACK_OFF_LIMIT times the interval, so that an idle process stays idle. The allocator's
- * row is one of the caches, with a pace of its own (allocator.c).
+ * row is one of the caches, with a pace of its own (allocator.c). A pass over many caches is cut into slices of a
+ * hundredth of the interval: the host's lock is held meanwhile.
  */
 #include "lib/count.h"
 
@@ -15,7 +16,7 @@
 #include "lib/registry.h"
 #include "util/clock.h"
 
-enum { BACK_OFF_LIMIT = 8 };
+enum { BACK_OFF_LIMIT = 8, SLICE_SHARE = 100, ROWS_UNTIMED = 16 };
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
 
 static uint64_t shortest_ns(void)
@@ -26,6 +27,7 @@ static uint64_t shortest_ns(void)
 void ms_count_reset(void)
 {
 	ms_lib.count.interval_ns = shortest_ns();
+	ms_lib.count.next_row = 0;
 	atomic_store_explicit(&ms_lib.count.due_ns, ms_clock_ns() + ms_lib.count.interval_ns, memory_order_relaxed);
 }
 
@@ -93,14 +95,22 @@ static uint32_t find_puller(uint32_t row)
 	return generation;
 }
 
-/* Stops as soon as an order waits: the rest is counted next time. */
-static int count_rows(bool *ret_changed)
+/* Stops as soon as an order waits, or the slice is over: the rest is counted next time. */
+static int count_rows(uint64_t end_ns, bool *ret_changed)
 {
 	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
+	uint32_t first = ms_lib.count.next_row > MS_ALLOCATOR_ROW ? ms_lib.count.next_row : MS_ALLOCATOR_ROW + 1;
 
-	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_lib_runs() && !ms_control_posted(&ms_lib.control); row++) {
+	ms_lib.count.next_row = 0;
+	for (uint32_t row = first; row < high && ms_lib_runs(); row++) {
 		uint32_t generation = find_puller(row);
 		uint32_t status;
+
+		if (ms_control_posted(&ms_lib.control) || (row % ROWS_UNTIMED == 0 && row != first && ms_clock_ns() >= end_ns)) {
+			ms_lib.count.next_row = row;
+			*ret_changed = true; /* so that the rest comes soon */
+			return 0;
+		}
 
 		if (generation &&
 		    ms_count_one(row, generation, ms_clock_ns() + COUNT_TIMEOUT_NS, ret_changed, &status) < 0)
@@ -118,7 +128,7 @@ static int count_caches(uint64_t now_ns)
 	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
 	if (ms_hooks_begin() < 0)
 		return 0;
-	result = count_rows(&changed);
+	result = count_rows(ms_clock_ns() + shortest_ns() / SLICE_SHARE, &changed);
 	ms_hooks_end();
 	if (result < 0)
 		return result;

@@ -155,7 +155,7 @@ static void finish(struct memshed_cache *cache, const struct memshed_usage *usag
 	if (in_time)
 		stop_running(executor);
 	if (usage->fields)
-		outcome->changed = ms_callback_write_usage(cache->row, usage);
+		outcome->changed = ms_callback_write_usage(cache, usage);
 	if (cache->ask.level != MS_LEVEL_COUNT && in_time)
 		ms_callback_write(cache->row, &cache->ask, outcome);
 	else if (cache->ask.level != MS_LEVEL_COUNT)

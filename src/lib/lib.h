@@ -69,6 +69,7 @@ struct memshed_cache {
 	uint32_t job;                 /* the job with the replies that get its answer; guarded by [K2] */
 	struct ms_ask ask;            /* of what it is queued for, or does; guarded by [K2] */
 	struct ms_lesson lesson;      /* writer: agent */
+	uint64_t estimated_bytes;     /* as its count said, where that is an estimate; guarded by [K2] */
 };
 
 enum ms_life {
@@ -136,6 +137,8 @@ struct ms_lib {
 	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
+	_Atomic uint64_t estimated_bytes; /* of all caches; it goes up and down with each */
+	_Atomic uint64_t resident_bytes, resident_ns; /* RSS, and when it was read for the estimates */
 	/* Goes up, and is woken, each time a callback has returned or an agent thread has ended. */
 	_Atomic uint32_t returns;
 	_Atomic uint32_t dispatching; /* a thread of the host's is the agent; see host.c */

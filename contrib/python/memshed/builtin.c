@@ -19,7 +19,6 @@ struct builtin {
 	enum memshed_kind kind;
 	uint32_t flags;
 	bool registered;
-	Py_ssize_t sampled_entries;
 	struct ms_py_sample sample;
 };
 
@@ -64,13 +63,8 @@ static int count(void *ctx, struct memshed_usage *usage)
 		return self->dict ? -ENOENT : 0;
 	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
 	usage->entries = (uint64_t)PyDict_Size(dict);
-	if (PyDict_Size(dict) != self->sampled_entries) {
-		self->sampled_entries = PyDict_Size(dict);
-		ms_py_sample_restart(&self->sample);
-	}
-	if (usage->entries && ms_py_round_has_time() &&
-	    !ms_py_sample_is_complete(&self->sample, self->sampled_entries))
-		ms_py_sample_dict(&self->sample, dict);
+	if (usage->entries && ms_py_round_has_time())
+		ms_py_sample_take(&self->sample, dict);
 	if (usage->entries)
 		usage->bytes = (uint64_t)(ms_py_size_shallow(dict) +
 					  ms_py_sample_average(&self->sample) * (double)usage->entries);
