@@ -189,6 +189,7 @@ static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_
 	ret_row->misses = fields & MEMSHED_USAGE_MISSES ? pulled->misses : sum->misses;
 	ret_row->evictions = fields & MEMSHED_USAGE_EVICTIONS ? pulled->evictions : sum->evictions;
 	ret_row->inserts = fields & MEMSHED_USAGE_INSERTS ? pulled->inserts : sum->added_entries;
+	ret_row->rough = fields & MEMSHED_USAGE_BYTES && fields & MEMSHED_USAGE_ROUGH;
 	if (fields & MEMSHED_USAGE_COST)
 		ret_row->cost_us = pulled->cost_us;
 	ret_row->pulled_at_ns = fields ? pulled->at_ns : 0;

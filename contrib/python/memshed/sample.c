@@ -103,7 +103,7 @@ static double spread(struct ms_py_sample *sample)
 	return (double)sample->turns / 4294967296.0;
 }
 
-static void look_over(struct ms_py_sample *sample, PyObject *dict)
+static void look_over(struct ms_py_sample *sample, PyObject *dict, bool changed)
 {
 	Py_ssize_t length = PyDict_Size(dict), count = length < SCAN ? length : SCAN;
 	Py_ssize_t first = ms_py_size_dict_first(dict), at = first;
@@ -129,7 +129,7 @@ static void look_over(struct ms_py_sample *sample, PyObject *dict)
 	/* Of a part of many entries each scan sees another. */
 	double mean = sum / scan.count;
 
-	if (length <= SCAN || !sample->scans)
+	if (length <= SCAN || changed)
 		sample->scans = 0;
 	else if (sample->scans == SCANS_KEPT)
 		sample->scans--;
@@ -299,7 +299,7 @@ void ms_py_sample_take(struct ms_py_sample *sample, PyObject *dict)
 	if (scan.busy || !length)
 		return;
 	scan.busy = true;
-	look_over(sample, dict);
+	look_over(sample, dict, changed);
 	if (scan.count) {
 		if (whole != sample->whole || (whole && changed))
 			forget(sample);

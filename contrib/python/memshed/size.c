@@ -10,7 +10,7 @@
  * the other entries that are reached through it.
  *
  * Of a container with more than WIDE items an even sample is taken and scaled; of a graph of more than NODES / 2
- * objects, from there on one container in THIN is entered, and stands for the others. Modules and their
+ * objects, from there on one container in THIN is entered, and stands for the others, then one in THIN * THIN. Modules and their
  * namespaces are never entered, classes and code where they are cached themselves, of functions what they close
  * over. No method written in Python is called: a __sizeof__ that is not C is passed over for object's. Objects
  * of the walk are held by strong references, for even C code may start a collection.
@@ -28,8 +28,7 @@ enum {
 	SLOTS = 65536, /* a power of two, several times NODES */
 	EDGES = 65536,
 	WIDE = 64,
-	THIN = 4,
-	THINNER = 16,
+	THIN = 2,
 	FLOWS_MOST = 16, /* passes; each halves the error, as a rule */
 	FOREIGN = 8,     /* less than one part in so many of it is the entry's, so far */
 	FOREIGN_NODES = 2048,
@@ -56,6 +55,7 @@ struct node {
 	float root_edges; /* the cache's own references to it */
 	uint32_t taken;   /* references to it that the caller took */
 	float edges;      /* references seen so far */
+	bool attributes;  /* the dict of an instance: its keys are the class's */
 	bool outside;     /* held by the program as well as by all entries: it stays */
 	float edges_scale; /* of the references from it, each */
 	float share;      /* 0 to 1: of it, this is the entry's */
@@ -73,6 +73,7 @@ static struct {
 	float scale;      /* of the references being pushed */
 	double entries;   /* of the cache */
 	unsigned visited; /* references that the object being entered has */
+	bool attributes;  /* plain dicts that are pushed are an instance's attributes */
 	bool full;
 	bool busy; /* a destructor may begin another walk within one: it gets 0 */
 } walk;
@@ -282,6 +283,7 @@ static void push(PyObject *object)
 	if (!node)
 		return;
 	node->edges += walk.scale;
+	node->attributes |= walk.attributes && PyDict_CheckExact(object);
 	walk.edge_scales[walk.edge_count] = walk.scale;
 	walk.edges[walk.edge_count++] = (uint16_t)(node - walk.nodes);
 }
@@ -330,7 +332,7 @@ Py_ssize_t ms_py_size_dict_first(PyObject *dict)
 	return PyDict_Next(dict, &at, &key, NULL) ? at - 1 : 0;
 }
 
-static void push_dict(PyObject *dict)
+static void push_dict(PyObject *dict, bool with_keys)
 {
 	Py_ssize_t length = PyDict_Size(dict), first = ms_py_size_dict_first(dict), at = first;
 	float scale = walk.scale;
@@ -342,7 +344,8 @@ static void push_dict(PyObject *dict)
 		at = ms_py_size_dict_at(at, first, i, length, WIDE);
 		if (!PyDict_Next(dict, &at, &key, &value))
 			break;
-		push(key);
+		if (with_keys)
+			push(key);
 		push(value);
 	}
 	walk.scale = scale;
@@ -387,10 +390,12 @@ static void push_traversed(struct node *node)
 	traverseproc traverse = ms_py_size_traverse(node->object);
 	unsigned long flags = PyType_GetFlags(Py_TYPE(node->object));
 
+	walk.attributes = !size.inline_values && flags & Py_TPFLAGS_HEAPTYPE;
 	if (traverse)
 		traverse(node->object, visit, NULL);
 	else
 		push_referents(node->object);
+	walk.attributes = false;
 	/* One of the references is to the type. */
 	if (size.inline_values && flags & MANAGED_DICT && !(flags & CONTAINER_OR_STRING))
 		node->more_bytes = values_bytes(walk.visited ? walk.visited - 1 : 0);
@@ -462,7 +467,7 @@ static void push_children(struct node *node)
 	} else if (PyTuple_CheckExact(object)) {
 		push_wide(object, PyTuple_Size(object), PyTuple_GetItem);
 	} else if (PyDict_CheckExact(object)) {
-		push_dict(object);
+		push_dict(object, !node->attributes);
 	} else if (PyType_Check(object) && !(PyType_GetFlags((PyTypeObject *)object) & Py_TPFLAGS_HEAPTYPE)) {
 		return; /* it has no header for the collector */
 	} else if (type == size.function_type) {
@@ -475,12 +480,14 @@ static void push_children(struct node *node)
 	}
 }
 
-/* Of a large graph some containers stand for the rest. */
-static unsigned thinning(void)
+/* Of a large graph some containers stand for the rest: those that stand for several do so already. */
+static unsigned thinning(const struct node *node)
 {
-	if (walk.count < NODES / 2)
-		return 1;
-	return walk.count < NODES / 4 * 3 ? THIN : THINNER;
+	unsigned thin = 1;
+
+	for (unsigned count = walk.count; count >= NODES / 2; count -= NODES / 8)
+		thin *= THIN;
+	return node->scale < (float)thin ? (unsigned)((float)thin / node->scale) : 1;
 }
 
 /* ---- hubs: what all entries refer to, and the program too ---- */
@@ -540,10 +547,11 @@ static void leave_outside(struct node *node)
 static void enter(unsigned index)
 {
 	struct node *node = &walk.nodes[index];
-	unsigned thin = thinning();
+	unsigned thin = thinning(node);
 
 	node->first_edge = walk.edge_count;
-	if (walk.full || index % thin)
+	/* Not each THINth: what a type refers to comes in a rhythm. */
+	if (walk.full || (index * UINT32_C(0x9e3779b1) >> 16) % thin)
 		return;
 	if (is_outside(node)) {
 		leave_outside(node);

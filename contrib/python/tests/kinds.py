@@ -5,6 +5,8 @@ Used by test_size.py, and by tests/bench/bench_sizes.py for the table of all. A 
 "tail" kinds have few entries that hold most of the bytes, "c" kinds memory that Python does not know of.
 """
 
+import subprocess
+import sys
 import textwrap
 
 KINDS = {}
@@ -207,6 +209,13 @@ def program(text):
     """What measures the kind @text: it says "filled", "grown", and its true size."""
     first, _, later = text.partition("#later\n")
     return MEASURE % (first, later)
+
+
+def truth(text, **options):
+    """What clearing gives back, as tracemalloc counts it, in a process without memshed."""
+    done = subprocess.run([sys.executable, "-c", program(text)], input="\n\n\n", stdout=subprocess.PIPE,
+                          universal_newlines=True, check=True, **options)
+    return int(done.stdout.split()[2])
 
 
 def is_tail(name):
