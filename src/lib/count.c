@@ -5,7 +5,7 @@
  * Runs in the thread that is the agent, between orders. While nothing changes the passes come less
  * often, up to BACK_OFF_LIMIT times the interval, so that an idle process stays idle. The allocator's
  * row is one of the caches, with a pace of its own (allocator.c). A pass over many caches is cut into slices of a
- * hundredth of the interval: the host's lock is held meanwhile.
+ * two-hundredth of the interval: the host's lock is held meanwhile, and waited for.
  */
 #include "lib/count.h"
 
@@ -16,7 +16,7 @@
 #include "lib/registry.h"
 #include "util/clock.h"
 
-enum { BACK_OFF_LIMIT = 8, SLICE_SHARE = 100, ROWS_UNTIMED = 16 };
+enum { BACK_OFF_LIMIT = 8, SLICE_SHARE = 200, ROWS_UNTIMED = 16 };
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
 
 static uint64_t shortest_ns(void)

@@ -172,6 +172,7 @@ struct ms_py_sample {
 	uint32_t turns;
 	unsigned scans;     /* that the hint is the mean of */
 	unsigned drawn, weighed_us;
+	int apart;          /* the last few of a probe said: 1 much more, -1 much less */
 	Py_ssize_t entries; /* at the last scan */
 	double hint;        /* of an entry, on average */
 	double bytes_sum, hint_sum, squares; /* of those weighed */

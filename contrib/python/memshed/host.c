@@ -40,7 +40,7 @@
 #include "util/clock.h"
 
 enum {
-	ROUND_BUDGET_NS = 2000000, /* of COUNT_INTERVAL_MS, a hundredth */
+	ROUND_BUDGET_NS = 1000000, /* of COUNT_INTERVAL_MS, a two-hundredth */
 	COUNT_INTERVAL_MS = 200,   /* a busy program fills a cache by hundreds of megabytes a second */
 	THREAD_END_TIMEOUT_US = 50000,
 	THREAD_END_STEP_US = 50,

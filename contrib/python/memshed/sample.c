@@ -250,15 +250,19 @@ bool ms_py_sample_is_complete(const struct ms_py_sample *sample)
 	return ms_py_sample_error(sample) <= ERROR_WANTED;
 }
 
-/* Do the @few say something else than the sample, and not by chance? */
-static bool disagree(const struct ms_py_sample *sample, const struct ms_py_sample *few)
+/* Do the @few say something else than the sample, and not by chance? Without a tail, twice in a row is not. */
+static bool disagree(struct ms_py_sample *sample, const struct ms_py_sample *few)
 {
-	double ratio = ratio_of(sample), apart = fabs(ratio_of(few) - ratio);
+	double ratio = ratio_of(sample), apart = ratio_of(few) - ratio;
 	double variance = sample->squares / sample->drawn - ratio * ratio;
+	int before = sample->apart, way = apart > 0 ? 1 : -1;
 
-	if (variance > 0 && apart < DEVIATIONS * sqrt(variance / few->drawn))
+	sample->apart = fabs(apart) <= DISAGREE * ratio ? 0 : way;
+	if (!sample->apart)
 		return false;
-	return apart > DISAGREE * ratio;
+	if (variance <= 0 || fabs(apart) >= DEVIATIONS * sqrt(variance / few->drawn))
+		return true;
+	return before == way && variance < ratio * ratio;
 }
 
 /* A few more; where they disagree with the estimate, it begins again with them. */

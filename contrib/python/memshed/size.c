@@ -88,6 +88,7 @@ static struct {
 	bool reads_slots; /* tp_traverse of static types can be had (3.10) */
 	bool inline_values; /* attributes of instances may stand outside of a dict (3.11) */
 	unsigned values_header_bytes;
+	double text_bytes; /* of a character that is written to a StringIO */
 } size;
 
 static PyObject *type_of(PyObject *object)
@@ -129,6 +130,8 @@ int ms_py_size_init(void)
 	size.method_descriptor = (PyObject *)Py_TYPE(size.object_sizeof);
 	size.reads_slots = version >= 0x030a0000;
 	size.inline_values = version >= 0x030b0000;
+	/* As it grows by an eighth; from 3.12 on in a string, of one byte for the most part. */
+	size.text_bytes = (version >= 0x030c0000 ? 1 : sizeof(Py_UCS4)) * 9.0 / 8;
 	size.values_header_bytes = version >= 0x030d0000 ? 8 : 2;
 	find_types();
 	PyErr_Clear();
@@ -442,7 +445,7 @@ static void add_text(struct node *node)
 
 	PyErr_Clear();
 	if (characters > 0 && ms_py_size_shallow(node->object) < characters)
-		node->more_bytes += (uint32_t)(characters * sizeof(Py_UCS4) * 9 / 8); /* as it grows */
+		node->more_bytes += (uint32_t)(characters * size.text_bytes);
 }
 
 static void push_children(struct node *node)
