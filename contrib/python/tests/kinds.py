@@ -185,7 +185,15 @@ numpy_kind("np_scalar", "@cache\ndef f(i): return np.float64(i)", 2000)
 numpy_kind("np_tuple", "@cache\ndef f(i): return (np.ones(500), np.ones((20, 20)).T, 'x')")
 numpy_kind("np_shared_base", "base = np.ones(1000000)\n@cache\ndef f(i): return base[i:i + 100]")
 
-# Reads numbers of f between the lines "counted" and what the caller writes back.
+def available_numpy():
+    try:
+        import numpy  # noqa: F401
+    except ImportError:
+        return {}
+    return NUMPY
+
+
+# Says where it is, and goes on when it gets a line.
 MEASURE = r"""
 import gc, sys, tracemalloc
 tracemalloc.start()
@@ -225,8 +233,7 @@ def is_tail(name):
 def asizeof_program(text):
     """The same by pympler, where that is there."""
     return text.replace("#later\n", "") + textwrap.dedent("""
-        import gc, json
+        import gc
         from pympler import asizeof
-        d = [x for x in gc.get_referents(f) if type(x) is dict and x is not getattr(f, "__dict__", None)]
-        print(json.dumps(asizeof.asizeof(*d)))
+        print(asizeof.asizeof(*[x for x in gc.get_referents(f) if type(x) is dict and x is not f.__dict__]))
         """)

@@ -66,13 +66,8 @@ def add(name, text):
 
 for each in kinds.KINDS.items():
     add(*each)
-try:
-    import numpy  # noqa: F401
-except ImportError:
-    pass
-else:
-    for each in kinds.NUMPY.items():
-        add(*each)
+for each in kinds.available_numpy().items():
+    add(*each)
 
 
 class Bounds(support.TestCase):
