@@ -139,7 +139,7 @@ typedef int (*memshed_count_fn)(void *ctx, struct memshed_usage *usage);
  *
  * count: optional, called by the agent about once a second (more seldom while nothing changes) and
  * after each order, for clear also before it; never in an emergency. 0 or a negative errno (the
- * counters then stay as they were). Fields it sets replace what was charged.
+ * counters then stay as they were; -EAGAIN: it is to be asked again soon). Fields it sets replace what was charged.
  *
  * MEMSHED_CACHE_COLLECTOR: what callbacks of other caches let go may not be free yet, being in cycles, or
  * waiting for the end of a grace period. Where these claimed much and little came back, shrink (or clear) of

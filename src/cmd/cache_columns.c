@@ -14,11 +14,14 @@ enum {
 	PRIORITY, COST, PARTIAL, MANUAL, OWNER_ONLY, UNHELPFUL, STUCK,
 	LAST_STATUS, LAST_CLAIMED, LAST_ENTRIES, LAST_DURATION, LAST_AGO, LAST_LEVEL, LAST_AFTER,
 	ORDERS, TOTAL_CLAIMED, TOTAL_ENTRIES, TOTAL_DURATION, RETURNED,
+	CACHES, COUNTED_AGO,
 };
 /* clang-format on */
 
-#define ALL   (MS_VIEW_NARROW | MS_VIEW_WIDE | MS_VIEW_JSON)
 #define TABLE (MS_VIEW_NARROW | MS_VIEW_WIDE)
+#define JSON  (MS_VIEW_JSON | MS_VIEW_GROUP_JSON)
+#define ALL   (TABLE | JSON)
+#define ONE   MS_VIEW_JSON /* of a cache alone */
 
 /* In the order of the table for people. */
 static const struct ms_column columns[] = {
@@ -31,32 +34,34 @@ static const struct ms_column columns[] = {
 	{MISSES, "misses", NULL, 0, ALL},
 	{SHOWN_MISSES, NULL, "MISSES", MS_RENDER_RIGHT, TABLE},
 	{RATE, "hit_rate", "RATE", MS_RENDER_RIGHT, ALL},
-	{EVICTIONS, "evictions", NULL, 0, ALL},
+	{EVICTIONS, "evictions", NULL, 0, ONE},
 	{AGE, "age_us", "AGE", MS_RENDER_RIGHT, ALL},
-	{KIND, "kind", "KIND", MS_RENDER_LEFT, MS_VIEW_WIDE | MS_VIEW_JSON},
+	{KIND, "kind", "KIND", MS_RENDER_LEFT, MS_VIEW_WIDE | JSON},
 	{LAST, NULL, "LAST", MS_RENDER_LEFT, TABLE},
 	{NAME, "name", "NAME", MS_RENDER_WRAP, ALL},
 	{SHORT_SOURCE, NULL, "SOURCE", MS_RENDER_LEFT, MS_VIEW_WIDE},
-	{SOURCE, "source", NULL, 0, ALL},
-	{PRIORITY, "priority", NULL, 0, ALL},
-	{COST, "cost_us", NULL, 0, ALL},
-	{PARTIAL, "partial", NULL, 0, ALL},
-	{MANUAL, "manual", NULL, 0, ALL},
-	{OWNER_ONLY, "owner_only", NULL, 0, ALL},
+	{SOURCE, "source", NULL, 0, ONE},
+	{PRIORITY, "priority", NULL, 0, ONE},
+	{COST, "cost_us", NULL, 0, ONE},
+	{PARTIAL, "partial", NULL, 0, ONE},
+	{MANUAL, "manual", NULL, 0, ONE},
+	{OWNER_ONLY, "owner_only", NULL, 0, ONE},
 	{STUCK, "stuck", NULL, 0, ALL},
-	{UNHELPFUL, "unhelpful", NULL, 0, ALL},
-	{ORDERS, "orders", NULL, 0, ALL},
-	{TOTAL_CLAIMED, "total_claimed_bytes", NULL, 0, ALL},
-	{TOTAL_ENTRIES, "total_claimed_entries", NULL, 0, ALL},
-	{TOTAL_DURATION, "total_duration_us", NULL, 0, ALL},
-	{RETURNED, "returned_per_mille", NULL, 0, ALL},
+	{UNHELPFUL, "unhelpful", NULL, 0, ONE},
+	{ORDERS, "orders", NULL, 0, ONE},
+	{TOTAL_CLAIMED, "total_claimed_bytes", NULL, 0, ONE},
+	{TOTAL_ENTRIES, "total_claimed_entries", NULL, 0, ONE},
+	{TOTAL_DURATION, "total_duration_us", NULL, 0, ONE},
+	{RETURNED, "returned_per_mille", NULL, 0, ONE},
 	{LAST_STATUS, "last.status", NULL, 0, ALL},
 	{LAST_CLAIMED, "last.claimed_bytes", NULL, 0, ALL},
 	{LAST_ENTRIES, "last.entries", NULL, 0, ALL},
 	{LAST_DURATION, "last.duration_us", NULL, 0, ALL},
-	{LAST_AFTER, "last.bytes_after", NULL, 0, ALL},
+	{LAST_AFTER, "last.bytes_after", NULL, 0, ONE},
 	{LAST_AGO, "last.ago_us", NULL, 0, ALL},
 	{LAST_LEVEL, "last.level", NULL, 0, ALL},
+	{CACHES, "caches", NULL, 0, MS_VIEW_GROUP_JSON},
+	{COUNTED_AGO, "counted_ago_us", NULL, 0, ONE},
 };
 
 /* "done ~100M, 3s ago", for people. */
@@ -66,6 +71,10 @@ static struct ms_value last_text(const struct ms_cache_item *item, char space[MS
 	char claimed[MS_RENDER_CELL], ago[MS_RENDER_CELL];
 	uint64_t ago_us;
 
+	if (item->group && item->group->caches > 1 && item->group->stuck > 0) {
+		snprintf(space, MS_VALUE_SPACE, "%u stuck now", item->group->stuck);
+		return ms_value_text(MS_VALUE_WORD, space);
+	}
 	if (item->row->flags & MS_ROW_STUCK)
 		return ms_value_text(MS_VALUE_WORD, "stuck now");
 	if (last->order_seq == 0)
@@ -149,6 +158,11 @@ static struct ms_value counter_value(const struct ms_cache_item *item, int id)
 	return (struct ms_value){0};
 }
 
+static uint64_t caches_of(const struct ms_cache_item *item)
+{
+	return item->group ? item->group->caches : 1;
+}
+
 static struct ms_value row_value(const struct ms_cache_item *item, int id)
 {
 	const struct ms_row *row = item->row;
@@ -157,7 +171,7 @@ static struct ms_value row_value(const struct ms_cache_item *item, int id)
 
 	switch (id) {
 	case NAME:
-		return ms_value_text(MS_VALUE_TEXT, row->name);
+		return (struct ms_value){.kind = MS_VALUE_TEXT, .text = row->name, .number = caches_of(item)};
 	case AGE:
 		return ms_value_of(MS_VALUE_US, aged, age_us);
 	case KIND:
@@ -184,8 +198,21 @@ static struct ms_value row_value(const struct ms_cache_item *item, int id)
 	return counter_value(item, id);
 }
 
+/* Only a cache that is asked for its counts has them of one moment. */
+static struct ms_value counted_ago(const struct ms_cache_item *item)
+{
+	uint64_t ago_us = 0;
+	bool known = item->row->flags & MS_ROW_PULLED && ms_age_us(item->row->pulled_at_ns, item->now_ns, &ago_us);
+
+	return ms_value_of(MS_VALUE_US, known, ago_us);
+}
+
 static struct ms_value value(const void *item, int id, char space[MS_VALUE_SPACE])
 {
+	if (id == CACHES)
+		return ms_value_of(MS_VALUE_COUNT, true, caches_of(item));
+	if (id == COUNTED_AGO)
+		return counted_ago(item);
 	if (id == LAST)
 		return last_text(item, space);
 	return id >= LAST_STATUS ? last_value(item, id) : row_value(item, id);

@@ -9,9 +9,19 @@
 
 #include "util/escape.h"
 
-enum { COLUMNS = 48 };
+enum { COLUMNS = 48, TEXT_BYTES = MS_ESCAPED_NAME + 24 };
 
-static const char *as_cell(const struct ms_value *value, char text[MS_ESCAPED_NAME])
+static const char *text_cell(const struct ms_value *value, char text[TEXT_BYTES])
+{
+	char name[MS_ESCAPED_NAME];
+
+	if (value->number <= 1)
+		return ms_escape_name(text, value->text);
+	snprintf(text, TEXT_BYTES, "%s x %" PRIu64, ms_escape_name(name, value->text), value->number);
+	return text;
+}
+
+static const char *as_cell(const struct ms_value *value, char text[TEXT_BYTES])
 {
 	switch (value->kind) {
 	case MS_VALUE_NONE:
@@ -34,7 +44,7 @@ static const char *as_cell(const struct ms_value *value, char text[MS_ESCAPED_NA
 	case MS_VALUE_WORD:
 		return value->text;
 	case MS_VALUE_TEXT:
-		return ms_escape_name(text, value->text);
+		return text_cell(value, text);
 	}
 	return "-";
 }
@@ -83,7 +93,7 @@ struct libscols_table *ms_columns_table(const struct ms_columns *columns, unsign
 void ms_columns_line(const struct ms_columns *columns, unsigned view, struct libscols_table *table,
 		     const void *item)
 {
-	char space[MS_VALUE_SPACE], text[MS_ESCAPED_NAME];
+	char space[MS_VALUE_SPACE], text[TEXT_BYTES];
 	unsigned nth = 0;
 
 	struct libscols_line *line = ms_render_line(table);

@@ -24,7 +24,7 @@ enum ms_value_kind {
 	MS_VALUE_SIGNED,
 	MS_VALUE_FLAG,
 	MS_VALUE_WORD, /* text of our own */
-	MS_VALUE_TEXT, /* text of another process: escaped */
+	MS_VALUE_TEXT, /* text of another process: escaped; number above 1: "text x 4000" in a table */
 };
 
 struct ms_value {
@@ -34,7 +34,7 @@ struct ms_value {
 	const char *text;
 };
 
-enum { MS_VALUE_SPACE = 256 };
+enum { MS_VALUE_SPACE = 768 };
 
 /** ms_value_of - @kind and @number; MS_VALUE_NONE unless @known */
 static inline struct ms_value ms_value_of(enum ms_value_kind kind, bool known, uint64_t number)

@@ -14,14 +14,14 @@
 #include "util/procfs.h"
 #include "util/units.h"
 
-static enum ms_exit open_target(const struct ms_verb *verb, const struct ms_pid_facts *facts, bool control,
-				struct ms_target **ret_target)
+static enum ms_exit open_target(const struct ms_verb *verb, const struct ms_pid_facts *facts,
+				enum ms_find_control control, struct ms_target **ret_target)
 {
 	struct ms_target *target = NULL;
-	int error = ms_target_open(facts, control, NULL, &target);
+	int error = ms_target_open(facts, control != MS_FIND_TABLE, NULL, &target);
 	enum ms_exit code = error < 0 ? ms_target_failure(verb, target, error) : MS_EXIT_OK;
 
-	if (code == MS_EXIT_OK && control && target->control_fd < 0) {
+	if (code == MS_EXIT_OK && control == MS_FIND_CONTROL && target->control_fd < 0) {
 		ms_verb_error(verb, "%s: its caches can be read, but it takes no orders from this user",
 			      target->label);
 		code = MS_EXIT_NO_PERMISSION;
@@ -52,8 +52,8 @@ static enum ms_exit say_no_pid(const struct ms_verb *verb, const char *wanted, u
 	return MS_EXIT_NO_PERMISSION;
 }
 
-static enum ms_exit find_by_pid(const struct ms_verb *verb, const char *wanted, uint64_t pid, bool control,
-				struct ms_target **ret_target)
+static enum ms_exit find_by_pid(const struct ms_verb *verb, const char *wanted, uint64_t pid,
+				enum ms_find_control control, struct ms_target **ret_target)
 {
 	struct ms_pid_facts facts;
 	int error = pid == 0 || pid > INT32_MAX ? -ESRCH : ms_pids_facts((pid_t)pid, &facts);
@@ -231,7 +231,7 @@ static const struct ms_pid_facts *only_named(const struct search *search)
 	return only;
 }
 
-static enum ms_exit decide(const struct ms_verb *verb, const struct search *search, bool control,
+static enum ms_exit decide(const struct ms_verb *verb, const struct search *search, enum ms_find_control control,
 			   struct ms_target **ret_target)
 {
 	const struct ms_pid_facts *only = only_named(search);
@@ -248,7 +248,7 @@ static enum ms_exit decide(const struct ms_verb *verb, const struct search *sear
 	return only ? open_target(verb, only, control, ret_target) : say_none(verb, search);
 }
 
-static enum ms_exit find_by_name(const struct ms_verb *verb, const char *wanted, bool control,
+static enum ms_exit find_by_name(const struct ms_verb *verb, const char *wanted, enum ms_find_control control,
 				 struct ms_target **ret_target)
 {
 	struct search search = {.wanted = wanted};
@@ -272,7 +272,7 @@ static enum ms_exit find_by_name(const struct ms_verb *verb, const char *wanted,
 	return code;
 }
 
-enum ms_exit ms_find_target(const struct ms_verb *verb, const char *wanted, bool control,
+enum ms_exit ms_find_target(const struct ms_verb *verb, const char *wanted, enum ms_find_control control,
 			    struct ms_target **ret_target)
 {
 	uint64_t pid;

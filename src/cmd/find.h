@@ -15,19 +15,22 @@
 #ifndef MS_CMD_FIND_H
 #define MS_CMD_FIND_H
 
-#include <stdbool.h>
-
 #include "cmd/target.h"
+
+enum ms_find_control {
+	MS_FIND_TABLE,       /* the table alone */
+	MS_FIND_CONTROL_TOO, /* the control page too, where that is allowed */
+	MS_FIND_CONTROL,     /* the control page too; failing to is an error */
+};
 
 /**
  * ms_find_target - find and open
  * @wanted: PID or NAME as typed
- * @control: open the control page too; failing to is an error then
  *
  * Return: MS_EXIT_OK and *ret_target to be freed with ms_target_free(), or the exit code after the reason was
  * said.
  */
-enum ms_exit ms_find_target(const struct ms_verb *verb, const char *wanted, bool control,
+enum ms_exit ms_find_target(const struct ms_verb *verb, const char *wanted, enum ms_find_control control,
 			    struct ms_target **ret_target);
 
 #endif

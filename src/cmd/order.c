@@ -279,7 +279,8 @@ static enum ms_exit judge_shrink(const struct ms_order_options *options, const s
 	const struct ms_answer *answer = &report->orders[0].post.answer;
 	bool by_process = options->name_count == 0, estimated;
 	uint64_t claimed = ms_order_claimed(report, &estimated);
-	uint64_t bytes = by_process && answer->returned_bytes > claimed ? answer->returned_bytes : claimed;
+	bool measured = by_process && answer->returned_bytes != MS_NOT_MEASURED;
+	uint64_t bytes = measured && answer->returned_bytes > claimed ? answer->returned_bytes : claimed;
 
 	if (bytes >= options->wanted_bytes || (by_process && answer->status == MS_ANSWER_DONE))
 		return MS_EXIT_OK;
@@ -417,7 +418,8 @@ int ms_order_main(const struct ms_verb *verb, bool shrink, int argc, char **argv
 
 	parse(argc, argv, &options);
 	ms_json_start();
-	int code = ms_find_target(verb, options.target, !options.dry_run, &target);
+	int code = ms_find_target(verb, options.target, options.dry_run ? MS_FIND_TABLE : MS_FIND_CONTROL,
+				  &target);
 	if (code == MS_EXIT_OK)
 		code = order_target(&options, target);
 	ms_target_free(target);

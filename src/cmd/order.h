@@ -15,7 +15,7 @@
 	"  CACHE             a cache's name; prefix* for all that begin so; allocator for the allocator\n"   \
 	"      --timeout T   how long an order may take (default 10s; 500ms, 2m)\n"                          \
 	"  -n, --dry-run     only say what would be asked\n"                                                 \
-	"  -a, --all         a line for every cache, not only the first 40\n"                                \
+	"  -a, --all         all lines, not only the first 40\n"                                             \
 	"      --json        for scripts\n"                                                                  \
 	"  -h, --help        this text\n\n"                                                                  \
 	"Claimed is what the caches say they freed, returned is by how much the RSS fell. "
@@ -38,6 +38,13 @@ struct ms_order_row {
 	int meant_by;        /* the order that is for it; -1: none was made */
 	bool would_ask;      /* --dry-run */
 	uint64_t aim_bytes;  /* --dry-run: 0 = everything */
+};
+
+/* The caches of one name of which the same came: row has the sums. */
+struct ms_order_group {
+	struct ms_order_row row; /* first, so that groups sort as rows do */
+	const struct ms_order_row *first;
+	unsigned caches;
 };
 
 struct ms_order_report {
@@ -81,16 +88,25 @@ int ms_order_plan_rest(const struct ms_order_options *options, struct ms_order_r
 /** ms_order_read_rows - put in what the rows say after the orders; Return: 0; a negative errno */
 int ms_order_read_rows(struct ms_order_report *report, struct ms_target *target);
 
+/* order_groups.c */
+
+typedef const char *ms_order_status_fn(const struct ms_order_report *report, const struct ms_order_row *row);
+
+/**
+ * ms_order_groups - group rows by name, and by what came of them
+ * @rows: pointers into report->rows; they are sorted
+ * @status: the word for what came of a row
+ * Return: free() it; in no order; never NULL (see ms_render_alloc()).
+ */
+struct ms_order_group *ms_order_groups(const struct ms_order_report *report, const struct ms_order_row **rows,
+				       unsigned count, ms_order_status_fn *status, unsigned *ret_count);
+
 /* order_report.c */
 
 /** ms_order_claimed - bytes claimed by the caches of all orders, the allocator's not among them */
 uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estimated);
 
-/** ms_order_status - the word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask"
- */
-const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row);
-
-void ms_order_print_text(struct ms_order_report *report);
+void ms_order_print_text(const struct ms_order_report *report);
 void ms_order_print_json(const struct ms_order_report *report);
 
 #endif

@@ -6,6 +6,7 @@
 #include "cmd/column.h"
 #include "cmd/order.h"
 #include "table/names.h"
+#include "util/cleanup.h"
 #include "util/saturate.h"
 
 /* ---- what is known of an order and of a cache ---- */
@@ -40,7 +41,8 @@ static const struct ms_carried *order_for(const struct ms_order_report *report,
 											     : NULL;
 }
 
-const char *ms_order_status(const struct ms_order_report *report, const struct ms_order_row *row)
+/* The word for a cache: an answer's, "not-asked", "no-answer", "still-runs", "would-ask". */
+static const char *status_of(const struct ms_order_report *report, const struct ms_order_row *row)
 {
 	if (report->dry_run)
 		return row->would_ask ? "would-ask" : "not-asked";
@@ -94,11 +96,12 @@ uint64_t ms_order_claimed(const struct ms_order_report *report, bool *ret_estima
 
 /* ---- the columns of a cache ---- */
 
-enum { VIEW_ANSWER = 1, VIEW_AIM = 2, VIEW_JSON = 4 };
+enum { VIEW_ANSWER = 1, VIEW_AIM = 2, VIEW_CACHE_JSON = 4, VIEW_GROUP_JSON = 8 };
+#define VIEW_JSON (VIEW_CACHE_JSON | VIEW_GROUP_JSON)
 /* clang-format off */
 enum {
 	CACHE, KIND, BYTES, ENTRIES, AIM, LEVEL, TARGET,
-	STATUS, CLAIMED, FREED_ENTRIES, TIME, ESTIMATED, AFTER,
+	STATUS, CLAIMED, FREED_ENTRIES, TIME, ESTIMATED, AFTER, CACHES,
 };
 /* clang-format on */
 
@@ -116,11 +119,13 @@ static const struct ms_column columns[] = {
 	{CACHE, "cache", "CACHE", MS_RENDER_WRAP, VIEW_ANSWER | VIEW_AIM | VIEW_JSON},
 	{KIND, "kind", NULL, 0, VIEW_JSON},
 	{ESTIMATED, "bytes_estimated", NULL, 0, VIEW_JSON},
+	{CACHES, "caches", NULL, 0, VIEW_GROUP_JSON},
 };
 
 struct item {
 	const struct ms_order_report *report;
 	const struct ms_order_row *row;
+	unsigned caches; /* of which row has the sums */
 };
 
 static struct ms_value before_value(const struct item *item, int id)
@@ -130,7 +135,8 @@ static struct ms_value before_value(const struct item *item, int id)
 
 	switch (id) {
 	case CACHE:
-		return ms_value_text(MS_VALUE_TEXT, ms_row_label(row));
+		return (struct ms_value){
+			.kind = MS_VALUE_TEXT, .text = ms_row_label(row), .number = item->caches};
 	case KIND:
 		return ms_value_text(MS_VALUE_WORD, ms_name_of_kind(row->kind));
 	case BYTES:
@@ -156,8 +162,10 @@ static struct ms_value value(const void *generic, int id, char space[MS_VALUE_SP
 
 	(void)space;
 	switch (id) {
+	case CACHES:
+		return ms_value_of(MS_VALUE_COUNT, true, item->caches);
 	case STATUS:
-		return ms_value_text(MS_VALUE_WORD, ms_order_status(item->report, item->row));
+		return ms_value_text(MS_VALUE_WORD, status_of(item->report, item->row));
 	case LEVEL:
 		return ms_value_text(MS_VALUE_WORD,
 				     item->row->asked_by >= 0 ? ms_name_of_level(last->level) : NULL);
@@ -211,19 +219,47 @@ static bool is_line(const struct ms_order_report *report, const struct ms_order_
 	       (!report->shrink && !is_answered(&report->orders[0]));
 }
 
+/* A dry run in the order of the ranking. */
+static int compare_place(const void *left, const void *right)
+{
+	const struct ms_order_group *a = left, *b = right;
+
+	return (a->first > b->first) - (a->first < b->first);
+}
+
+/* The groups of those that @is_one lets through, as they are shown; to be freed. */
+static struct ms_order_group *group_rows(const struct ms_order_report *report,
+					 bool (*is_one)(const struct ms_order_report *report,
+							const struct ms_order_row *row),
+					 unsigned *ret_rows, unsigned *ret_groups)
+{
+	const struct ms_order_row **rows MS_CLEANUP_FREE = ms_render_alloc(report->row_count, sizeof(rows[0]));
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < report->row_count; i++)
+		if (!is_one || is_one(report, &report->rows[i]))
+			rows[count++] = &report->rows[i];
+	*ret_rows = count;
+
+	struct ms_order_group *groups = ms_order_groups(report, rows, count, status_of, ret_groups);
+
+	qsort(groups, *ret_groups, sizeof(*groups), report->dry_run ? compare_place : compare);
+	return groups;
+}
+
 /* Caches that it was not needed to ask are only counted. */
 static void print_lines(const struct ms_order_report *report)
 {
-	unsigned view = report->dry_run ? VIEW_AIM : VIEW_ANSWER, shown = 0, cut = 0, others = 0;
+	unsigned view = report->dry_run ? VIEW_AIM : VIEW_ANSWER, shown = 0, cut = 0, lines, count;
 	struct libscols_table *table = ms_columns_table(&cache_columns, view);
+	struct ms_order_group *groups MS_CLEANUP_FREE = group_rows(report, is_line, &lines, &count);
+	unsigned others = report->row_count - lines;
 
-	for (unsigned i = 0; i < report->row_count; i++) {
-		const struct item item = {.report = report, .row = &report->rows[i]};
+	for (unsigned i = 0; i < count; i++) {
+		const struct item item = {.report = report, .row = &groups[i].row, .caches = groups[i].caches};
 
-		if (!is_line(report, item.row)) {
-			others++;
-		} else if (shown >= report->shown && item.row->before.row != MS_ALLOCATOR_ROW) {
-			cut++;
+		if (shown >= report->shown && item.row->before.row != MS_ALLOCATOR_ROW) {
+			cut += groups[i].caches;
 		} else {
 			shown++;
 			ms_columns_line(&cache_columns, view, table, &item);
@@ -260,10 +296,8 @@ static void print_rss(const struct ms_order_report *report)
 	putchar('\n');
 }
 
-void ms_order_print_text(struct ms_order_report *report)
+void ms_order_print_text(const struct ms_order_report *report)
 {
-	if (!report->dry_run)
-		qsort(report->rows, report->row_count, sizeof(*report->rows), compare);
 	printf("%s%s\n", report->target->label,
 	       report->dry_run ? ": nothing is asked, this is what would be" : "");
 	if (report->row_count == 0)
@@ -290,7 +324,8 @@ static json_t *order_json(const struct ms_carried *carried)
 	ms_json_set(object, "target_bytes", ms_json_number(order->target_bytes > 0, order->target_bytes));
 	ms_json_set(object, "status", ms_json_text(end_name(&carried->post)));
 	ms_json_set(object, "claimed_bytes", ms_json_number(known, answer->claimed_bytes));
-	ms_json_set(object, "returned_bytes", ms_json_number(known, answer->returned_bytes));
+	ms_json_set(object, "returned_bytes",
+		    ms_json_number(known && answer->returned_bytes != MS_NOT_MEASURED, answer->returned_bytes));
 	ms_json_set(object, "entries", ms_json_number(known, answer->claimed_entries));
 	ms_json_set(object, "caches", ms_json_number(known, answer->caches));
 	ms_json_set(object, "duration_us", ms_json_number(known, answer->duration_us));
@@ -311,8 +346,21 @@ static json_t *caches_json(const struct ms_order_report *report)
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < report->row_count; i++) {
-		const struct item item = {.report = report, .row = &report->rows[i]};
-		json_array_append_new(array, ms_columns_json(&cache_columns, VIEW_JSON, &item));
+		const struct item item = {.report = report, .row = &report->rows[i], .caches = 1};
+		json_array_append_new(array, ms_columns_json(&cache_columns, VIEW_CACHE_JSON, &item));
+	}
+	return array;
+}
+
+static json_t *groups_json(const struct ms_order_report *report)
+{
+	unsigned rows, count;
+	struct ms_order_group *groups MS_CLEANUP_FREE = group_rows(report, NULL, &rows, &count);
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct item item = {.report = report, .row = &groups[i].row, .caches = groups[i].caches};
+		json_array_append_new(array, ms_columns_json(&cache_columns, VIEW_GROUP_JSON, &item));
 	}
 	return array;
 }
@@ -331,6 +379,7 @@ void ms_order_print_json(const struct ms_order_report *report)
 	ms_json_set(object, "dry_run", json_boolean(report->dry_run));
 	ms_json_set(object, "wanted_bytes", ms_json_number(report->wanted_bytes > 0, report->wanted_bytes));
 	ms_json_set(object, "orders", orders_json(report));
+	ms_json_set(object, "groups", groups_json(report));
 	ms_json_set(object, "caches", caches_json(report));
 	ms_json_set(object, "claimed_bytes", ms_json_number(!report->dry_run, claimed));
 	ms_json_set(object, "bytes_estimated", json_boolean(estimated));

@@ -21,6 +21,14 @@ static void need(bool ok)
 	exit(MS_EXIT_FAILURE);
 }
 
+void *ms_render_alloc(size_t count, size_t bytes)
+{
+	void *memory = calloc(count + 1, bytes);
+
+	need(memory);
+	return memory;
+}
+
 static int flags_of(enum ms_render_align align)
 {
 	return align == MS_RENDER_RIGHT ? SCOLS_FL_RIGHT : align == MS_RENDER_LEFT ? 0 : SCOLS_FL_WRAP;

@@ -8,6 +8,7 @@
 #define MS_CMD_RENDER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum ms_render_align {
@@ -24,6 +25,9 @@ struct ms_render_column {
 
 struct libscols_table;
 struct libscols_line;
+
+/** ms_render_alloc - zeroed memory to be freed with free(); never NULL: without memory the program ends */
+void *ms_render_alloc(size_t count, size_t bytes);
 
 /** ms_render_new - an empty table; never NULL: without memory the program ends */
 struct libscols_table *ms_render_new(const struct ms_render_column *columns, unsigned count);

@@ -135,15 +135,16 @@ static int by_row(const void *left, const void *right)
 
 /* The ranking sorts keys; a key's row is the place of its row here, in the same order as the rows' numbers.
  */
-static uint32_t make_keys(const struct ms_row *rows, unsigned count, uint64_t now_ns,
+static uint32_t make_keys(const char *items, unsigned count, size_t bytes, uint64_t now_ns,
 			  struct ms_rank_key *keys)
 {
 	uint32_t ranked = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		const struct ms_rank_facts facts = ms_rank_facts_of(&rows[i]);
+		const struct ms_row *row = (const void *)(items + i * bytes);
+		const struct ms_rank_facts facts = ms_rank_facts_of(row);
 
-		if (rows[i].row == MS_ALLOCATOR_ROW)
+		if (row->row == MS_ALLOCATOR_ROW)
 			continue;
 		ms_rank_key(&facts, now_ns, &keys[ranked]);
 		keys[ranked++].row = i;
@@ -151,31 +152,36 @@ static uint32_t make_keys(const struct ms_row *rows, unsigned count, uint64_t no
 	return ranked;
 }
 
-static int sort_cheapest(struct ms_row *rows, unsigned count, uint64_t now_ns)
+static int sort_cheapest(char *items, unsigned count, size_t bytes, uint64_t now_ns)
 {
 	struct ms_rank_key *keys MS_CLEANUP_FREE = calloc(count + 1, sizeof(*keys));
-	struct ms_row *sorted MS_CLEANUP_FREE = calloc(count + 1, sizeof(*sorted));
+	char *sorted MS_CLEANUP_FREE = calloc(count + 1, bytes);
 
 	if (!keys || !sorted)
 		return -ENOMEM;
-	qsort(rows, count, sizeof(*rows), by_row);
-	uint32_t ranked = make_keys(rows, count, now_ns, keys);
+	qsort(items, count, bytes, by_row);
+	uint32_t ranked = make_keys(items, count, bytes, now_ns, keys);
 	assert(ranked <= count && count - ranked <= 1);
 	ms_rank_sort(keys, ranked);
 	for (uint32_t i = 0; i < ranked; i++)
-		sorted[i] = rows[keys[i].row];
+		memcpy(sorted + i * bytes, items + keys[i].row * bytes, bytes);
 	if (ranked < count)
-		sorted[ranked] = rows[0]; /* the allocator's */
-	memcpy(rows, sorted, count * sizeof(*rows));
+		memcpy(sorted + ranked * bytes, items, bytes); /* the allocator's */
+	memcpy(items, sorted, count * bytes);
+	return 0;
+}
+
+int ms_rows_sort_items(void *items, unsigned count, size_t bytes, enum ms_row_sort sort, uint64_t now_ns)
+{
+	if (sort == MS_SORT_CHEAPEST)
+		return sort_cheapest(items, count, bytes, now_ns);
+	qsort_r(items, count, bytes, compare, &sort);
 	return 0;
 }
 
 int ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort, uint64_t now_ns)
 {
-	if (sort == MS_SORT_CHEAPEST)
-		return sort_cheapest(rows, count, now_ns);
-	qsort_r(rows, count, sizeof(*rows), compare, &sort);
-	return 0;
+	return ms_rows_sort_items(rows, count, sizeof(*rows), sort, now_ns);
 }
 
 bool ms_row_is_never_asked(const struct ms_row *row, uint64_t now_ns)

@@ -6,6 +6,7 @@
 #define MS_CMD_ROWS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "table/reader.h"
@@ -56,6 +57,9 @@ int ms_rows_sort_key(const char *text, enum ms_row_sort *ret_sort);
  * not ranked, is last then. Return: 0; -ENOMEM, and the order is as before.
  */
 int ms_rows_sort(struct ms_row *rows, unsigned count, enum ms_row_sort sort, uint64_t now_ns);
+
+/** ms_rows_sort_items - the same for things of @bytes each that begin with a struct ms_row */
+int ms_rows_sort_items(void *items, unsigned count, size_t bytes, enum ms_row_sort sort, uint64_t now_ns);
 
 /** ms_row_is_never_asked - only when a person names it: manual, or empty */
 bool ms_row_is_never_asked(const struct ms_row *row, uint64_t now_ns);

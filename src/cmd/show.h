@@ -5,8 +5,9 @@
 
 #include "cmd/snapshot.h"
 
-/** ms_show_print_text - @shown: caches in the table; the others are one line */
-void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown);
+/** ms_show_print_text - @shown: lines in the table; the others are one; @each: a line for each cache, not for
+ * each name */
+void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown, bool each);
 void ms_show_print_json(const struct ms_snapshot *snapshot);
 
 #endif

@@ -75,6 +75,19 @@ static json_t *caches_json(const struct ms_snapshot *snapshot)
 	return array;
 }
 
+static json_t *groups_json(const struct ms_snapshot *snapshot)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < snapshot->group_count; i++) {
+		const struct ms_group *group = &snapshot->groups[i];
+		const struct ms_cache_item item = {.row = &group->row, .group = group, .now_ns = snapshot->now_ns};
+
+		json_array_append_new(array, ms_columns_json(&ms_cache_columns, MS_VIEW_GROUP_JSON, &item));
+	}
+	return array;
+}
+
 static json_t *allocator_json(const struct ms_snapshot *snapshot)
 {
 	const struct ms_row *row = &snapshot->allocator;
@@ -96,6 +109,7 @@ void ms_show_print_json(const struct ms_snapshot *snapshot)
 	ms_json_set(object, "limits", limits_json(snapshot));
 	ms_json_set(object, "supervisor", snapshot->watched ? supervisor_json(snapshot) : json_null());
 	ms_json_set(object, "allocator", allocator_json(snapshot));
+	ms_json_set(object, "groups", groups_json(snapshot));
 	ms_json_set(object, "caches", caches_json(snapshot));
 	ms_json_print(object);
 }

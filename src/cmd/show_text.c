@@ -176,32 +176,60 @@ static void print_left(const struct ms_row_totals *left)
 		       ms_render_bytes(bytes, true, left->estimated, left->bytes));
 }
 
-static void print_caches(const struct ms_snapshot *snapshot, unsigned shown)
+/* The @nth line of the table: a group, or a row. */
+static struct ms_cache_item line_at(const struct ms_snapshot *snapshot, unsigned nth, bool each)
 {
-	bool wide = ms_render_width() >= WIDE_COLUMNS;
-	unsigned view = wide ? MS_VIEW_WIDE : MS_VIEW_NARROW;
+	const struct ms_group *group = each ? NULL : &snapshot->groups[nth];
+
+	return (struct ms_cache_item){.row = each ? &snapshot->rows[nth] : &group->row,
+				      .group = group,
+				      .now_ns = snapshot->now_ns,
+				      .wide = ms_render_width() >= WIDE_COLUMNS};
+}
+
+static void print_caches(const struct ms_snapshot *snapshot, unsigned shown, bool each)
+{
+	unsigned view = ms_render_width() >= WIDE_COLUMNS ? MS_VIEW_WIDE : MS_VIEW_NARROW;
 	struct libscols_table *table = ms_columns_table(&ms_cache_columns, view);
+	unsigned count = each ? snapshot->row_count : snapshot->group_count;
 	struct ms_row_totals left = {0};
 
-	for (unsigned i = 0, nth = 0; i < snapshot->row_count; i++) {
-		const struct ms_cache_item item = {
-			.row = &snapshot->rows[i], .now_ns = snapshot->now_ns, .wide = wide};
+	for (unsigned i = 0, nth = 0; i < count; i++) {
+		const struct ms_cache_item item = line_at(snapshot, i, each);
 
 		if (item.row->row == MS_ALLOCATOR_ROW)
 			continue;
-		if (nth++ < shown)
+		if (nth++ < shown) {
 			ms_columns_line(&ms_cache_columns, view, table, &item);
-		else
-			ms_rows_add(&left, item.row);
+			continue;
+		}
+		ms_rows_add(&left, item.row);
+		left.caches += item.group ? item.group->caches - 1 : 0;
 	}
 	ms_render_print(table);
 	print_left(&left);
+}
+
+/* How old the counts are, and why they are not of now. */
+static void print_counts_age(const struct ms_snapshot *snapshot)
+{
+	char age[MS_RENDER_CELL];
+	uint64_t age_us = 0;
+
+	if (snapshot->counted == MS_COUNTED_NOW)
+		return;
+	if (ms_snapshot_counts_age(snapshot, &age_us))
+		printf("Counts of %s ago: %s.\n", ms_render_us(age, true, age_us),
+		       ms_snapshot_counted_words(snapshot->counted));
+	else if (snapshot->totals.uncounted > 0 || snapshot->counted == MS_COUNTED_NO_ANSWER)
+		printf("Nothing was counted: %s.\n", ms_snapshot_counted_words(snapshot->counted));
 }
 
 static void print_notes(const struct ms_snapshot *snapshot)
 {
 	uint64_t refused = snapshot->info.refused_registrations;
 
+	print_counts_age(snapshot);
 	if (snapshot->totals.uncounted > 0)
 		printf("Not counted yet: %" PRIu64 " of the caches.\n", snapshot->totals.uncounted);
 	if (refused > 0)
@@ -209,7 +237,7 @@ static void print_notes(const struct ms_snapshot *snapshot)
 		       refused);
 }
 
-void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown)
+void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown, bool each)
 {
 	char command[MS_ESCAPED_NAME];
 
@@ -224,6 +252,6 @@ void ms_show_print_text(const struct ms_snapshot *snapshot, unsigned shown)
 	if (snapshot->totals.caches == 0)
 		puts("No caches at the moment.");
 	else
-		print_caches(snapshot, shown);
+		print_caches(snapshot, shown, each);
 	print_notes(snapshot);
 }

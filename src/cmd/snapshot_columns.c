@@ -2,6 +2,8 @@
 /* cmd/snapshot_columns.c - see snapshot_columns.h: the columns of a process. */
 #include "cmd/snapshot_columns.h"
 
+#include <stdio.h>
+
 #include "sample/pids.h"
 #include "table/names.h"
 
@@ -12,6 +14,7 @@ enum {
 	CACHES, CACHED, ESTIMATED, EXPLAINED, UNEXPLAINED, REFUSED,
 	AGENT, AGENT_MODE, AGENT_STATE, PROCESS_STATE, CALLBACK, SINCE, STUCK,
 	AGENT_TID, ORDERS, ROUNDS, TRIMS, TRIMMED,
+	COUNTED, COUNTS_AGE,
 };
 /* clang-format on */
 
@@ -56,6 +59,8 @@ static const struct ms_column columns[] = {
 	{ROUNDS, "agent.rounds", NULL, 0, SHOW},
 	{TRIMS, "agent.trims", NULL, 0, SHOW},
 	{TRIMMED, "agent.trimmed_bytes", NULL, 0, SHOW},
+	{COUNTED, "counts.why_old", NULL, 0, JSON},
+	{COUNTS_AGE, "counts.age_us", NULL, 0, JSON},
 };
 
 static struct ms_value process_value(const struct ms_snapshot *snapshot, int id)
@@ -143,8 +148,6 @@ static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 	bool waits = agent->in_callback || agent->state == MS_AGENT_ENTERING;
 
 	switch (id) {
-	case AGENT:
-		return ms_value_text(MS_VALUE_WORD, agent->text);
 	case AGENT_MODE:
 		return ms_value_text(MS_VALUE_WORD, ms_name_of_agent_mode(agent->mode));
 	case AGENT_STATE:
@@ -169,9 +172,34 @@ static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 	return (struct ms_value){0};
 }
 
+/* What it does; and how old the counts are, where they are not of now. */
+static struct ms_value agent_text(const struct ms_snapshot *snapshot, char space[MS_VALUE_SPACE])
+{
+	char age[MS_RENDER_CELL];
+	uint64_t age_us = 0;
+
+	if (snapshot->counted == MS_COUNTED_NOW || !ms_snapshot_counts_age(snapshot, &age_us))
+		return ms_value_text(MS_VALUE_WORD, snapshot->agent.text);
+	snprintf(space, MS_VALUE_SPACE, "%s; counts of %s ago", snapshot->agent.text, ms_render_us(age, true, age_us));
+	return ms_value_text(MS_VALUE_WORD, space);
+}
+
+static struct ms_value counts_value(const struct ms_snapshot *snapshot, int id)
+{
+	uint64_t age_us = 0;
+	bool known = ms_snapshot_counts_age(snapshot, &age_us);
+
+	if (id == COUNTED)
+		return ms_value_text(MS_VALUE_WORD, ms_snapshot_counted_name(snapshot->counted));
+	return ms_value_of(MS_VALUE_US, known, age_us);
+}
+
 static struct ms_value value(const void *item, int id, char space[MS_VALUE_SPACE])
 {
-	(void)space;
+	if (id == AGENT)
+		return agent_text(item, space);
+	if (id >= COUNTED)
+		return counts_value(item, id);
 	if (id <= SWAP || id == PROCESS_STATE)
 		return process_value(item, id);
 	if (id <= SUPERVISOR_PID)

@@ -16,6 +16,7 @@ enum {
 	MS_VIEW_NARROW = 1,
 	MS_VIEW_WIDE = 2,
 	MS_VIEW_JSON = 4,
+	MS_VIEW_GROUP_JSON = 8,
 };
 
 /* Its items are struct ms_snapshot. */
@@ -25,6 +26,7 @@ extern const struct ms_columns ms_snapshot_columns;
 extern const struct ms_columns ms_cache_columns;
 struct ms_cache_item {
 	const struct ms_row *row;
+	const struct ms_group *group; /* of which @row is the sum; NULL for a row of the table */
 	uint64_t now_ns;
 	bool wide; /* there is room for when the last order was */
 };

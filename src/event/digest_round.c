@@ -85,18 +85,27 @@ void ms_digest_say_asked(const struct ms_digest_round *round, const struct ms_ev
 	ms_line_add(line, " (%s, %s)", MS_FILL(order), MS_REASON(order, order->as.order.reason));
 }
 
-/* "parse 30M, lookup ~12M, 3 more asked, busy" */
+static uint64_t count_named(const struct ms_event_caches *list)
+{
+	uint64_t caches = 0;
+
+	for (uint32_t i = 0; i < list->count; i++)
+		caches += list->at[i].caches;
+	return caches;
+}
+
+/* "parse 30M, method x 4000 ~12M, 3 more asked, busy" */
 static void say_answers(struct ms_line *line, const struct ms_digest_round *round)
 {
 	bool several = round->orders > 1;
+	uint64_t named = count_named(&round->gave);
 
 	ms_phrase_caches(line, &round->gave, several);
 	if (round->gave.count == 0)
 		ms_line_add(line, round->claimed_bytes ? "%s claimed" : "nothing claimed",
 			    MS_ABOUT(round->claimed_bytes, round->estimated));
-	if (round->caches > round->gave.count && round->gave.count > 0)
-		ms_line_add(line, ", %llu more asked",
-			    (unsigned long long)(round->caches - round->gave.count));
+	if (round->caches > named && named > 0)
+		ms_line_add(line, ", %llu more asked", (unsigned long long)(round->caches - named));
 	for (uint32_t i = 0; i < round->odd_count && i < MS_EVENT_NAMED; i++) {
 		ms_line_add(line, ", %s%s", ms_name_of_status(round->odd[i].status),
 			    round->odd[i].stuck[0] ? " in " : "");

@@ -63,7 +63,8 @@
 	MS_FIELDS_PROCESS(FIELD)                                                                             \
 	FIELD(CACHE, cache, "its name")                                                                      \
 	FIELD(NUMBER, bytes, "what it holds, or gave")                                                       \
-	FIELD(FLAG, estimated, "whether that is an estimate")
+	FIELD(FLAG, estimated, "whether that is an estimate")                                                \
+	FIELD(NUMBER, caches, "how many of the process have that name, all of them counted here")
 
 /* KIND(name, key in the journal and name of the member, whether it is about a process, what happened) */
 #define MS_EVENT_KINDS(KIND)                                                                                 \
@@ -109,7 +110,8 @@
 	FIELD(NUMBER, claimed_bytes, "what the owners of the caches say they freed")                         \
 	FIELD(NUMBER, claimed_entries, "likewise")                                                           \
 	FIELD(FLAG, estimated, "whether one of them only estimates")                                         \
-	FIELD(NUMBER, returned_bytes, "by how much its resident memory fell meanwhile")                      \
+	FIELD(NUMBER, returned_bytes,                                                                        \
+	      "by how much its resident memory fell meanwhile; null: it could not measure that")              \
 	FIELD(NUMBER, caches, "how many were asked")                                                         \
 	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \
 	FIELD(CACHE, stuck, "a cache of which the callback has not returned in time; empty: none is known")  \

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "event/phrase.h"
@@ -112,11 +113,18 @@ static void say_silent(struct ms_line *line, const struct ms_event *event)
 	ms_line_add(line, "%s has not begun with its order: %s", MS_PROCESS(event), states[state]);
 }
 
+/* A signal that was sent to memshed may have ended the command alone, when more was meant: a shell that waits. */
 static void say_exit(struct ms_line *line, const struct ms_event *event)
 {
-	ms_line_add(line, "the command has ended (%s); %s that it started %s on and %s watched",
+	int32_t signal = event->as.exit.signal;
+	const char *name = signal > 0 && signal != SIGKILL ? sigabbrev_np(signal) : NULL;
+	bool one = event->processes == 1;
+
+	ms_line_add(line, "the command has ended (%s); %s that it started %s on and %s watched; ",
 		    MS_FATE(&event->as.exit), MS_COUNTED(event->processes, "process", "processes"),
-		    event->processes == 1 ? "goes" : "go", event->processes == 1 ? "is" : "are");
+		    one ? "goes" : "go", one ? "is" : "are");
+	ms_line_add(line, name ? "send SIG%s to memshed again to reach %s" : "%sa signal to memshed reaches %s",
+		    name ? name : "", one ? "it" : "them");
 }
 
 static void say_work(struct ms_line *line, const struct ms_event_end *end)

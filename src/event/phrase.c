@@ -114,6 +114,8 @@ void ms_phrase_caches(struct ms_line *line, const struct ms_event_caches *list, 
 	for (uint32_t i = 0; i < list->count; i++) {
 		ms_line_add(line, "%s", i > 0 ? ", " : "");
 		ms_line_add_name(line, list->at[i].cache);
+		if (list->at[i].caches > 1)
+			ms_line_add(line, " x %llu", (unsigned long long)list->at[i].caches);
 		ms_line_add(line, " %s", MS_ABOUT(list->at[i].bytes, list->at[i].estimated));
 		if (several)
 			ms_line_add(line, " (pid %d)", (int)list->at[i].pid);

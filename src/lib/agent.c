@@ -35,6 +35,7 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 uint64_t ms_agent_due(void)
 {
 	uint64_t due = ms_count_due();
+	uint64_t reopen = atomic_load_explicit(&ms_lib.statm.due_ns, memory_order_relaxed);
 	uint64_t wait_until = atomic_load_explicit(&ms_lib.agent.wait_until_ns, memory_order_relaxed);
 	uint64_t sweep = atomic_load_explicit(&ms_lib.agent.sweep_ns, memory_order_relaxed);
 
@@ -42,6 +43,8 @@ uint64_t ms_agent_due(void)
 		return 0;
 	if (wait_until < due)
 		due = wait_until;
+	if (reopen < due)
+		due = reopen;
 	return sweep < due ? sweep : due;
 }
 
@@ -62,7 +65,8 @@ static void answer(struct ms_job *job)
 {
 	job->phase = MS_JOB_NONE;
 	ms_lib.agent.current = NULL;
-	add_to(&ms_lib.table.header->orders, 1);
+	if (job->order.level != MS_LEVEL_COUNT)
+		add_to(&ms_lib.table.header->orders, 1);
 	ms_control_answer(&ms_lib.control, &job->handle, &job->answer);
 }
 
@@ -148,9 +152,14 @@ static int serve_posted(void)
 	return answered;
 }
 
-static int count_round(int answered)
+static uint64_t orders_done(void)
 {
-	if (answered > 0)
+	return atomic_load_explicit(&ms_lib.table.header->orders, memory_order_relaxed);
+}
+
+static int count_round(int answered, uint64_t orders_before)
+{
+	if (answered > 0 && orders_done() != orders_before)
 		add_to(&ms_lib.table.header->rounds, 1);
 	return answered;
 }
@@ -184,6 +193,7 @@ int ms_agent_serve(void)
 	complete_table();
 	atomic_store_explicit(&ms_lib.table.header->heartbeat_ns, ms_clock_ns(), memory_order_relaxed);
 
+	uint64_t orders_before = orders_done();
 	int answered = serve_waiting();
 
 	/* The sweep of what dead clients left is a look for orders, too. */
@@ -192,9 +202,11 @@ int ms_agent_serve(void)
 
 		answered = served < 0 ? served : answered + served;
 	}
+	if (answered == 0)
+		ms_statm_look_after(ms_clock_ns());
 	if (answered >= 0 && ms_count_when_due() < 0)
 		return MS_AGENT_LOST;
-	return count_round(answered);
+	return count_round(answered, orders_before);
 }
 
 /* The stuck callback may hold the host's lock for ever: an order that needs no further one does not ask for it. */
@@ -204,12 +216,13 @@ int ms_agent_resume(void)
 		return 0;
 
 	struct ms_job *job = ms_lib.agent.current;
+	uint64_t orders_before = orders_done();
 
 	if (job->phase == MS_JOB_ENDING) /* it was the allocator */
-		return count_round(end(job));
+		return count_round(end(job), orders_before);
 	ms_round_note(job, MS_ANSWER_STUCK);
 	job->answer.caches++;
-	return count_round(go_on(job));
+	return count_round(go_on(job), orders_before);
 }
 
 /* ---- stop ---- */
@@ -227,6 +240,7 @@ static void refuse_all(void)
 		ms_executor_give_up(i);
 		ms_round_collect(job);
 		job->answer.status = MS_ANSWER_STOPPED;
+		job->answer.returned_bytes = MS_NOT_MEASURED;
 		answer(job);
 	}
 	while (ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0)

@@ -28,8 +28,8 @@ int ms_agent_resume(void);
 uint64_t ms_agent_due(void);
 /** ms_agent_reset - no order is taken; before it starts, under [K1] */
 void ms_agent_reset(void);
-/** ms_agent_finish_stop - MS_LIFE_STOPPING becomes STOPPED, when no callback runs and no worker is left; by each
- * thread that leaves */
+/** ms_agent_finish_stop - MS_LIFE_STOPPING becomes STOPPED, when no callback runs and no worker is left; by
+ * each thread that leaves */
 void ms_agent_finish_stop(void);
 
 #endif

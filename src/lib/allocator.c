@@ -248,8 +248,10 @@ void ms_allocator_start(const struct ms_allocator_found *found)
 	ms_lib.allocator.used = *found;
 	strncpy(header->allocator, kind ? kind->name : "unknown", sizeof(header->allocator) - 1);
 	ms_table_row_add_allocator(&ms_lib.table, &identity, ms_clock_ns());
-	ms_lib.allocator_row.generation = atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
-	ms_lib.allocator_row.options = (struct memshed_cache_options){.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
+	ms_lib.allocator_row.generation =
+		atomic_load_explicit(&ms_lib.table.rows[MS_ALLOCATOR_ROW].generation, memory_order_relaxed);
+	ms_lib.allocator_row.options = (struct memshed_cache_options){
+		.kind = MEMSHED_KIND_ALLOCATOR, .shrink = shrink, .count = count};
 	atomic_store_explicit(&ms_lib.allocator.count_due_ns, kind && kind->free_bytes ? ms_clock_ns() : UINT64_MAX,
 			      memory_order_relaxed);
 	ms_registry_publish(&ms_lib.allocator_row);

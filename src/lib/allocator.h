@@ -20,8 +20,8 @@ struct ms_allocator {
 	_Atomic uint64_t count_due_ns;    /* writer: agent; readers: any thread that sleeps for it */
 };
 
-/** ms_allocator_find - asks the loader; a thread that waits for one of our locks may hold the loader's: call it
- * with no lock held */
+/** ms_allocator_find - asks the loader; a thread that waits for one of our locks may hold the loader's: call
+ * it with no lock held */
 struct ms_allocator_found ms_allocator_find(void);
 void ms_allocator_start(const struct ms_allocator_found *found);
 /** ms_allocator_worth_trimming - was enough claimed, or (@or_held) does the allocator say it holds enough,

@@ -50,11 +50,17 @@ static bool is_dying(const struct memshed_cache *cache)
 	return atomic_load_explicit(&cache->state, memory_order_relaxed) == MS_CACHE_DYING;
 }
 
-static void count(const struct memshed_cache *cache, struct memshed_usage *usage)
+/* Return: as the callback's; 0 without one. */
+static int count(const struct memshed_cache *cache, struct memshed_usage *usage)
 {
+	int result = 0;
+
 	*usage = (struct memshed_usage){.size = sizeof(*usage)};
-	if (cache->options.count && cache->options.count(cache->options.ctx, usage) < 0)
+	if (cache->options.count)
+		result = cache->options.count(cache->options.ctx, usage);
+	if (result < 0)
 		usage->fields = 0;
+	return result;
 }
 
 /* A callback that says nothing, or nonsense, is judged by what it freed. */
@@ -134,10 +140,10 @@ void ms_callback_call(struct memshed_cache *cache, const struct ms_ask *ask, str
 
 	*usage = (struct memshed_usage){.fields = 0};
 	*ret_outcome = (struct ms_outcome){.status = MS_ANSWER_DONE};
-	if (ask->level == MS_LEVEL_COUNT)
-		count(cache, usage);
-	else
+	if (ask->level != MS_LEVEL_COUNT)
 		call_back(cache, ask, usage, &before, ret_outcome);
+	else if (count(cache, usage) == -EAGAIN)
+		ret_outcome->status = MS_ANSWER_BUSY;
 	now = ms_clock_ns();
 	ret_outcome->duration_us = (now - started) / MS_NS_PER_US;
 	ret_outcome->useless = now > ask->deadline_ns || is_useless(ret_outcome, &before);

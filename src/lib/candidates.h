@@ -13,17 +13,18 @@ struct memshed_cache;
 struct ms_order;
 
 struct ms_candidates {
-	struct ms_rank_key *keys;  /* what they point to: writer: agent; below reserved also registrations, which get there first */
+	/* Writer of what it points to: the agent; from reserved on, registrations, which get there first. */
+	struct ms_rank_key *keys;
 	uint32_t reserved;         /* guarded by [K1] */
 	char group[MS_NAME_BYTES]; /* of the caches that were collected last; writer: agent */
 };
 
-/** ms_candidates_init - address space for all that there can be, before the agent starts; Return: 0; -ENOMEM */
+/** ms_candidates_init - address space for all rows, before the agent starts; Return: 0; -ENOMEM */
 int ms_candidates_init(void);
 /** ms_candidates_reserve - room for one more, touched before it is needed; under [K1] */
 void ms_candidates_reserve(void);
 /**
- * ms_candidates_collect - the caches that @order (not for one row) is for, in the order in which they are asked
+ * ms_candidates_collect - the caches that @order (not for one row) is for, the first to be asked first
  * Valid until the next call, by the thread that is the agent.
  * Return: how many; -ESTALE when the row that names a group is another cache's by now.
  */

@@ -10,8 +10,8 @@
  * have, so nothing is touched there. It is known by a word that the kernel zeroes in children (ms_guard),
  * while the one beside the locks is copied.
  *
- *   [enter.E1] the thread's key and the atfork handlers before LOADED (release), and home before LOADING; a thread that
- *              loads these (acquire) may use them; pairs with [enter.E1]
+ *   [enter.E1] the thread's key and the atfork handlers before LOADED (release), and home before LOADING; a
+ *              thread that loads these (acquire) may use them; pairs with [enter.E1]
  */
 #include <sys/mman.h>
 

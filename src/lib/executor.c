@@ -20,8 +20,8 @@
  * known to be late, too. A thread that comes back to find another there was late, and is not the agent any
  * more.
  *
- * Threads: the agent, owners' threads in memshed_poll(), threads that register and unregister. Allocates nothing;
- * frees a cache that was unregistered in its own callback.
+ * Threads: the agent, owners' threads in memshed_poll(), threads that register and unregister. Allocates
+ * nothing; frees a cache that was unregistered in its own callback.
  */
 #include "lib/executor.h"
 
@@ -387,7 +387,7 @@ uint64_t ms_executor_watch(void)
 	return deadline;
 }
 
-bool ms_executor_forsake(void)
+bool ms_executor_end_thread(void)
 {
 	struct memshed_cache *cache = calling;
 
@@ -409,8 +409,8 @@ bool ms_executor_forsake(void)
 
 bool ms_executor_is_in_callback(void)
 {
-	/* A callback that was left by a jump never returns. One that still runs, but late, may as well come by
-	 * here; what it does then is done beside others, as for every late one. */
+	/* A callback that was left by a jump never returns. One that still runs, but late, may as well come
+	 * by here; what it does then is done beside others, as for every late one. */
 	return calling && state_of(calling) != MS_CACHE_LATE;
 }
 

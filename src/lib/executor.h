@@ -77,8 +77,8 @@ void ms_executor_give_up(uint32_t job);
 int ms_executor_poll(void);
 
 /**
- * ms_executor_take_over - if the agent's callback is past its deadline, it is late from now on, and the caller is
- * the agent
+ * ms_executor_take_over - if the agent's callback is past its deadline, it is late from now on, and the
+ * caller is the agent
  * @role, @index: set before the late thread can find out; NULL where there is no such word
  * Return: whether so.
  */
@@ -88,8 +88,8 @@ bool ms_executor_take_over(uint64_t now_ns, _Atomic uint32_t *role, uint32_t ind
 uint64_t ms_executor_watch(void);
 /** ms_executor_flag_late - say in the table that the agent's callback is past its deadline, no more */
 void ms_executor_flag_late(uint64_t now_ns);
-/** ms_executor_forsake - this thread ends inside a callback, which thereby is late; Return: whether it was in one */
-bool ms_executor_forsake(void);
+/** ms_executor_end_thread - this thread ends; Return: whether it was in a callback, which is late now */
+bool ms_executor_end_thread(void);
 
 /** ms_executor_is_in_callback - is this thread in one? One that it left by a jump counts until it is late. */
 bool ms_executor_is_in_callback(void);

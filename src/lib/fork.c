@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lib/fork.c - a forked child gets a table and a control page of its own before fork() returns in it, and
- * says hello: it may close all descriptors next. An agent that needs a thread comes with the first call of the
- * library: most children end or exec soon, and some do what a process with threads may not, such as entering
- * a user namespace.
+ * says hello: it may close all descriptors next. An agent that needs a thread comes with the first call of
+ * the library: most children end or exec soon, and some do what a process with threads may not, such as
+ * entering a user namespace.
  *
  * The parent's mappings are not inherited (MADV_DONTFORK), so nothing the child does can reach them.
  * The handlers are installed when the library is loaded: early, so that they prepare last and the child
@@ -36,7 +36,13 @@ static void prepare(void)
 	ms_lib.forking.holds_locks = true;
 	ms_lib.forking.caller = caller;
 	pthread_mutex_lock(&ms_lib.result_lock);
+	if (!ms_lib.table.base)
+		return;
+	/* What is done here the child need not do, where each page that is used costs a fault. */
+	ms_lib.forking.identity = ms_lib_new_identity();
+	ms_lib.forking.now_ns = ms_clock_ns();
 	ms_table_before_fork(&ms_lib.table);
+	ms_control_before_fork(&ms_lib.control);
 }
 
 static void parent(void)
@@ -54,15 +60,15 @@ static void parent(void)
 /* Under all locks. Return: whether there is a table that others can see. */
 static bool take_memory(void)
 {
-	uint64_t identity = ms_lib_new_identity();
-	int table = ms_table_recreate(&ms_lib.table, identity, ms_clock_ns());
+	uint64_t identity = ms_lib.forking.identity;
+	int table = ms_table_recreate(&ms_lib.table, identity, ms_lib.forking.now_ns);
 	int control = ms_control_recreate(&ms_lib.control, identity);
 
 	ms_lib.lost = !ms_lib.table.base || !ms_lib.control.page;
 	return table >= 0 && control >= 0;
 }
 
-static void begin_anew(void)
+static void start_afresh(void)
 {
 	bool had_agent = ms_lib_runs() || ms_lib_life() == MS_LIFE_LAZY;
 	bool seen = take_memory();
@@ -91,7 +97,7 @@ static void child(void)
 		return;
 	atomic_store_explicit(&ms_guard.home, 1, memory_order_relaxed);
 	if (ms_lib.table.base)
-		begin_anew();
+		start_afresh();
 	pthread_mutex_unlock(&ms_lib.result_lock);
 	pthread_mutex_unlock(&ms_lib.lock);
 	ms_kept_end(&ms_lib.forking.caller);

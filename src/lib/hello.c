@@ -61,7 +61,8 @@ void ms_lib_hello_send(void)
 		.msg_controllen = sizeof(control.bytes),
 	};
 
-	if (!ms_lib.greeting.bytes || !ms_inode_is(fds[0], &ms_lib.table.held) || !ms_inode_is(fds[1], &ms_lib.control.held))
+	if (!ms_lib.greeting.bytes || !ms_inode_is(fds[0], &ms_lib.table.held) ||
+	    !ms_inode_is(fds[1], &ms_lib.control.held))
 		return;
 
 	MS_CLEANUP_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -3,10 +3,11 @@
  * lib/host.c - the agent in a thread of the host's: memshed_dispatch() and memshed_poll() come by here.
  *
  * ms_lib.dispatching says that some thread is the agent. It stays set when another thread takes over from one
- * with a callback that is late, or that was left by a jump: that one is the agent no more, and does not reset it.
+ * with a callback that is late, or that was left by a jump: that one is no longer the agent, and does not
+ * reset it.
  *
- *   [host.D1] set before the look at life, while memshed_stop() sets life before it looks at this; both sequentially
- *             consistent, so one sees the other; pairs with [agent.D2]
+ *   [host.D1] set before the look at life, while memshed_stop() sets life before it looks at this; both
+ *             sequentially consistent, so one sees the other; pairs with [agent.D2]
  */
 #include "lib/host.h"
 
@@ -31,8 +32,8 @@ void ms_host_leave(void)
 	ms_lib_returned();
 }
 
-/* Another thread may have stopped the agent and started another mode meanwhile; as long as this one is inside,
- * none of that can happen again. */
+/* Another thread may have stopped the agent and started another mode meanwhile; as long as this one is
+ * inside, none of that can happen again. */
 static int serve(enum memshed_agent_mode mode, enum ms_entry entry)
 {
 	int before = 0, answered = 0;

@@ -12,7 +12,8 @@ enum ms_entry { MS_ENTRY_REFUSED = 0, MS_ENTRY_FREE, MS_ENTRY_TAKEN_OVER };
 
 /** ms_host_enter - REFUSED: another thread is the agent, and not late */
 enum ms_entry ms_host_enter(void);
-/** ms_host_serve - carry out what waits, if that is the @mode; Return: how many orders were answered. Leaves. */
+/** ms_host_serve - carry out what waits, if that is the @mode, and leave; Return: how many orders were
+ * answered */
 int ms_host_serve(enum memshed_agent_mode mode, enum ms_entry entry);
 /** ms_host_leave - without serving */
 void ms_host_leave(void);

@@ -52,7 +52,8 @@ void ms_learn_claim(uint32_t row, uint64_t round, uint64_t claimed_bytes, uint64
 	struct memshed_cache *cache = ms_registry_find(row, 0);
 
 	if (cache)
-		cache->lesson = (struct ms_lesson){.round = round, .claimed_bytes = claimed_bytes, .fell_bytes = fell_bytes};
+		cache->lesson = (struct ms_lesson){
+			.round = round, .claimed_bytes = claimed_bytes, .fell_bytes = fell_bytes};
 	pthread_mutex_unlock(&ms_lib.result_lock);
 }
 

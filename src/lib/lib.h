@@ -15,7 +15,8 @@
  * Locks, outer to inner; none is held while a callback of the host runs or while a thread waits for
  * one to return:
  *   [K1] ms_lib.lock         registrations, start and stop
- *   [K2] ms_lib.result_lock  the executor, and what the table says of callbacks (result, pulled values, stuck)
+ *   [K2] ms_lib.result_lock  the executor, and what the table says of callbacks (result, pulled values,
+ *        stuck)
  * Charging takes none of them. fork takes all of them (fork.c).
  *
  * How the others wait:
@@ -23,8 +24,9 @@
  *            pairs with [lib.L2]
  *   [lib.L3] ms_lib.returns goes up (release) after what another thread may wait for; that loads it (acquire)
  *            before it looks, and sleeps only while it has not gone up since; pairs with [lib.L3]
- *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the loads of
- *            it need no acquire, since every access to the table goes through the value loaded; pairs with [lib.L4]
+ *   [lib.L4] the table is complete before ms_guard.base (release), in start() and in a forked child; the
+ *            loads of it need no acquire, since every access to the table goes through the value loaded;
+ *            pairs with [lib.L4]
  */
 #ifndef MS_LIB_LIB_H
 #define MS_LIB_LIB_H
@@ -65,7 +67,7 @@ struct memshed_cache {
 	uint64_t owner;               /* ms_thread_id() of the thread that registered */
 	struct memshed_cache *next;   /* in ms_lib.dying; guarded by [K1] */
 	struct cds_list_head active;  /* in ms_lib.executor.active unless it is idle; guarded by [K2] */
-	_Atomic uint32_t state;       /* enum ms_cache_state; changes under [K2], read by its own callback without */
+	_Atomic uint32_t state;       /* enum ms_cache_state; changes under [K2], its own callback reads it */
 	uint32_t job;                 /* the job with the replies that get its answer; guarded by [K2] */
 	struct ms_ask ask;            /* of what it is queued for, or does; guarded by [K2] */
 	struct ms_lesson lesson;      /* writer: agent */
@@ -101,6 +103,7 @@ struct ms_kept {
 struct ms_forking {
 	bool holds_locks;
 	struct ms_kept caller;
+	uint64_t identity, now_ns; /* of the child's table */
 };
 
 /* Where a supervisor listens; guarded by [K1]. */
@@ -110,8 +113,8 @@ struct ms_greeting {
 	uint64_t token;  /* what it is to be told, so that it listens */
 };
 
-/* All zeroes before the first start: what has to be something else is set there. On pages of its own, and what
- * fork() changes on the first: each page that it changes is copied, in the child and in the parent. */
+/* All zeroes before the first start: what has to be something else is set there. On pages of its own, and
+ * what fork() changes on the first: each page that it changes is copied, in the child and in the parent. */
 struct ms_lib {
 	_Alignas(MS_GUARD_BYTES) pthread_mutex_t lock; /* [K1] */
 	pthread_mutex_t result_lock; /* [K2] */
@@ -202,8 +205,8 @@ uint64_t ms_lib_new_identity(void);
 /** ms_lib_start_agent - in the mode of agent_options; under [K1]; @in_child: where the parent's ran, with as
  * little as will do */
 int ms_lib_start_agent(bool in_child);
-/** ms_lib_fork_agent - in the forked child of a process with an agent: have one now, where that takes no thread,
- * or at the first ms_lib_wake(); under [K1] */
+/** ms_lib_fork_agent - in the forked child of a process with an agent: have one now, where that takes no
+ * thread, or at the first ms_lib_wake(); under [K1] */
 void ms_lib_fork_agent(void);
 /** ms_lib_disarm - charging and memshed_poll() need not call ms_lib_wake() any more; under [K1] */
 void ms_lib_disarm(void);

@@ -31,7 +31,7 @@ struct ms_mode_thread {
 
 struct ms_mode_fd {
 	_Atomic int event_number;    /* the descriptor + 1; 0: none; writers hold [K1] */
-	struct ms_inode event_held;  /* which file it is; written before the first relay, the same for all that come */
+	struct ms_inode event_held;  /* which file it is, the same for all; written before the first relay */
 	_Atomic uint32_t notified;   /* the relay has made it readable and waits for memshed_dispatch() */
 };
 
@@ -40,12 +40,13 @@ enum { MS_POLL_MODE = 1u << 31, MS_POLL_LAZY = 1u << 30 };
 
 struct ms_mode_poll {
 	_Atomic uint32_t seen_doorbell; /* writer: the thread that is inside; readers: any in memshed_poll() */
-	_Atomic uint32_t signalled;     /* writers: the handler, and the thread that is inside; a hint like the above */
+	_Atomic uint32_t signalled;     /* writers: the handler, and the thread that is inside; a hint */
 	struct sigaction handler_before;
 	int signal;
 };
 
-/** ms_mode_fd_get, ms_mode_fd_dispatch, ms_poll_run - memshed_fd(), _dispatch(), _poll(); @word: poll_word, not 0 */
+/** ms_mode_fd_get, ms_mode_fd_dispatch, ms_poll_run - memshed_fd(), _dispatch(), _poll(); @word: poll_word,
+ * not 0 */
 int ms_mode_fd_get(void);
 int ms_mode_fd_dispatch(void);
 int ms_poll_run(uint32_t word);

@@ -6,9 +6,12 @@
  * runs no callback; it also says in the table when one is past its deadline, and has the host come by
  * then, so that another thread of it, or the same one that has left the callback by a jump, takes over.
  *
- *   event_number  the host may close it, and then have a file of its own by that number: looked at before each use
- *   [mode_fd.D2] it is released when the descriptor is made, acquired by a thread that uses it; pairs with [mode_fd.D2]
- *   notified   set by the relay when it has made the descriptor readable; it waits for memshed_dispatch() to clear it
+ *   event_number  the host may close it, and then have a file of its own by that number: looked at before
+ *                 each use
+ *   [mode_fd.D2] it is released when the descriptor is made, acquired by a thread that uses it; pairs with
+ *                [mode_fd.D2]
+ *   notified   set by the relay when it has made the descriptor readable; it waits for memshed_dispatch() to
+ *              clear it
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -211,7 +214,7 @@ int ms_mode_fd_dispatch(void)
 {
 	if (!is_on())
 		return -ENOENT;
-	/* Also where another thread is inside: what it was told stays said, and a host that polls does not spin. */
+	/* Also where another thread is inside, so that a host that polls does not spin. */
 	clear_event();
 
 	enum ms_entry entry = ms_host_enter();

@@ -2,12 +2,12 @@
 /*
  * lib/mode_poll.c - the agent at the host's safe points, for memshed_poll(). No thread at all.
  *
- * A client also sends a signal, and its handler sets a flag; memshed_poll() looks at the doorbell too, in case the
- * client could not. In every mode it runs what is queued for the calling thread (executor.c).
+ * A client also sends a signal, and its handler sets a flag; memshed_poll() looks at the doorbell too, in
+ * case the client could not. In every mode it runs what is queued for the calling thread (executor.c).
  *
- *   [mode_poll.O2] poll_word: the mode's bit is released when all that memshed_poll() looks at is set, and acquired
- *              by memshed_poll(); its count of what is queued needs no order, since that is looked at under
- *              [K2]; pairs with [mode_poll.O2]
+ *   [mode_poll.O2] poll_word: the mode's bit is released when all that memshed_poll() looks at is set, and
+ *              acquired by memshed_poll(); its count of what is queued needs no order, since that is looked
+ *              at under [K2]; pairs with [mode_poll.O2]
  */
 #include <errno.h>
 #include <signal.h>

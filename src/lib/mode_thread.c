@@ -2,13 +2,15 @@
 /*
  * lib/mode_thread.c - the agent as threads of the library's own: one serves, one stands by.
  *
- * The standby sleeps. When the agent is in a callback past its deadline, it says so (ms_executor_take_over()) and is
- * the agent from then on; the other one finds out when its callback returns, and becomes the standby. So one
- * stuck callback stops no other; with two, orders wait.
+ * The standby sleeps. When the agent is in a callback past its deadline, it says so (ms_executor_take_over())
+ * and is the agent from then on; the other one finds out when its callback returns, and becomes the standby.
+ * So one stuck callback stops no other; with two, orders wait.
  *
- *   role        writer: the standby that took over, under [K2]; readers: workers, of which a late one found that out under [K2]
- *   [mode_thread.H2] alarm_bell goes up (release) after what the standby should look at; it loads the bell (acquire)
- *               before it looks, and sleeps only while that is the same; pairs with [mode_thread.H2]
+ *   role        writer: the standby that took over, under [K2]; readers: workers; a late one learns of it
+ *               under [K2]
+ *   [mode_thread.H2] alarm_bell goes up (release) after what the standby should look at; it loads the bell
+ *               (acquire) before it looks, and sleeps only while that is the same; pairs with
+ *               [mode_thread.H2]
  *   [mode_thread.H3] warm goes up (release) when a worker is ready; memshed_start() waits for it (acquire);
  *               pairs with [mode_thread.H3]
  */
@@ -50,8 +52,8 @@ static bool stand_by(uint32_t index)
 
 static void *work(void *index);
 
-/* In a forked child the standby comes when the first order is answered, and memory is there again: most children
- * get none, and each is one task more. Without it none takes over from a stuck callback; orders are served. */
+/* A forked child has no standby until the first order is answered, and memory is there again: most children
+ * get no order. Without a standby orders are served, but no thread takes over from a stuck callback. */
 static void have_standby(void)
 {
 	if (atomic_exchange_explicit(&mode->alone, false, memory_order_relaxed))

@@ -94,11 +94,14 @@ bool ms_round_is_enough(const struct ms_job *job)
 
 static void measure(struct ms_job *job)
 {
-	if (!job->rss_bytes)
+	uint64_t now = job->rss_bytes ? ms_statm_rss_bytes() : 0;
+
+	if (!now) {
+		job->rss_bytes = 0; /* what is claimed decides from here on */
 		return;
-	job->rss_now_bytes = ms_statm_rss_bytes();
-	if (job->rss_now_bytes)
-		job->returned_bytes = ms_sat_sub(job->rss_bytes, job->rss_now_bytes);
+	}
+	job->rss_now_bytes = now;
+	job->returned_bytes = ms_sat_sub(job->rss_bytes, now);
 }
 
 /* ---- what comes next ---- */
@@ -133,6 +136,15 @@ static bool is_hopeless(const struct ms_job *job)
 	       job->keys[job->next].tier >= MS_RANK_EXHAUSTED;
 }
 
+/* A count is only to be looked at: what waits may be needed. */
+static bool gives_way(struct ms_job *job)
+{
+	if (job->order.level != MS_LEVEL_COUNT || !ms_control_posted(&ms_lib.control))
+		return false;
+	ms_round_note(job, MS_ANSWER_BUSY); /* the rest was not asked: ask again */
+	return true;
+}
+
 static bool is_time_left(struct ms_job *job)
 {
 	if (job->order.scope == MS_SCOPE_ROW || ms_clock_ns() < job->deadline_ns)
@@ -154,7 +166,7 @@ static enum step choose(struct ms_job *job)
 		ms_round_note(job, MS_ANSWER_STOPPED);
 		return END;
 	}
-	if (!is_time_left(job))
+	if (gives_way(job) || !is_time_left(job))
 		return END;
 	if (is_measured(job) && job->order.target_bytes &&
 	    (reached(job) >= job->order.target_bytes || (is_before_the_small(job) && pays_to_trim(job))))
@@ -253,7 +265,9 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	add(job, &reply);
 	measure(job);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
-	ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, ms_sat_sub(before, job->rss_now_bytes));
+	if (job->rss_bytes)
+		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
+			       ms_sat_sub(before, job->rss_now_bytes));
 }
 
 static int ask(struct ms_job *job, uint32_t index)
@@ -331,7 +345,7 @@ static int trim(struct ms_job *job)
 		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, ms_sat_sub(before, job->rss_now_bytes));
 		judge_sweep(job);
 		if (!pays_to_sweep(job)) /* else more may come of the same claims */
-			settle(job, true);
+			settle(job, job->rss_bytes);
 		break;
 	default:
 		break;
@@ -517,7 +531,7 @@ int ms_round_end(struct ms_job *job)
 	judge_sweep(job);
 	settle(job, job->swept);
 	job->answer.status = sum_up(job);
-	job->answer.returned_bytes = job->returned_bytes;
+	job->answer.returned_bytes = job->rss_bytes ? job->returned_bytes : MS_NOT_MEASURED;
 	job->answer.duration_us = (ms_clock_ns() - job->taken_ns) / MS_NS_PER_US;
 	return 0;
 }

@@ -36,7 +36,7 @@ struct ms_job {
 	uint32_t busy;
 	uint64_t busy_until_ns;   /* 0: none has said so yet */
 	bool queued;              /* some cache of it is left to its owner's thread */
-	uint64_t rss_bytes;       /* when it was taken; 0 = cannot be read */
+	uint64_t rss_bytes;       /* when it was taken; 0 = it cannot be measured */
 	uint64_t rss_now_bytes;   /* as last read */
 	uint64_t returned_bytes;  /* by how much it fell since */
 	uint64_t expected_bytes;  /* to come back: what had come back at the last trim, and what was claimed since */

@@ -8,8 +8,8 @@
  *
  *   [shards.N1] a shard's values before it is given back (release), and its taking (acquire) before it is
  *        used: the next thread reads what the one before it left; pairs with [shards.N1]
- *   [shards.N2] shard_high goes up (release) before the first value in the shard, and shared_shard_used likewise:
- *        readers look only at shards that were used; pairs with [reader.R1].
+ *   [shards.N2] shard_high goes up (release) before the first value in the shard, and shared_shard_used
+ *        likewise: readers look only at shards that were used; pairs with [reader.R1].
  */
 #include "lib/shards.h"
 

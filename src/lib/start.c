@@ -12,8 +12,8 @@
  *   RUNNING           STOPPING  memshed_stop(), or the process exits: no callback begins any more
  *   STOPPING          STOPPED   the last to leave: memshed_stop(), a worker, a dispatch
  *
- *   [agent.D2] life is set to STOPPING before the look at workers, callbacks and dispatch; a thread that goes inside
- *        counts itself before the look at life. All sequentially consistent: one sees the other.
+ *   [agent.D2] life is set to STOPPING before the look at workers, callbacks and dispatch; a thread that goes
+ *        inside counts itself before the look at life. All sequentially consistent: one sees the other.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -36,15 +36,22 @@
 
 /* ---- start ---- */
 
+/* Of LeakSanitizer, where the host is built with it; it looks into no mapping that it was not told of. */
+extern void __lsan_register_root_region(const void *at, size_t bytes) __attribute__((weak));
+
 /* Once; what a start that failed has made is found by the next. */
 static int make_rows(void)
 {
+	const size_t bytes = MS_ROW_COUNT * sizeof(*ms_lib.by_row);
 	void *base = NULL;
-	int error = ms_lib.by_row ? 0 : ms_memfd_map_private(MS_ROW_COUNT * sizeof(*ms_lib.by_row), &base);
+	int error = ms_lib.by_row ? 0 : ms_memfd_map_private(bytes, &base);
 
-	if (base)
-		ms_lib.by_row = base;
-	return error;
+	if (!base)
+		return error;
+	ms_lib.by_row = base;
+	if (__lsan_register_root_region)
+		__lsan_register_root_region(base, bytes);
+	return 0;
 }
 
 static int make_tables(const struct ms_allocator_found *allocator)

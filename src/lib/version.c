@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lib/version.c - apart, so that a new version compiles nothing else anew. */
+/* lib/version.c - apart, so that a new version recompiles nothing else. */
 #include "config.h"
 #include "memshed.h"
 

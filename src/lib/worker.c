@@ -60,7 +60,7 @@ uint64_t ms_worker_look(uint64_t now_ns)
 void ms_worker_end(void *unused)
 {
 	(void)unused;
-	ms_executor_forsake();
+	ms_executor_end_thread();
 	atomic_fetch_sub_explicit(&ms_lib.workers, 1, memory_order_seq_cst); /* [agent.D2] */
 	ms_agent_finish_stop();
 	ms_lib_returned();

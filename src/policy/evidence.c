@@ -60,7 +60,7 @@ uint64_t ms_policy_on_the_way(const struct ms_policy_round *round, const struct 
 		if (!counts_as_given(round, evidence, &until))
 			continue;
 		sum = ms_sat_add(sum, evidence->target_bytes);
-		*ret_until_ns = ms_policy_least(*ret_until_ns, until);
+		*ret_until_ns = ms_least(*ret_until_ns, until);
 	}
 	return sum;
 }
@@ -107,7 +107,7 @@ static uint64_t back_off_end(const struct ms_policy_round *round, const struct m
 	if (!useless || evidence->level < MS_LEVEL_EMERGENCY)
 		return 0;
 	wait = wait < round->config->hold_off_ns ? round->config->hold_off_ns : wait;
-	return ms_policy_least(evidence->not_before_ns, ms_sat_add(evidence->answered_ns, wait));
+	return ms_least(evidence->not_before_ns, ms_sat_add(evidence->answered_ns, wait));
 }
 
 /* Little is not asked for repeatedly when the rest of the program alone is above high. Sizes
@@ -194,7 +194,7 @@ static bool did_work(uint32_t status)
  * than what was expected, so that an estimate cannot make a useless cache helpful. */
 static uint64_t grown_since(const struct ms_policy_state *state, const struct ms_policy_evidence *evidence)
 {
-	uint64_t rate = ms_policy_least(evidence->growth_bytes_per_s, state->growth_bytes_per_s);
+	uint64_t rate = ms_least(evidence->growth_bytes_per_s, state->growth_bytes_per_s);
 	double grown = (double)rate * (double)(evidence->answered_ns - evidence->asked_ns) / 1e9;
 
 	return grown < (double)evidence->expect_bytes ? (uint64_t)grown : evidence->expect_bytes;
@@ -204,7 +204,8 @@ static bool has_helped(const struct ms_policy_config *config, const struct ms_po
 		       const struct ms_policy_evidence *evidence)
 {
 	uint64_t enough = evidence->expect_bytes / config->helped_divisor;
-	uint64_t returned = evidence->returned_bytes;
+	bool measured = evidence->returned_bytes != MS_NOT_MEASURED;
+	uint64_t returned = measured ? evidence->returned_bytes : evidence->claimed_bytes;
 
 	if (evidence->claimed_bytes >= enough && did_work(evidence->status))
 		returned = ms_sat_add(returned, grown_since(state, evidence));

@@ -29,11 +29,6 @@ struct ms_policy_round {
 	uint64_t soonest_ns;        /* the first end of a back-off; UINT64_MAX = there is none */
 };
 
-static inline uint64_t ms_policy_least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The distance between the marks: what counts as much or little for this budget. */
 static inline uint64_t ms_policy_span(const struct ms_marks *marks)
 {

@@ -69,7 +69,7 @@ static uint64_t gap_of(const struct ms_policy_config *config, uint64_t max)
 	uint64_t gap = max / config->gap_divisor, high = high_of(config, max), low = low_of(config, max);
 
 	if (config->low.unit != MS_MARK_UNSET && low < high)
-		gap = ms_policy_least(gap, high - low);
+		gap = ms_least(gap, high - low);
 	return larger(gap, 1);
 }
 
@@ -78,19 +78,19 @@ struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t 
 {
 	uint64_t max = max_bytes ? max_bytes : UINT64_MAX;
 	uint64_t configured = high_of(config, max);
-	uint64_t high = ms_policy_least(larger(configured, 1), max);
-	uint64_t safe = max - ms_policy_least(margin_bytes, max / config->lowest_divisor);
+	uint64_t high = ms_least(larger(configured, 1), max);
+	uint64_t safe = max - ms_least(margin_bytes, max / config->lowest_divisor);
 	struct ms_marks marks = {.max_bytes = max};
 
 	/* A high below half of max was configured so; no margin moves it. */
-	high = ms_policy_least(high, safe);
+	high = ms_least(high, safe);
 	marks.lowered = high < configured;
 	marks.high_bytes = high;
-	marks.low_bytes = ms_policy_least(low_of(config, max), ms_sat_sub(high, gap_of(config, max)));
+	marks.low_bytes = ms_least(low_of(config, max), ms_sat_sub(high, gap_of(config, max)));
 	uint64_t nearest = (max - high) / config->danger_nearest_divisor;
 	uint64_t farthest = (max - high) / config->danger_farthest_divisor;
 
-	marks.danger_bytes = max - ms_policy_least(larger(margin_bytes, nearest), farthest);
+	marks.danger_bytes = max - ms_least(larger(margin_bytes, nearest), farthest);
 	return marks;
 }
 

@@ -36,12 +36,11 @@ static uint64_t settling_time(const struct ms_policy_round *round, const struct 
 {
 	const struct ms_policy_config *config = round->config;
 	uint64_t time = config->hold_off_ns;
-	double growth = (double)round->sample->growth_bytes_per_s;
-	double room = (double)ms_sat_sub(round->marks->max_bytes, round->used_bytes) / config->room_divisor;
+	uint64_t room = ms_sat_sub(round->marks->max_bytes, round->used_bytes) / config->room_divisor;
 
 	if (round->danger || !state->worked)
 		time /= config->hold_off_short_divisor;
-	return growth * (double)time > room * 1e9 ? (uint64_t)(room * 1e9 / growth) : time;
+	return ms_least(time, ms_fill_time_ns(room, round->sample->growth_bytes_per_s));
 }
 
 /* The need, and what the target grows by while that is brought, up to as much again. */
@@ -49,7 +48,7 @@ static uint64_t ask_of(const struct ms_policy_round *round, const struct ms_poli
 {
 	uint64_t need = ms_sat_sub(round->used_bytes, round->marks->low_bytes);
 	uint64_t took_ns = state->took_ns ? state->took_ns : round->config->quick_ns;
-	uint64_t time = ms_policy_least(took_ns, round->config->hold_off_ns);
+	uint64_t time = ms_least(took_ns, round->config->hold_off_ns);
 	double grown = (double)round->sample->growth_bytes_per_s * (double)time / 1e9;
 
 	return ms_sat_add(need, grown < (double)need ? (uint64_t)grown : need);
@@ -59,7 +58,8 @@ static uint64_t ask_of(const struct ms_policy_round *round, const struct ms_poli
 static uint64_t wait_of(const struct ms_policy_round *round, const struct ms_policy_state *state,
 			enum ms_why *ret_why, uint64_t *ret_missing_bytes)
 {
-	uint64_t ask = ask_of(round, state), until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
+	uint64_t ask = ask_of(round, state),
+		 until_ns = ms_sat_add(state->answered_ns, settling_time(round, state));
 
 	*ret_missing_bytes = ask;
 	*ret_why = state->out ? MS_WHY_IN_FLIGHT : MS_WHY_HOLD_OFF;
@@ -184,7 +184,7 @@ static void give_up(const struct ms_policy_round *round)
 	} else if (round->silent || round->busy) {
 		ms_policy_enter(state, MS_PHASE_PAUSED);
 		wait_until(round, round->silent ? MS_WHY_SILENT : MS_WHY_BUSY,
-			   ms_policy_least(round->soonest_ns, later_ns));
+			   ms_least(round->soonest_ns, later_ns));
 	} else {
 		ms_policy_enter(state, MS_PHASE_WARNED);
 		wait_until(round, MS_WHY_BACK_OFF,

@@ -59,7 +59,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 		       round->now_ns >= ms_sat_add(evidence->asked_ns, round->config->untaken_ns));
 
 	evidence->now.standing = standing;
-	evidence->least_bytes = ms_policy_least(evidence->least_bytes, evidence->now.bytes);
+	evidence->least_bytes = ms_least(evidence->least_bytes, evidence->now.bytes);
 	round->plan->caches += process->caches;
 	if (silent && process->caches > evidence->now.stuck) /* those are counted already */
 		round->plan->silent_caches += process->caches - evidence->now.stuck;
@@ -67,7 +67,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 	round->busy |= standing == MS_STANDING_BUSY;
 	round->useless |= standing == MS_STANDING_USELESS;
 	if (standing == MS_STANDING_BUSY || standing == MS_STANDING_USELESS)
-		round->soonest_ns = ms_policy_least(round->soonest_ns, evidence->not_before_ns);
+		round->soonest_ns = ms_least(round->soonest_ns, evidence->not_before_ns);
 	round->asked |= evidence->asked_ns && evidence->asked_ns >= round->state->short_since_ns;
 }
 
@@ -108,7 +108,7 @@ static uint64_t ask(const struct ms_policy_round *round, uint32_t process, uint6
 {
 	struct ms_policy_evidence *evidence = of(round, process);
 	struct ms_plan *plan = round->plan;
-	uint64_t part = ms_policy_least(bytes, missing);
+	uint64_t part = ms_least(bytes, missing);
 
 	if (part == 0)
 		return missing;
@@ -175,14 +175,10 @@ static void share_out(struct ms_plan *plan, uint64_t found, uint64_t missing)
 static uint64_t timeout_of(const struct ms_policy_round *round)
 {
 	const struct ms_policy_config *config = round->config;
-	double growth = (double)round->sample->growth_bytes_per_s;
-	double room = (double)ms_sat_sub(round->marks->max_bytes, round->used_bytes);
+	uint64_t room = ms_sat_sub(round->marks->max_bytes, round->used_bytes);
 
-	if (growth * (double)config->timeout_most_ns <= room / 2 * 1e9)
-		return config->timeout_most_ns;
-	uint64_t half = (uint64_t)(room / 2 * 1e9 / growth);
-
-	return half < config->timeout_least_ns ? config->timeout_least_ns : half;
+	return ms_within(ms_fill_time_ns(room, round->sample->growth_bytes_per_s) / 2,
+			 config->timeout_least_ns, config->timeout_most_ns);
 }
 
 static void give(const struct ms_policy_round *round)
@@ -197,7 +193,7 @@ static void give(const struct ms_policy_round *round)
 							     : least;
 
 		order->timeout_ns = timeout_of(round);
-		ms_policy_given(round, order, ms_policy_least(order->target_bytes, there));
+		ms_policy_given(round, order, ms_least(order->target_bytes, there));
 	}
 }
 

@@ -111,9 +111,9 @@ void ms_live_raise_files(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-void ms_live_secure(void *context, size_t size, struct ms_live *ret_live)
+void ms_live_secure(void *context, size_t size, struct ms_watch_live *ret_live)
 {
-	*ret_live = (struct ms_live){
+	*ret_live = (struct ms_watch_live){
 		.locked = lock_memory(context, size),
 		.fifo = raise_priority(),
 		.oom_protected = avoid_oom_kill(),

@@ -3,15 +3,9 @@
 #ifndef MS_RUN_LIVE_H
 #define MS_RUN_LIVE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* What was achieved of ms_live_secure(). */
-struct ms_live {
-	bool locked; /* all memory */
-	bool fifo;
-	bool oom_protected;
-};
+#include "watch/watch.h"
 
 /**
  * ms_live_secure - lock what is used, lift what is allowed; each part as far as it goes
@@ -19,7 +13,7 @@ struct ms_live {
  * After the child was forked: none of it is handed down. Call it last, when all memory is allocated.
  * @context, @size: memory that must not fault later
  */
-void ms_live_secure(void *context, size_t size, struct ms_live *ret_live);
+void ms_live_secure(void *context, size_t size, struct ms_watch_live *ret_live);
 
 /** ms_live_raise_files - as many descriptors as the hard limit allows: one per process watched and more */
 void ms_live_raise_files(void);

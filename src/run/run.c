@@ -139,7 +139,7 @@ static void open_watch(struct run *run)
 		.hello_fd = ms_hello_open(run->hello_name),
 		.journal = run->options->journal,
 	};
-	struct ms_live live;
+	struct ms_watch_live live;
 
 	ms_loop_init(&run->loop, NULL);
 	run->rest = (struct ms_loop_timer){.at_ns = MS_LOOP_NEVER, .fire = say_exit, .arg = run};
@@ -151,7 +151,7 @@ static void open_watch(struct run *run)
 	if (run->watch.blind_error == 0)
 		ms_signals_keep_rest(&run->signals);
 	ms_live_secure(run, sizeof(*run), &live);
-	ms_watch_start(&run->watch, &(struct ms_watch_live){live.locked, live.fifo, live.oom_protected});
+	ms_watch_start(&run->watch, &live);
 }
 
 static int start(struct run *run, struct ms_run_outcome *outcome)

@@ -2,14 +2,11 @@
 /* sample/pace.c - see pace.h. */
 #include "sample/pace.h"
 
+#include "util/saturate.h"
+
 static double larger(double a, double b)
 {
 	return a > b ? a : b;
-}
-
-static double smaller(double a, double b)
-{
-	return a < b ? a : b;
 }
 
 static uint64_t as_u64(double value)
@@ -59,7 +56,7 @@ uint64_t ms_pace_update(struct ms_pace *pace, uint64_t used_bytes, uint64_t now_
 		return ms_pace_growth(pace);
 	double dt = (double)(now_ns - pace->at_ns);
 	double most = (double)MS_PACE_CEILING_BYTES_PER_S * dt / (double)MS_NS_PER_S;
-	double step = smaller((double)take_step(pace, used_bytes), most);
+	double step = (double)ms_least(take_step(pace, used_bytes), as_u64(most));
 
 	pace->at_ns = now_ns;
 	blend(&pace->growth, (double)MS_PACE_TAU_NS, step, dt);
@@ -115,6 +112,7 @@ uint64_t ms_pace_worst_ns(const struct ms_pace_worst *worst, uint64_t now_ns)
 
 void ms_pace_worst_note(struct ms_pace_worst *worst, uint64_t took_ns, uint64_t now_ns)
 {
+	took_ns = ms_least(took_ns, MS_PACE_WORST_MOST_NS);
 	if (took_ns >= ms_pace_worst_ns(worst, now_ns))
 		*worst = (struct ms_pace_worst){.ns = took_ns, .at_ns = now_ns};
 }

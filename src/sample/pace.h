@@ -20,7 +20,7 @@
  *             speed = max(peak, what a writer could do here); the 2 makes it look again half way
  *   margin    speed * (time between two looks near the mark + wake-up + reading + order + callback)
  *
- * With a floor of 2.9 GB/s a target 5.8 GB from its mark or further is looked at once a second.
+ * With a floor of 2.9 GB/s a target 11.6 GB from its mark or further is looked at every two seconds.
  */
 #ifndef MS_SAMPLE_PACE_H
 #define MS_SAMPLE_PACE_H
@@ -31,10 +31,11 @@
 #include "util/clock.h"
 
 #define MS_PACE_MIN_NS MS_NS_PER_MS
-#define MS_PACE_MAX_NS MS_NS_PER_S
+#define MS_PACE_MAX_NS (2 * MS_NS_PER_S)
 #define MS_PACE_TAU_NS MS_NS_PER_S
 #define MS_PACE_BURST_TAU_NS (50 * MS_NS_PER_MS)
 #define MS_PACE_PEAK_TAU_NS (20 * MS_NS_PER_S)
+#define MS_PACE_WORST_MOST_NS MS_NS_PER_S
 #define MS_PACE_NOISE_BYTES (UINT64_C(1) << 20)
 
 /* One thread that touches fresh pages, of 4 KiB or transparent huge ones: measured on one machine; `make
@@ -66,7 +67,7 @@ struct ms_pace_worst {
 	uint64_t ns, at_ns;
 };
 
-/** ms_pace_worst_note - it took @took_ns this time */
+/** ms_pace_worst_note - it took @took_ns this time; above MS_PACE_WORST_MOST_NS a process was stopped, not late */
 void ms_pace_worst_note(struct ms_pace_worst *worst, uint64_t took_ns, uint64_t now_ns);
 
 /** ms_pace_worst_ns - the worst as it has faded until now */

@@ -31,7 +31,7 @@ struct ms_answer {
 	uint32_t status; /* enum ms_answer_status; unknown ones become MS_ANSWER_INVALID */
 	int32_t error;
 	uint64_t claimed_bytes, claimed_entries, scanned_entries;
-	uint64_t returned_bytes;
+	uint64_t returned_bytes; /* or MS_NOT_MEASURED */
 	uint64_t duration_us;
 	uint64_t caches;
 };
@@ -101,6 +101,8 @@ struct ms_control_server {
 };
 
 int ms_control_create(struct ms_control_server *server, uint64_t identity);
+/* In the parent, before ms_control_recreate() in the child. */
+void ms_control_before_fork(struct ms_control_server *server);
 /* In a forked child: a new page at the same address; returns as ms_table_recreate(). No order is taken. */
 int ms_control_recreate(struct ms_control_server *server, uint64_t identity);
 void ms_control_destroy(struct ms_control_server *server);

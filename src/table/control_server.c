@@ -64,10 +64,10 @@ static void write_header(const struct ms_control_server *server)
 
 _Static_assert(offsetof(struct ms_control_header, doorbell) % sizeof(uint64_t) == 0, "copied as words");
 
-static int make(void *at, int *ret_fd, void **ret_page)
+static int make(void *at, int in_place_of, int *ret_fd, void **ret_page)
 {
 	return ms_memfd_make_mapped(MS_CONTROL_MEMFD_NAME, MS_CONTROL_BYTES,
-				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, at, ret_fd, ret_page);
+				    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, at, in_place_of, ret_fd, ret_page);
 }
 
 static void start(struct ms_control_server *server, int fd, void *page, uint64_t identity)
@@ -86,28 +86,34 @@ int ms_control_create(struct ms_control_server *server, uint64_t identity)
 {
 	void *page;
 	int fd;
-	int error = make(NULL, &fd, &page);
+	int error = make(NULL, -1, &fd, &page);
 
 	if (!error)
 		start(server, fd, page, identity);
 	return error;
 }
 
+void ms_control_before_fork(struct ms_control_server *server)
+{
+	if (!ms_inode_is(server->fd, &server->held))
+		server->held = (struct ms_inode){0}; /* the host has closed it */
+}
+
 int ms_control_recreate(struct ms_control_server *server, uint64_t identity)
 {
 	void *was = server->page, *page = NULL;
-	struct ms_inode old_held = server->held;
-	int old_fd = server->fd, fd = -1;
+	int old_fd = server->held.inode ? server->fd : -1, fd = -1;
 
 	if (!was)
 		return -ENOENT;
-	int error = make(was, &fd, &page);
+	int error = make(was, old_fd, &fd, &page);
 
 	if (error && ms_memfd_map_placeholder(MS_CONTROL_BYTES, was, &page) < 0)
 		*server = (struct ms_control_server){.fd = -1};
 	else
 		start(server, fd, page, identity);
-	ms_inode_close(old_fd, &old_held);
+	if (old_fd >= 0 && fd != old_fd)
+		close(old_fd);
 	return error ? error : page != was;
 }
 

@@ -189,7 +189,7 @@ struct ms_table_header {
 	_Atomic uint32_t current_row;
 	_Atomic uint64_t current_since_ns; /* CLOCK_MONOTONIC; 0 = in no callback */
 	_Atomic uint64_t rounds;       /* series of orders carried out */
-	_Atomic uint64_t orders;       /* orders answered */
+	_Atomic uint64_t orders;       /* orders answered; those that only count (MS_LEVEL_COUNT) are in neither */
 	_Atomic uint64_t trims;        /* times the allocator was asked to give back */
 	_Atomic uint64_t trimmed_bytes; /* by how much RSS fell across those, in all */
 	_Atomic uint64_t heartbeat_ns; /* when the agent last looked at its orders */
@@ -206,7 +206,9 @@ enum ms_slot_state {
 #define MS_SLOT_STATE_MASK 0xffu
 #define MS_SLOT_TICKET_SHIFT 8
 
-/* Levels as in enum memshed_level, and one that only refreshes the counters. */
+/* Levels as in enum memshed_level, and one that only refreshes the counters: all caches are asked that can
+ * count themselves, and those that the host registers meanwhile. It gives way to every other order, and is
+ * answered MS_ANSWER_BUSY then, as it is when a cache put its count off. */
 enum ms_level { MS_LEVEL_COUNT = 0, MS_LEVEL_TRIM = 1, MS_LEVEL_CLEAR = 2, MS_LEVEL_EMERGENCY = 3 };
 
 /* What an order is for. */
@@ -230,6 +232,9 @@ enum ms_answer_status {
 	MS_ANSWER_STOPPED = 19, /* the agent was stopped */
 };
 
+/* The target could not read its resident set: there is no /proc, or the host has closed the descriptor. */
+#define MS_NOT_MEASURED UINT64_MAX
+
 /* One order and its answer. Every byte is hostile to both sides. */
 struct ms_slot_abi {
 	_Atomic uint32_t word;   /* ticket << 8 | enum ms_slot_state; the client's futex */
@@ -252,8 +257,8 @@ struct ms_slot_abi {
 	uint64_t claimed_bytes;
 	uint64_t claimed_entries;
 	uint64_t scanned_entries;
-	uint64_t returned_bytes; /* by how much the resident set fell from taking the order to answering it */
-	uint64_t duration_us;    /* likewise */
+	uint64_t returned_bytes; /* by how much the resident set fell meanwhile, or MS_NOT_MEASURED */
+	uint64_t duration_us;    /* from taking the order to answering it */
 	uint64_t caches;         /* how many callbacks ran */
 	uint64_t reserved1[8];
 };

@@ -109,7 +109,8 @@ static int map_fresh(int fd, size_t bytes, void *at, void **ret_base)
 	return error;
 }
 
-int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base)
+int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int in_place_of, int *ret_fd,
+			 void **ret_base)
 {
 	MS_CLEANUP_FD int fd = ms_memfd_make(name, bytes);
 	void *base;
@@ -126,7 +127,10 @@ int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, in
 		munmap(base, bytes);
 		return error;
 	}
-	*ret_fd = ms_fd_raise(ms_steal_fd(&fd));
+	if (in_place_of >= 0 && dup3(fd, in_place_of, O_CLOEXEC) >= 0)
+		*ret_fd = in_place_of;
+	else
+		*ret_fd = ms_fd_raise(ms_steal_fd(&fd));
 	*ret_base = base;
 	return 0;
 }

@@ -16,10 +16,12 @@ int ms_memfd_make(const char *name, size_t bytes);
  * The mapping is shared and writable; none of it is touched; left out of children and core dumps.
  * The descriptor gets a high number (util/fd.h).
  * @at: the address wanted, or NULL; when something else is there, another one is taken
+ * @in_place_of: a descriptor that is closed, and the number of which the new one gets; or -1
  * @seals: as F_ADD_SEALS
  * Return: 0; a negative errno, and nothing is left behind.
  */
-int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int *ret_fd, void **ret_base);
+int ms_memfd_make_mapped(const char *name, size_t bytes, int seals, void *at, int in_place_of, int *ret_fd,
+			 void **ret_base);
 
 /** ms_memfd_map_placeholder - private zeroes in place of a file: writes go on to work, no reader sees them */
 int ms_memfd_map_placeholder(size_t bytes, void *at, void **ret_base);

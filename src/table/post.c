@@ -98,7 +98,8 @@ static void add_answer(struct ms_answer *sum, const struct ms_answer *answer)
 /* Return: whether a part of the order is still to be done. */
 static bool lower_target(struct ms_order *order, const struct ms_answer *answer)
 {
-	uint64_t got = order->scope == MS_SCOPE_PROCESS ? answer->returned_bytes : answer->claimed_bytes;
+	bool measured = order->scope == MS_SCOPE_PROCESS && answer->returned_bytes != MS_NOT_MEASURED;
+	uint64_t got = measured ? answer->returned_bytes : answer->claimed_bytes;
 
 	if (order->target_bytes == 0)
 		return true;

@@ -219,7 +219,6 @@ static void decode_row(const struct batch *batch, uint32_t i, struct ms_row *ret
 /* Where there are more live rows than room, the kept ones form a heap with the fewest bytes on top; the
  * allocator's row stays at the front, outside the heap. */
 struct kept {
-	unsigned chances; /* rows that may still be copied again */
 	struct ms_row *rows;
 	unsigned capacity, count;
 	unsigned front; /* 1 when rows[0] is the allocator's */
@@ -250,8 +249,9 @@ static void sift_down(struct ms_row *heap, unsigned count, unsigned at)
 	}
 }
 
-static void keep(struct kept *kept, const struct ms_row *row)
+static void keep(void *arg, const struct ms_row *row)
 {
+	struct kept *kept = arg;
 	struct ms_row *heap = kept->rows + kept->front;
 
 	if (kept->count < kept->capacity) {
@@ -313,7 +313,14 @@ static int copy_one(struct ms_table_reader *reader, uint32_t row, struct ms_row 
 	return result;
 }
 
-static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t count, struct kept *kept)
+/* One reading of all rows. */
+struct reading {
+	unsigned chances; /* rows that may still be copied again */
+	ms_table_visit_fn *visit;
+	void *arg;
+};
+
+static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t count, struct reading *reading)
 {
 	struct batch batch = start_batch(reader, first, count);
 	uint64_t unsettled = 0; /* bit per row */
@@ -326,12 +333,12 @@ static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t c
 	for (uint32_t i = 0; i < count; i++) {
 		bool again = !batch.whole[i] || !batch.quiet[i];
 
-		if (again && kept->chances && batch.heads[i].state == MS_ROW_LIVE) {
+		if (again && reading->chances && batch.heads[i].state == MS_ROW_LIVE) {
 			unsettled |= UINT64_C(1) << i;
-			kept->chances--;
+			reading->chances--;
 		} else if (batch.whole[i]) {
 			decode_row(&batch, i, &row);
-			keep(kept, &row);
+			reading->visit(reading->arg, &row);
 		}
 	}
 	for (uint32_t i = 0; unsettled; i++, unsettled >>= 1) {
@@ -339,23 +346,31 @@ static int read_batch(struct ms_table_reader *reader, uint32_t first, uint32_t c
 			continue;
 		error = copy_one(reader, first + i, &row);
 		if (!error)
-			keep(kept, &row);
+			reading->visit(reading->arg, &row);
 		else if (error != -ENOENT && error != -EAGAIN)
 			return error;
 	}
 	return 0;
 }
 
-int ms_table_read_rows(struct ms_table_reader *reader, struct ms_row *rows, unsigned capacity)
+int ms_table_visit_rows(struct ms_table_reader *reader, ms_table_visit_fn *visit, void *arg)
 {
-	struct kept kept = {.chances = SECOND_CHANCES, .rows = rows, .capacity = capacity};
+	struct reading reading = {.chances = SECOND_CHANCES, .visit = visit, .arg = arg};
 	int error = ms_table_refresh(reader);
 
 	for (uint32_t first = 0; !error && first < reader->info.row_high; first += MS_SCRATCH_ROWS) {
 		uint32_t left = reader->info.row_high - first;
 
-		error = read_batch(reader, first, left < MS_SCRATCH_ROWS ? left : MS_SCRATCH_ROWS, &kept);
+		error = read_batch(reader, first, left < MS_SCRATCH_ROWS ? left : MS_SCRATCH_ROWS, &reading);
 	}
+	return error;
+}
+
+int ms_table_read_rows(struct ms_table_reader *reader, struct ms_row *rows, unsigned capacity)
+{
+	struct kept kept = {.rows = rows, .capacity = capacity};
+	int error = ms_table_visit_rows(reader, keep, &kept);
+
 	return error ? error : (int)kept.count;
 }
 

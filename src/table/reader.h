@@ -127,6 +127,13 @@ int ms_table_refresh(struct ms_table_reader *reader);
 int ms_table_read_rows(struct ms_table_reader *reader, struct ms_row *rows, unsigned capacity);
 
 /**
+ * ms_table_visit_rows - as ms_table_read_rows(), but each row is handed to @visit, and none is kept
+ * Return: 0; a negative errno as ms_table_refresh().
+ */
+typedef void ms_table_visit_fn(void *arg, const struct ms_row *row);
+int ms_table_visit_rows(struct ms_table_reader *reader, ms_table_visit_fn *visit, void *arg);
+
+/**
  * ms_table_read_row - copy one row with its counters
  * @row, @generation: which; MS_ALLOCATOR_ROW is one too
  * Return: 0; -ENOENT when it is not live with this generation; -EAGAIN when it kept changing while it

@@ -43,8 +43,8 @@ static uint64_t own_start_ticks(void)
 int ms_state_create(struct ms_state_writer *writer)
 {
 	void *base;
-	int error = ms_memfd_make_mapped(MS_STATE_MEMFD_NAME, sizeof(struct ms_state_abi), SEALS, NULL, &writer->fd,
-					 &base);
+	int error = ms_memfd_make_mapped(MS_STATE_MEMFD_NAME, sizeof(struct ms_state_abi), SEALS, NULL, -1,
+					 &writer->fd, &base);
 
 	if (error < 0)
 		return error;

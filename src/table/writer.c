@@ -122,11 +122,11 @@ void ms_table_place(struct ms_table *table, void *base)
 	table->shards = at ? at + MS_HEADER_BYTES + (size_t)MS_ROW_COUNT * MS_ROW_BYTES : NULL;
 }
 
-int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base)
+int ms_table_map_new(struct ms_table *table, void *at, int in_place_of, int *ret_fd, void **ret_base)
 {
 	int error = ms_memfd_make_mapped(MS_TABLE_MEMFD_NAME, table->bytes,
-					 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, at, ret_fd,
-					 ret_base);
+					 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL, at,
+					 in_place_of, ret_fd, ret_base);
 
 	if (!error)
 		table->held = ms_inode_of(*ret_fd);
@@ -145,14 +145,12 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 
 	if (error)
 		return error;
-	error = ms_table_map_new(table, NULL, &fd, &base);
+	error = ms_table_map_new(table, NULL, -1, &fd, &base);
 	if (error) {
 		munmap(private, sizeof(*table->private));
 		return error;
 	}
 	table->private = private;
-	/* The first 4,096 rows take no more than they need; with more, a fork has fewer pages to copy. */
-	madvise(table->private->rows + HUGE_FROM_ROW, (MS_ROW_COUNT - HUGE_FROM_ROW) * MS_ROW_BYTES, MADV_HUGEPAGE);
 	table->fd = fd;
 	table->retired_head = table->retired_count = 0;
 	table->row_high = 1;
@@ -304,6 +302,9 @@ int ms_table_row_add(struct ms_table *table, const struct ms_row_identity *ident
 		atomic_fetch_add_explicit(&header->refused_registrations, 1, memory_order_relaxed);
 		return -ENOSPC;
 	}
+	/* The first rows take no more than they need; with so many, a fork has fewer pages to copy. */
+	if (!reused && row == HUGE_FROM_ROW)
+		madvise(&table->private->rows[row], (MS_ROW_COUNT - HUGE_FROM_ROW) * MS_ROW_BYTES, MADV_HUGEPAGE);
 	make_live(table, row, identity, now_ns, reused);
 	if (!reused) {
 		table->row_high = high + 1;

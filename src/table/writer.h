@@ -55,6 +55,7 @@ int ms_table_create(struct ms_table *table, uint64_t identity, uint64_t now_ns);
 /**
  * ms_table_before_fork, ms_table_after_fork - around a fork, in the parent; under the registry lock
  *
+ * The first looks whether the descriptor is still the table's, and ms_table_recreate() relies on that.
  * Where the host has closed the descriptor that a child would read the counters from, it inherits the
  * mapping until it has read them.
  */

@@ -35,13 +35,14 @@ static void keep_counters(struct ms_table *table, uint32_t row, const struct ms_
 static void inherit_counters(struct ms_table *table, struct ms_shards_source *old)
 {
 	struct ms_table_private *own = table->private;
-	struct ms_shard_row batch[MS_SHARDS_BATCH];
 
 	for (uint32_t first = 0; first < table->row_high; first += MS_SHARDS_BATCH) {
 		uint32_t left = table->row_high - first, count = left < MS_SHARDS_BATCH ? left : MS_SHARDS_BATCH;
 		bool shown = first < MS_FORK_ROWS;
 
-		ms_table_shards_sum(old, first, count, batch, shown ? &own->first[first] : own->sums);
+		/* The scratch of a small table stands beside its sums: one page less to copy, here and on the stack. */
+		ms_table_shards_sum(old, first, count, shown ? &own->first[first + count] : own->batch,
+				    shown ? &own->first[first] : own->sums);
 		for (uint32_t i = 0; i < count && !shown; i++)
 			if (ms_table_is_live(table, first + i))
 				keep_counters(table, first + i, &own->sums[i]);
@@ -55,7 +56,7 @@ static void *open_old(const struct ms_table *table)
 
 	if (table->handed_on)
 		return table->base;
-	if (!ms_inode_is(table->fd, &table->held))
+	if (!table->held.inode)
 		return NULL;
 	base = mmap(NULL, table->bytes, PROT_READ, MAP_SHARED, table->fd, 0);
 	return base == MAP_FAILED ? NULL : base;
@@ -70,7 +71,7 @@ static bool inherit_by_reading(struct ms_table *table, struct ms_table_header *r
 		.shard_count = table->shard_count,
 	};
 
-	if (table->handed_on || table->row_high > MS_FORK_ROWS || !ms_inode_is(table->fd, &table->held) ||
+	if (table->handed_on || table->row_high > MS_FORK_ROWS || !table->held.inode ||
 	    pread(table->fd, ret_header, sizeof(*ret_header), 0) != sizeof(*ret_header))
 		return false;
 	inherit_counters(table, &old);
@@ -120,7 +121,9 @@ static void copy_header(struct ms_table *table, const struct ms_table_header *ol
 
 void ms_table_before_fork(struct ms_table *table)
 {
-	table->handed_on = table->base && !ms_inode_is(table->fd, &table->held) &&
+	if (!ms_inode_is(table->fd, &table->held))
+		table->held = (struct ms_inode){0}; /* the host has closed it */
+	table->handed_on = table->base && !table->held.inode &&
 			   madvise(table->base, table->bytes, MADV_DOFORK) == 0;
 }
 
@@ -133,23 +136,24 @@ void ms_table_after_fork(struct ms_table *table)
 
 int ms_table_recreate(struct ms_table *table, uint64_t identity, uint64_t now_ns)
 {
-	struct ms_inode old_held = table->held;
 	struct ms_table_header old;
 	void *was = table->base, *base = NULL;
-	int old_fd = table->fd, fd = -1;
+	int old_fd = table->held.inode ? table->fd : -1, fd = -1;
 
 	if (!was)
 		return -ENOENT;
 	inherit(table, &old);
 	table->handed_on = false;
+	table->held = (struct ms_inode){0};
 
-	int error = ms_table_map_new(table, was, &fd, &base);
+	int error = ms_table_map_new(table, was, old_fd, &fd, &base);
 
 	if (error && ms_memfd_map_placeholder(table->bytes, was, &base) < 0)
 		base = NULL;
 	ms_table_place(table, base);
 	table->fd = fd;
-	ms_inode_close(old_fd, &old_held);
+	if (old_fd >= 0 && fd != old_fd)
+		close(old_fd);
 	if (!base)
 		return error;
 	ms_table_write_header(table, identity, now_ns);

@@ -13,19 +13,20 @@ _Static_assert(MS_FORK_ROWS % MS_SHARDS_BATCH == 0, "no batch is of both");
 _Static_assert(offsetof(struct ms_shard_row, reserved) == MS_COUNTERS * sizeof(uint64_t), "they come first");
 
 /* In private memory, so that a forked child has it as it was at the fork, however the parent's table moves
- * on; taken by mmap, and resident only as far as rows are used. */
+ * on; taken by mmap, and resident only as far as rows are used. What a process with few rows uses comes first,
+ * so that a fork has one page table to copy for it. */
 struct ms_table_private {
+	bool live[MS_ROW_COUNT]; /* not in the rows, because a fork looks at all of them */
+	/* The counters at the fork of the rows that are shown in fork(), and room for the batch after them. */
+	struct ms_shard_row first[MS_FORK_ROWS + MS_SHARDS_BATCH];
 	/* The rows as they are in the table, or will be; seq and result_seq are not kept here. writer: the holder
 	 * of the registry lock, but for flags (any thread) and results (the agent, under a lock that a fork takes). */
-	struct ms_row_abi rows[MS_ROW_COUNT];
-	bool live[MS_ROW_COUNT]; /* beside them, because a fork looks at all of them */
+	_Alignas(4096) struct ms_row_abi rows[MS_ROW_COUNT];
 	uint32_t retired_at_ms[MS_ROW_COUNT];
 	uint16_t retired[MS_ROW_COUNT];
-	/* The counters at the fork, of the rows that are shown in fork() and of those that are not shown yet. The
-	 * latter by counter, because most are zero. */
-	struct ms_shard_row first[MS_FORK_ROWS];
+	/* The counters at the fork of the rows that are not shown yet; by counter, because most are zero. */
 	uint64_t inherited[MS_COUNTERS][MS_ROW_COUNT];
-	struct ms_shard_row sums[MS_SHARDS_BATCH]; /* scratch of the child of a fork */
+	struct ms_shard_row sums[MS_SHARDS_BATCH], batch[MS_SHARDS_BATCH]; /* scratch of the child of a fork */
 };
 
 static inline bool ms_table_is_live(const struct ms_table *table, uint32_t row)
@@ -33,8 +34,8 @@ static inline bool ms_table_is_live(const struct ms_table *table, uint32_t row)
 	return table->private->live[row];
 }
 
-/* A new sealed memfd of table->bytes, mapped at @at where that is free. */
-int ms_table_map_new(struct ms_table *table, void *at, int *ret_fd, void **ret_base);
+/* A new sealed memfd of table->bytes, mapped at @at where that is free; @in_place_of: as in memfd.h. */
+int ms_table_map_new(struct ms_table *table, void *at, int in_place_of, int *ret_fd, void **ret_base);
 /* Point base, header, rows and shards into a mapping; NULL: to none. */
 void ms_table_place(struct ms_table *table, void *base);
 /* All of the header but its magic and boot_id. */

@@ -75,7 +75,7 @@ int ms_root_open(const struct ms_root *root, const char *format, ...)
 	return fd;
 }
 
-ssize_t ms_root_pread_text(const struct ms_root *root, int fd, char *buffer, size_t size)
+static ssize_t pread_text(const struct ms_root *root, int fd, char *buffer, size_t size)
 {
 	size_t length = 0;
 
@@ -107,7 +107,7 @@ ssize_t ms_root_read_text(const struct ms_root *root, char *buffer, size_t size,
 	va_end(args);
 	if (fd < 0)
 		return fd;
-	ssize_t n = ms_root_pread_text(root, fd, buffer, size);
+	ssize_t n = pread_text(root, fd, buffer, size);
 	close(fd);
 	return n;
 }

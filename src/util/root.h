@@ -39,20 +39,17 @@ void ms_root_fini(struct ms_root *root);
 int ms_root_open(const struct ms_root *root, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/**
- * ms_root_pread_text - read a kept file from its start, as text
- * Return: the length, at most @size - 1; @buffer is terminated. A negative errno (-ESRCH for a
- * process that is gone; -EFBIG when the file is longer than the buffer: what fits is there).
- */
-ssize_t ms_root_pread_text(const struct ms_root *root, int fd, char *buffer, size_t size);
-
 /** ms_root_is_exhausted - an open failed for want of descriptors or memory, whatever the file is */
 static inline bool ms_root_is_exhausted(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
-/** ms_root_read_text - open, read as ms_root_pread_text(), close */
+/**
+ * ms_root_read_text - a file as text
+ * Return: the length, at most @size - 1; @buffer is terminated. A negative errno (-ESRCH for a
+ * process that is gone; -EFBIG when the file is longer than the buffer: what fits is there).
+ */
 ssize_t ms_root_read_text(const struct ms_root *root, char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

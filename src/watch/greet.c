@@ -9,6 +9,21 @@
 
 enum { HELLOS_AT_ONCE = 16 };
 
+void ms_greet_follow(struct ms_watch *watch, uint64_t now_ns)
+{
+	struct ms_tree_change change;
+
+	while (ms_tree_next_change(&watch->reading.tree, &change)) {
+		if (change.came) {
+			ms_members_add(&watch->members, change.slot, change.pid, change.start_ticks, now_ns);
+			continue;
+		}
+		ms_members_name(&watch->members, change.slot, 0, &watch->summary.largest, NULL);
+		ms_orders_forget(watch, change.slot, now_ns);
+		ms_members_remove(&watch->members, change.slot);
+	}
+}
+
 void ms_greet_report(struct ms_watch *watch, uint32_t slot)
 {
 	struct ms_member *member = &watch->members.at[slot];
@@ -34,7 +49,7 @@ static int look_up(struct ms_watch *watch, pid_t pid, uint64_t now_ns)
 		return -EAGAIN;
 	slot = ms_tree_seek(&watch->reading.tree, pid);
 	if (slot >= 0)
-		ms_orders_follow(watch, now_ns);
+		ms_greet_follow(watch, now_ns);
 	return ms_root_is_exhausted(slot) ? -EAGAIN : slot;
 }
 

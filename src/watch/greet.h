@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/greet.h - take over the tables of processes that say hello.
+ * watch/greet.h - processes come, with their tables, and go.
  *
  * Only processes of the tree are taken; one that no scan has seen yet is looked up, with its ancestors,
  * before anything of its packet is received. Opens files to look up, so not above danger: the packets wait
@@ -15,6 +15,9 @@ struct ms_watch;
 
 /** ms_greet_receive - take the hellos that have come; above danger those of processes not seen yet wait */
 void ms_greet_receive(struct ms_watch *watch, uint64_t now_ns);
+
+/** ms_greet_follow - processes came or left, as the tree tells */
+void ms_greet_follow(struct ms_watch *watch, uint64_t now_ns);
 
 /** ms_greet_report - say that a table was found */
 void ms_greet_report(struct ms_watch *watch, uint32_t slot);

@@ -121,7 +121,8 @@ static int sleep_until(struct ms_loop *loop, struct pollfd *fds, uint64_t now_ns
 
 		fds[i] = (struct pollfd){.fd = waits ? source->fd : -1, .events = source->events};
 	}
-	int n = loop->ops.poll(loop->ops.ctx, fds, loop->source_count, at_ns == MS_LOOP_NEVER ? NULL : &timeout);
+	int n = loop->ops.poll(loop->ops.ctx, fds, loop->source_count,
+			       at_ns == MS_LOOP_NEVER ? NULL : &timeout);
 
 	if (n == -EINTR) /* stopped and continued: nothing is known, and the next turn polls again */
 		return 0;
@@ -130,7 +131,8 @@ static int sleep_until(struct ms_loop *loop, struct pollfd *fds, uint64_t now_ns
 	return n;
 }
 
-static void call_sources(struct ms_loop *loop, const struct pollfd *fds, nfds_t count, bool blind, uint64_t now_ns)
+static void call_sources(struct ms_loop *loop, const struct pollfd *fds, nfds_t count, bool blind,
+			 uint64_t now_ns)
 {
 	for (nfds_t i = 0; i < count; i++) {
 		struct ms_loop_source *source = fds[i].fd >= 0 ? find(loop, fds[i].fd) : NULL;

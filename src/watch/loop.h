@@ -9,7 +9,7 @@
  * The loop never spins. A source that is ready again and again is left alone for a while
  * (MS_LOOP_BURST in a row, then MS_LOOP_PER_S); one without an open descriptor is dropped. When polling
  * is refused altogether (a filter of system calls, no memory in the kernel) the loop sleeps by the clock
- * and asks all sources in turn: so their functions must not block, nor mind being called in vain
+ * and asks all sources in turn: so their functions must not block, and may be called in vain
  * (revents 0). A signal that comes on a signalfd is then heard MS_LOOP_BLIND_NS later at the latest.
  *
  * One thread. Nothing is allocated or opened, and no lock is taken.

@@ -13,6 +13,7 @@
 #include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/saturate.h"
 
 /* The first looks catch a program that registers while it starts; the later ones, one that loads the
  * library when it has run for hours. Each costs a few system calls per open descriptor. */
@@ -236,29 +237,105 @@ static uint32_t read_rows(struct ms_members *members, struct ms_member *target, 
 	return count < 0 ? 0 : (uint32_t)count;
 }
 
+/* ---- naming caches: those of one name are one ---- */
+
+/* Names are the target's choice: a hash of them may be made to collide, and then all groups are looked through. So
+ * there are not many of them; once there are, what has another name is told alone. */
+enum { GROUPS = MS_MEMBERS_ROWS_OF_ONE, PLACES = 2 * GROUPS };
+
+struct naming {
+	const struct ms_member *target;
+	uint64_t order_seq; /* 0: what they hold; else what they gave */
+	struct ms_event_caches *list;
+	char *stuck;        /* or NULL */
+	struct ms_row *groups; /* bytes: their sum; entries: how many */
+	uint32_t count;
+	uint16_t places[PLACES]; /* by hash: index of a group + 1; 0 = none */
+};
+
+static uint32_t hash_name(const char *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619u;
+	return hash;
+}
+
+/* Return: the group of that name, a new one perhaps; NULL when there is none and no room. */
+static struct ms_row *find_group(struct naming *naming, const char *name)
+{
+	uint32_t at = hash_name(name) % PLACES;
+
+	for (; naming->places[at]; at = (at + 1) % PLACES) {
+		struct ms_row *group = &naming->groups[naming->places[at] - 1];
+
+		if (strcmp(group->name, name) == 0)
+			return group;
+	}
+	if (naming->count == GROUPS)
+		return NULL;
+	struct ms_row *group = &naming->groups[naming->count++];
+
+	naming->places[at] = (uint16_t)naming->count;
+	group->flags = 0;
+	group->bytes = group->entries = 0;
+	memcpy(group->name, name, sizeof(group->name));
+	return group;
+}
+
+static void tell(const struct naming *naming, const char *name, uint32_t flags, uint64_t bytes, uint64_t caches)
+{
+	struct ms_event_cache cache = {.pid = naming->target->pid,
+				       .bytes = bytes,
+				       .estimated = flags & MEMSHED_CACHE_ESTIMATED,
+				       .caches = caches};
+
+	memcpy(cache.comm, naming->target->comm, sizeof(cache.comm));
+	memcpy(cache.cache, name, sizeof(cache.cache));
+	ms_event_caches_add(naming->list, &cache);
+}
+
+static void take_row(void *arg, const struct ms_row *row)
+{
+	struct naming *naming = arg;
+	uint64_t bytes = naming->order_seq ? row->last.claimed_bytes : row->bytes;
+
+	if (naming->order_seq && row->last.order_seq != naming->order_seq)
+		return;
+	if (naming->stuck && row->last.status == MS_ANSWER_STUCK)
+		memcpy(naming->stuck, row->name, MS_NAME_BYTES);
+	if (row->row == MS_ALLOCATOR_ROW || bytes == 0)
+		return;
+	struct ms_row *group = find_group(naming, row->name);
+
+	if (!group) {
+		tell(naming, row->name, row->flags, bytes, 1);
+		return;
+	}
+	group->flags |= row->flags;
+	group->bytes = ms_sat_add(group->bytes, bytes);
+	group->entries++;
+}
+
 void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
 		     char *stuck)
 {
 	struct ms_member *target = &members->at[slot];
-	uint32_t count = target->has_table ? read_rows(members, target, MS_MEMBERS_ROWS_OF_ONE) : 0;
+	struct naming naming = {
+		.target = target, .order_seq = order_seq, .list = list, .stuck = stuck, .groups = members->buffer};
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct ms_row *row = &members->buffer[i];
-		struct ms_event_cache cache = {.pid = target->pid,
-					       .bytes = order_seq ? row->last.claimed_bytes : row->bytes,
-					       .estimated = row->flags & MEMSHED_CACHE_ESTIMATED};
+	if (!target->has_table)
+		return;
+	ms_table_visit_rows(&target->reader, take_row, &naming);
+	for (uint32_t i = 0; i < naming.count; i++) {
+		const struct ms_row *group = &naming.groups[i];
 
-		if (order_seq && row->last.order_seq != order_seq)
-			continue;
-		if (stuck && row->last.status == MS_ANSWER_STUCK)
-			memcpy(stuck, row->name, MS_NAME_BYTES);
-		if (row->row == MS_ALLOCATOR_ROW || cache.bytes == 0)
-			continue;
-		memcpy(cache.comm, target->comm, sizeof(cache.comm));
-		memcpy(cache.cache, row->name, sizeof(cache.cache));
-		ms_event_caches_add(list, &cache);
+		tell(&naming, group->name, group->flags, group->bytes, group->entries);
 	}
 }
+
+/* ---- for the policy ---- */
 
 /* Return: how many keys. */
 static uint32_t read_one(struct ms_members *members, uint32_t slot, uint64_t now_ns,

@@ -5,7 +5,7 @@
  * A member stands beside its tree slot and has the same number. A table comes by a hello (pushed) or is
  * looked for below /proc/PID/fd (pulled): soon after the process was found, then more and more
  * seldom. Nothing allocates; opening fails when there is no memory or descriptor left, and is tried
- * again later. The orders of a member stand here, and belong to orders.c.
+ * again later. The orders of a member are here, and belong to orders.c; what it was asked to count, to precount.c.
  */
 #ifndef MS_WATCH_MEMBERS_H
 #define MS_WATCH_MEMBERS_H
@@ -36,7 +36,8 @@ struct ms_member {
 	bool stopped; /* by a signal or a debugger: its agent sleeps with it */
 	bool said_silent;
 	struct ms_post order; /* IDLE: none is out */
-	struct ms_post count; /* likewise: it was asked to count its caches */
+	bool order_taken;     /* by its agent, as was seen */
+	struct ms_post count; /* as order: it was asked to count its caches */
 	uint32_t looks;       /* for a table, in vain */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a process in signal mode */

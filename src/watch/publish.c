@@ -85,6 +85,6 @@ void ms_publish(struct ms_watch *watch)
 		 state->phase == MS_STATE_CALM ? "" : ms_reason_name(watch->plan.why));
 	put_budget(state, &watch->reading);
 	put_counters(state, &watch->summary);
-	state->last = watch->orders.round;
+	state->last = watch->result.sums;
 	ms_state_publish(&watch->writer, state);
 }

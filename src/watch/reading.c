@@ -2,6 +2,8 @@
 /* watch/reading.c - see reading.h. */
 #include "watch/reading.h"
 
+#include "util/saturate.h"
+
 /* A scan that is brought forward comes no sooner than this after the last one. */
 #define SCAN_LEAST_NS (50 * MS_NS_PER_MS)
 /* Where the limit counts processes one by one; and where it counts them all by itself, and those that register
@@ -14,11 +16,6 @@
 #define FIRST_EDGE_NS  (20 * MS_NS_PER_MS)
 
 enum { LIMITS = 8 };
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static int open_tree(struct ms_reading *reading, const struct ms_root *root, const pid_t *roots, uint32_t root_count,
 		     pid_t adopter_pid)
@@ -58,9 +55,10 @@ static uint64_t scan_interval_ns(const struct ms_reading *reading, uint64_t now_
 	uint64_t age_ns = now_ns - reading->started_ns;
 	bool whole = source == MS_LIMIT_CGROUP1 || source == MS_LIMIT_CGROUP1_MEMSW ||
 		     source == MS_LIMIT_CGROUP2_MAX || source == MS_LIMIT_CGROUP2_HIGH;
-	uint64_t interval_ns = whole && reading->hellos ? least(age_ns / 2, SCAN_SELDOM_NS) : least(age_ns / 4, SCAN_NS);
 
-	return interval_ns > SCAN_LEAST_NS ? interval_ns : SCAN_LEAST_NS;
+	if (whole && reading->hellos)
+		return ms_within(age_ns, SCAN_LEAST_NS, SCAN_SELDOM_NS);
+	return ms_within(age_ns / 4, SCAN_LEAST_NS, SCAN_NS);
 }
 
 /* The process after which the chain of cgroups goes: the first root that is left, else any member. */
@@ -96,7 +94,7 @@ void ms_reading_scan_soon(struct ms_reading *reading, uint64_t now_ns)
 {
 	uint64_t soon_ns = reading->scanned_ns + SCAN_LEAST_NS;
 
-	reading->next_scan_ns = least(reading->next_scan_ns, soon_ns > now_ns ? soon_ns : now_ns);
+	reading->next_scan_ns = ms_least(reading->next_scan_ns, soon_ns > now_ns ? soon_ns : now_ns);
 }
 
 /*
@@ -168,7 +166,7 @@ static uint64_t calm_ns(const struct ms_reading *reading, const struct ms_policy
 
 	if (edges && ms_edge_is_sure(&reading->edge, &reading->budget.cgroup, limit, high))
 		return MS_PACE_MAX_NS;
-	return ms_pace_sleep(&reading->pace, limit->used_bytes < high ? high - limit->used_bytes : 0);
+	return ms_pace_sleep(&reading->pace, ms_sat_sub(high, limit->used_bytes));
 }
 
 /* Below all marks the nearest limit is the first to be met, unless it has an edge and the next one has none. */
@@ -179,7 +177,7 @@ static uint64_t calm_of_all_ns(const struct ms_reading *reading, const struct ms
 	uint64_t calm = calm_ns(reading, config, &reading->sample.limit, edges);
 
 	for (uint32_t i = 0; i < count; i++)
-		calm = least(calm, calm_ns(reading, config, &limits[i], edges));
+		calm = ms_least(calm, calm_ns(reading, config, &limits[i], edges));
 	return calm;
 }
 
@@ -209,7 +207,6 @@ uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_po
 	if (limit->used_bytes < reading->marks.high_bytes)
 		sleep = calm_of_all_ns(reading, config, wants_edge(reading, now_ns));
 	else
-		sleep = ms_pace_sleep(&reading->pace,
-				      limit->max_bytes > limit->used_bytes ? limit->max_bytes - limit->used_bytes : 0);
-	return least(now_ns + sleep, reading->next_scan_ns > now_ns ? reading->next_scan_ns : now_ns + SCAN_NS);
+		sleep = ms_pace_sleep(&reading->pace, ms_sat_sub(limit->max_bytes, limit->used_bytes));
+	return ms_least(now_ns + sleep, reading->next_scan_ns > now_ns ? reading->next_scan_ns : now_ns + SCAN_NS);
 }

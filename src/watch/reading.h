@@ -74,12 +74,12 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_policy_config *config,
 			    uint64_t now_ns);
 
-/** ms_reading_edge_came - so that a job that goes up and down across a threshold is not met at each time */
+/** ms_reading_edge_came - look by the clock for a while: the job may go up and down across the threshold */
 void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns);
 
 /**
  * ms_reading_put_edge - put one more threshold, which takes milliseconds, if there is time for it
- * Call it when all else of a look is done.
+ * Call it last in a look.
  */
 void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config);
 

@@ -23,7 +23,7 @@ static void complete(const struct ms_report *report, const struct ms_reading *re
 
 static void end_line(struct ms_line *line)
 {
-	/* Of a line that was cut the end is lost, not its newline. */
+	/* A line that was cut has lost its end, but not its newline. */
 	if (line->length + 2 > line->size)
 		line->length = line->size - 2;
 	line->at[line->length++] = '\n';
@@ -72,8 +72,8 @@ void ms_report_command(struct ms_report *report, const struct ms_reading *readin
 	ms_report_say(report, reading, event);
 }
 
-void ms_report_member(struct ms_report *report, const struct ms_reading *reading, const struct ms_member *member,
-		      struct ms_event *event)
+void ms_report_member(struct ms_report *report, const struct ms_reading *reading,
+		      const struct ms_member *member, struct ms_event *event)
 {
 	event->pid = member->pid;
 	memcpy(event->comm, member->comm, sizeof(event->comm));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/report.h - the one place where a watch speaks: what it saw or did becomes an event.
+ * watch/report.h - the one place where a watch writes: what it saw or did becomes an event.
  *
  * Called after the orders are out, never before: a line can wait, memory cannot. A journal has everything;
  * what goes to stderr is decided in event/digest.c. Nothing allocates, and nothing waits for a reader.
@@ -40,8 +40,8 @@ void ms_report_say(struct ms_report *report, const struct ms_reading *reading, s
 void ms_report_command(struct ms_report *report, const struct ms_reading *reading, struct ms_event *event);
 
 /** ms_report_member - likewise, about a process */
-void ms_report_member(struct ms_report *report, const struct ms_reading *reading, const struct ms_member *member,
-		      struct ms_event *event);
+void ms_report_member(struct ms_report *report, const struct ms_reading *reading,
+		      const struct ms_member *member, struct ms_event *event);
 
 /** ms_report_turn - all of a look was said */
 void ms_report_turn(struct ms_report *report, const struct ms_reading *reading);

@@ -38,7 +38,7 @@ static void end(struct ms_watch *watch)
 	struct ms_shortage *shortage = &watch->shortage;
 	struct ms_event event = {.kind = MS_EVENT_RECOVERED};
 
-	if (shortage->recovered_ns == 0 || watch->orders.measuring)
+	if (shortage->recovered_ns == 0 || watch->result.measuring)
 		return;
 	assert(shortage->since_ns != 0);
 	event.as.recovered.duration_us = (shortage->recovered_ns - shortage->since_ns) / MS_NS_PER_US;
@@ -51,7 +51,7 @@ static void end(struct ms_watch *watch)
 static void begin_or_go_on(struct ms_watch *watch, uint64_t now_ns)
 {
 	if (watch->shortage.recovered_ns) { /* short again before the last round has settled */
-		ms_orders_settle(watch, now_ns, true);
+		ms_result_settle(watch, now_ns, true);
 		end(watch);
 	}
 	if (watch->shortage.since_ns == 0)
@@ -90,8 +90,6 @@ static void make_plan(struct ms_watch *watch, uint64_t now_ns)
 
 void ms_shortage_decide(struct ms_watch *watch, uint64_t now_ns)
 {
-	uint32_t posted;
-
 	make_plan(watch, now_ns);
 	switch (watch->plan.kind) {
 	case MS_PLAN_NOTHING:
@@ -101,11 +99,11 @@ void ms_shortage_decide(struct ms_watch *watch, uint64_t now_ns)
 		watch->shortage.recovered_ns = now_ns;
 		break;
 	case MS_PLAN_ORDERS:
-		posted = ms_orders_post(watch, now_ns);
+		ms_orders_post(watch, now_ns);
 		begin_or_go_on(watch, now_ns);
 		watch->shortage.said_why = MS_WHY_BELOW_HIGH;
-		if (posted > 0)
-			ms_orders_announce(watch, now_ns);
+		if (watch->plan.count > 0)
+			ms_result_begin(watch, now_ns);
 		break;
 	case MS_PLAN_WAIT:
 	case MS_PLAN_WARN:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/shortage.h - a shortage from high to low: decide for one reading, give the orders, tell of its life.
+ * watch/shortage.h - a shortage from high to low: decide for one reading, give the orders, say how it begins, goes on and ends.
  */
 #ifndef MS_WATCH_SHORTAGE_H
 #define MS_WATCH_SHORTAGE_H

@@ -8,6 +8,7 @@
 
 #include "util/clock.h"
 #include "util/procfs.h"
+#include "util/saturate.h"
 #include "watch/greet.h"
 #include "watch/publish.h"
 
@@ -16,13 +17,6 @@
 /* What a wake-up costs at worst before one was measured: with SCHED_FIFO, and up to the next tick. */
 #define FIFO_WAKE_NS (200 * MS_NS_PER_US)
 #define TICK_NS      (4 * MS_NS_PER_MS)
-/* Later than this we were stopped, not late. */
-#define LATENESS_MOST_NS MS_NS_PER_S
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* ---- sources ---- */
 
@@ -66,7 +60,7 @@ static void hello_came(void *arg, short revents, uint64_t now_ns)
 	ms_greet_receive(arg, now_ns);
 }
 
-/* A source that finds no room in the loop is one that is not had. */
+/* A source that finds no room in the loop is left out. */
 static void add_source(struct ms_watch *watch, int fd, short events,
 		       void (*ready)(void *arg, short revents, uint64_t now_ns))
 {
@@ -105,7 +99,7 @@ static void scan(struct ms_watch *watch, uint64_t now_ns)
 {
 	if (ms_reading_scan(&watch->reading, now_ns))
 		put_edges(watch);
-	ms_orders_follow(watch, now_ns);
+	ms_greet_follow(watch, now_ns);
 }
 
 static void sample(struct ms_watch *watch, uint64_t now_ns)
@@ -114,25 +108,21 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 	uint64_t grown_bytes;
 
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
-	ms_orders_follow(watch, now_ns);
+	ms_greet_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)
 		summary->worst_growth_bytes = grown_bytes;
 	if (watch->reading.sample.rss_bytes > summary->peak_rss_bytes)
 		summary->peak_rss_bytes = watch->reading.sample.rss_bytes;
 }
 
-/* Above high with nothing to ask: as often as the worst growth seen makes it worth, so that the job is not
- * met asleep when it goes on after a stop, or a stuck callback returns. */
+/* Above high with nothing to ask: a quarter of the time until max at the worst growth seen, so that it is noticed
+ * soon when the job goes on after a stop, or a stuck callback returns. */
 static uint64_t helpless_ns(const struct ms_watch *watch)
 {
 	const struct ms_limit *limit = &watch->reading.sample.limit;
-	double room =
-		limit->max_bytes > limit->used_bytes ? (double)(limit->max_bytes - limit->used_bytes) : 0;
-	double peak = (double)ms_pace_peak(&watch->reading.pace);
+	uint64_t room = ms_sat_sub(limit->max_bytes, limit->used_bytes);
 
-	if (peak > 0 && room / peak < (double)HELPLESS_NS * 4 / (double)MS_NS_PER_S)
-		return (uint64_t)(room / peak * (double)MS_NS_PER_S / 4);
-	return HELPLESS_NS;
+	return ms_least(ms_fill_time_ns(room, ms_pace_peak(&watch->reading.pace)) / 4, HELPLESS_NS);
 }
 
 /* Until when nothing needs to be looked at. */
@@ -143,10 +133,10 @@ static uint64_t next_look_ns(const struct ms_watch *watch, uint64_t now_ns)
 	if (ms_shortage_is_helpless(watch) && next < now_ns + helpless_ns(watch))
 		next = now_ns + helpless_ns(watch);
 	if (watch->plan.kind == MS_PLAN_WAIT && watch->plan.not_before_ns > now_ns)
-		next = least(next, watch->plan.not_before_ns);
+		next = ms_least(next, watch->plan.not_before_ns);
 	if (watch->members.next_look_ns > now_ns)
-		next = least(next, watch->members.next_look_ns);
-	next = least(next, ms_orders_next_ns(watch, now_ns));
+		next = ms_least(next, watch->members.next_look_ns);
+	next = ms_least(next, ms_orders_next_ns(watch, now_ns));
 	return next < now_ns + MS_PACE_MIN_NS ? now_ns + MS_PACE_MIN_NS : next;
 }
 
@@ -156,7 +146,7 @@ static void note_lateness(struct ms_watch *watch, uint64_t now_ns)
 
 	if (late_ns / MS_NS_PER_US > watch->summary.worst_delay_us)
 		watch->summary.worst_delay_us = late_ns / MS_NS_PER_US;
-	ms_pace_worst_note(&watch->reading.worst.wake, least(late_ns, LATENESS_MOST_NS), now_ns);
+	ms_pace_worst_note(&watch->reading.worst.wake, late_ns, now_ns);
 }
 
 static void look(void *arg, uint64_t now_ns)
@@ -168,9 +158,10 @@ static void look(void *arg, uint64_t now_ns)
 	scan(watch, now_ns);
 	sample(watch, now_ns);
 	ms_orders_collect(watch, now_ns);
-	ms_orders_settle(watch, now_ns, false);
+	ms_silence_resume(watch, now_ns);
+	ms_result_settle(watch, now_ns, false);
 	ms_shortage_decide(watch, now_ns);
-	ms_orders_count_ahead(watch, now_ns);
+	ms_precount_turn(watch, now_ns);
 	look_for_tables(watch, now_ns);
 	ms_report_turn(watch->report, reading);
 	ms_publish(watch);
@@ -226,7 +217,7 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->blind_error = open_all(watch);
 }
 
-/* Touch the paths that only a shortage takes, on a copy of nothing. */
+/* Touch the code and the pages that only a shortage uses. */
 static void rehearse(struct ms_watch *watch)
 {
 	struct ms_report *report = watch->report;
@@ -283,8 +274,8 @@ void ms_watch_notice(struct ms_watch *watch)
 	if (watch->blind_error < 0)
 		return;
 	ms_reading_scan_soon(&watch->reading, now_ns);
-	ms_orders_check_soon(watch);
-	watch->look.at_ns = least(watch->look.at_ns, watch->reading.next_scan_ns);
+	ms_silence_check_soon(watch);
+	watch->look.at_ns = ms_least(watch->look.at_ns, watch->reading.next_scan_ns);
 }
 
 static void count_oom_kills(struct ms_watch *watch)
@@ -305,7 +296,7 @@ void ms_watch_end(struct ms_watch *watch, const struct ms_watch_end *end)
 
 	if (watch->blind_error < 0)
 		return;
-	ms_orders_settle(watch, ms_clock_ns(), true);
+	ms_result_settle(watch, ms_clock_ns(), true);
 	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++)
 		ms_members_name(&watch->members, slot, 0, &summary->largest, NULL);
 	summary->run_ms = (ms_clock_ns() - report->started_ns) / MS_NS_PER_MS;

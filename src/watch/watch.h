@@ -8,7 +8,7 @@
  * limit binds, what came of the orders, whether to give more; then nothing until the job could be half way to
  * the next mark, an edge comes, or orders are to be turned.
  *
- * The parts are of the files that are named like them; each is written by its own file alone. One thread. After
+ * Each part has the name of its file, and only that file writes it. One thread. After
  * ms_watch_start() nothing allocates, and above danger nothing is opened.
  */
 #ifndef MS_WATCH_WATCH_H
@@ -22,12 +22,15 @@
 #include "table/state.h"
 #include "util/root.h"
 #include "util/units.h"
+#include "watch/precount.h"
 #include "watch/loop.h"
 #include "watch/members.h"
 #include "watch/orders.h"
 #include "watch/reading.h"
 #include "watch/report.h"
+#include "watch/result.h"
 #include "watch/shortage.h"
+#include "watch/silence.h"
 
 struct ms_watch_options {
 	pid_t roots[MS_STATE_ROOTS];
@@ -57,6 +60,9 @@ struct ms_watch {
 
 	struct ms_policy_config config;
 	struct ms_orders orders;
+	struct ms_result result;
+	struct ms_silence silence;
+	struct ms_precount precount;
 	struct ms_shortage shortage;
 	struct ms_event_end summary;
 	uint64_t oom_kills_before;
@@ -75,8 +81,8 @@ struct ms_watch {
  * @watch: zeroed memory; large, and touched as far as processes are there
  * @report: initialised; not owned, as the loop
  *
- * What of it cannot be had is kept in blind_error: the roots go on without a watch. In a /proc of another pid
- * namespace (-EXDEV) their numbers stand for other processes.
+ * When that fails, blind_error says why, and the roots go on without a watch. In a /proc of another pid
+ * namespace (-EXDEV) their numbers mean other processes.
  */
 void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *options, struct ms_report *report,
 		   struct ms_loop *loop);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Eight forked workers, each with caches of its own, share one limit. At half a GiB a second in all: unbridled they
-# fill the last tenth in some milliseconds, in which a busy machine may not run anybody's agent.
+# fill the last tenth in some milliseconds, in which a busy machine may run no agent at all.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

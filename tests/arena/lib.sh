@@ -178,7 +178,7 @@ answers_of() {
 
 expect_alive() {
 	expect "with memshed the job ends well" "$status" -eq 0
-	expect "nobody was killed" "$kills" -eq 0
+	expect "no process was killed" "$kills" -eq 0
 	if cmp -s "$work/expected" "$work/out"; then
 		echo "ok: the output is the same"
 	else

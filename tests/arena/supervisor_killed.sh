@@ -31,6 +31,6 @@ job_ended() {
 	! kill -0 "$job" 2>/dev/null || grep -q '^State:.*Z' "/proc/$job/status"
 }
 until_true 120 job_ended || fail "the job does not end"
-expect "nobody was killed by the kernel" "$(limit_kills)" -eq 0
+expect "no process was killed by the kernel" "$(limit_kills)" -eq 0
 cmp "$work/expected" "$work/out" || fail "the output differs"
 done_testing

@@ -165,7 +165,8 @@ static double measure_all_cpus(int way, unsigned long repeat, unsigned threads, 
 	}
 	if (counted)
 		return bench_quantile(ns, counted, 0.5);
-	fprintf(stderr, "bench_charge: the machine is too busy to run %u threads at the same time\n", threads);
+	fprintf(stderr, "bench_charge: the machine is too busy to run %u threads at the same time\n",
+		threads);
 	return ns[0];
 }
 

@@ -5,14 +5,16 @@
  * The order's callback frees nothing and the agent sleeps before each; so the round trip is post, wake,
  * take, call, answer, wake. It is measured within one process, beside a futex handed back and forth
  * between two threads, which is what two wake-ups cost here without any of ours.
- * fork: a child that exits at once, before the library was used by this process, with one cache and with as
- * many as there can be; and how long it takes until fork() has returned in both.
+ * fork: a child that exits at once, of a process with an agent and one cache, beside one without, and beside
+ * one with two idle threads, which is what any library with two threads costs; and, with as many caches as there
+ * can be, also how long it takes until fork() has returned in both.
  *
  * BENCH_ORDERS (2,000), BENCH_REGISTER (20,000), BENCH_FORKS (200; a tenth of that with many caches): how many of each.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +54,87 @@ static double fork_once(void)
 	if (child < 0 || waitpid(child, NULL, 0) != child)
 		abort();
 	return (double)(ms_clock_ns() - from) / 1000;
+}
+
+/* A process that forks once for each byte it is sent. */
+struct forker {
+	int socket;
+	double *us;
+};
+
+static void *idle(void *unused)
+{
+	pause();
+	return unused;
+}
+
+static void have_threads(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&thread, NULL, idle, NULL) != 0)
+			abort();
+}
+
+static void have_agent(void)
+{
+	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "bench", .shrink = shrink);
+	struct memshed_cache *cache;
+
+	if (memshed_register(&options, &cache) != 0)
+		abort();
+	memshed_charge(cache, 100, 1);
+}
+
+static struct forker begin_forker(void (*have)(void), unsigned long count)
+{
+	struct forker forker = {.us = calloc(count, sizeof(double))};
+	int ends[2];
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		abort();
+	pid_t child = fork();
+
+	if (child < 0)
+		abort();
+	forker.socket = ends[child == 0];
+	close(ends[child != 0]);
+	if (child != 0)
+		return forker;
+	if (have)
+		have();
+	while (read(forker.socket, &byte, 1) == 1) {
+		double us = fork_once();
+
+		if (write(forker.socket, &us, sizeof(us)) != sizeof(us))
+			abort();
+	}
+	_exit(0);
+}
+
+static void measure_forks(unsigned long count)
+{
+	enum { WITHOUT, THREADS, AGENT, FORKERS };
+	struct forker forkers[FORKERS] = {begin_forker(NULL, count), begin_forker(have_threads, count),
+					  begin_forker(have_agent, count)};
+	double us[FORKERS];
+
+	for (unsigned long i = 0; i < count; i++)
+		for (int j = 0; j < FORKERS; j++)
+			if (write(forkers[j].socket, "", 1) != 1 ||
+			    read(forkers[j].socket, &forkers[j].us[i], sizeof(double)) != sizeof(double))
+				abort();
+	for (int j = 0; j < FORKERS; j++) {
+		us[j] = bench_quantile(forkers[j].us, count, 0.5);
+		free(forkers[j].us);
+		shutdown(forkers[j].socket, SHUT_RDWR); /* others have inherited this end */
+		close(forkers[j].socket);
+		wait(NULL);
+	}
+	bench_line("fork and exit with an agent, beside without", us[AGENT], "us", us[WITHOUT]);
+	bench_line("fork and exit with an agent, beside two idle threads", us[AGENT], "us", us[THREADS]);
 }
 
 /* Until it has returned in the parent and in the child. */
@@ -199,8 +282,8 @@ int main(void)
 	unsigned long orders = read_env("BENCH_ORDERS", 2000), forks = read_env("BENCH_FORKS", 200);
 	double *order_us = calloc(orders, sizeof(double)), *futex_us = calloc(orders, sizeof(double));
 	struct memshed_cache *cache;
-	double fork_without = measure(fork_once, forks);
 
+	measure_forks(forks);
 	if (memshed_register(&options, &cache) != 0)
 		return 1;
 	measure_futex(orders, futex_us);
@@ -209,7 +292,6 @@ int main(void)
 		   bench_quantile(futex_us, orders, 0.5));
 	bench_line("order round trip, p99, beside two futex wake-ups", bench_quantile(order_us, orders, 0.99), "us",
 		   bench_quantile(futex_us, orders, 0.99));
-	bench_line("fork and exit with an agent, beside without", measure(fork_once, forks), "us", fork_without);
 	bench_line("register and unregister", measure_register(&options, read_env("BENCH_REGISTER", 20000)), "ns", 0);
 	memshed_unregister(cache);
 	measure_many(&options, forks / 10 + 1);

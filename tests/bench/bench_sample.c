@@ -157,7 +157,7 @@ int main(void)
 		bench_line("sample of the machine's meminfo", measure(read_meminfo, samples / 10 + 1), "ns",
 			   0);
 	bench_line("sample of a tree of one and all its limits", measure(read_all, samples), "ns", 0);
-	bench_line("scan for who belongs to the tree", measure(scan, samples / 50 + 1) / 1000, "us", 0);
+	bench_line("scan for the processes of the tree", measure(scan, samples / 50 + 1) / 1000, "us", 0);
 	measure_writers();
 	ms_budget_close(&budget);
 	ms_tree_fini(&tree);

@@ -27,7 +27,8 @@ err_has "no cache 'gamma'; did you mean: beta.gamma$"
 expect 6 "$memshed" shrink "$one" --bytes 1M 'x*'
 err_has "no cache 'x\*'; .memshed show. lists them$"
 expect 0 "$memshed" show "$one" --json
-json_is .agent.orders 0 # nothing was asked before all names were found
+json_is '.caches[0].orders' 0 # nothing was asked before all names were found
+json_is '.caches[1].orders' 0
 
 expect 2 "$memshed" clear "$one" --timeout soon
 err_has '^memshed clear: --timeout soon: not a time'

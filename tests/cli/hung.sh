@@ -24,7 +24,7 @@ has_state "$halted" T || fail "the target was woken"
 kill -CONT "$halted"
 expect 0 "$memshed" show "$halted" --json
 json_is '.caches[0].bytes' 40960 # the order that was taken back is not carried out later
-json_is .agent.orders 0
+json_is '.caches[0].orders' 0
 expect 0 "$memshed" clear "$halted"
 
 # It goes on while it is waited for.
@@ -96,4 +96,4 @@ kill -CONT "$pid"
 expect 0 "$memshed" clear "$pid" a
 out_has ' done +a$'
 expect 0 "$memshed" show "$pid" --json
-json_is .agent.orders 1
+json_is '.caches[0].orders' 1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# memshed list: who is in it, who is not, and its JSON.
+# memshed list: which processes are in it, and its JSON.
 . "$(dirname "$0")/lib.sh"
 
 start_target --comm "listed.$$" --mode fd alpha=40960 beta=8192,estimated

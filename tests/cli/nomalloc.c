@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nomalloc.c - preloaded: who has called mlockall() and allocates afterwards is ended by SIGABRT.
+ * nomalloc.c - preloaded: a process that has called mlockall() and allocates afterwards is ended by SIGABRT.
  *
  * memshed run locks its memory when it is ready, before its command begins; from then on it must not
  * allocate. The command was forked before and has not called mlockall().

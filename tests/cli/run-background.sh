@@ -32,7 +32,7 @@ ends_with() { wait "$supervisor"; [ $? = "$1" ] || fail "the status is not $1"; 
 # Until it ends by itself, and its caches are found meanwhile.
 start_daemon 3 "$target" --comm "daemon.$$" a=4096
 wait_for "its table" grep -q '^{"event":"target".*"comm":"daemon.'"$$" "$journal"
-said() { grep -q 'the command has ended (exit 3); 1 process that it started goes on and is watched$' "$work/spawned.0"; }
+said() { grep -q 'the command has ended (exit 3); 1 process that it started goes on and is watched; a signal to memshed reaches it$' "$work/spawned.0"; }
 wait_for "the line that says so" said
 kill -s KILL "$daemon"
 ends_with 3
@@ -53,6 +53,23 @@ kill -s TERM "$supervisor"
 ends_with 0
 [ -e "$report.term" ] || fail "SIGTERM did not arrive"
 gone "$daemon" || fail "the daemon is still there"
+
+# A shell that waits for its child: SIGTERM ends the shell alone, a line says so, and the next one ends the child.
+# shellcheck disable=SC2016
+spawn "$memshed" run --quiet -- sh -c 'sleep 1000 & echo "$! of $$"; wait'
+supervisor=$pid
+log=$work/spawned.$((${#spawned[@]} - 1))
+wait_for "the shell" grep -q of "$log"
+daemon=$(sed 's/ of.*//' "$log")
+kill -s TERM "$supervisor"
+asks_again() {
+	grep -q 'ended (killed by SIGTERM); 1 process that it started goes on and is watched; send SIGTERM to memshed again to reach it$' "$log"
+}
+wait_for "the line that asks for another signal" asks_again
+kill -0 "$daemon" || fail "the child has ended with its shell"
+kill -s TERM "$supervisor"
+ends_with 143
+gone "$daemon" || fail "the child is still there"
 
 # Many that were left behind at once get it.
 # shellcheck disable=SC2016

@@ -56,7 +56,7 @@ expect 4 unshare --pid --fork "$memshed" run -- sh -c 'exit 4'
 err_has '^memshed: .* sh \(pid [0-9]+\) runs, but cannot be watched: /proc is of another pid namespace; mount a new one here$'
 [ "$(wc -l <"$work/err")" = 1 ] || fail "something was watched"
 
-# No /proc at all: the command runs, and it is said that nobody watches it.
+# No /proc at all: the command runs, and a line says that it is not watched.
 # shellcheck disable=SC2016
 grep -qa __asan_ "$memshed" && exit 0 # the leak check itself needs /proc, and so do its options
 expect 6 unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0" run -- sh -c "exit 6"' "$memshed"

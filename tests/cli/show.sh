@@ -62,7 +62,7 @@ json_is '.caches[2].last.status' 'done'
 json_is '.caches[2].last.claimed_bytes' 4096000
 json_is '.caches[2].last.entries' 1000
 [ "$(json '.caches[2].last.duration_us')" -ge 0 ] || fail "no duration"
-json_is .agent.orders 1
+json_is '.caches[2].orders' 1
 expect 0 "$memshed" show "$pid"
 out_has ' file +done 3.91M, [0-9a-z.]+ ago +large '
 

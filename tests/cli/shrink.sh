@@ -19,7 +19,7 @@ json_is '.caches[0].target_bytes' $((40 * mib))
 json_is '.caches[1].target_bytes' $((4 * mib))
 json_is '.caches[2].status' not-asked
 expect 0 "$memshed" show "shrunk.$$" --json
-json_is .agent.orders 0
+json_is '.caches[0].orders' 0
 
 # One order for the process: part of the first is enough; the others stay as they are.
 expect 0 "$memshed" shrink "shrunk.$$" --bytes 10M --json

@@ -5,6 +5,9 @@
  *   --mode thread|fd|signal   the agent's mode; the host's loop is the main thread's
  *   --comm NAME               its name in /proc/PID/comm
  *   --many N                  N caches more, named cache-1 to cache-N, of 1 to N bytes
+ *   --twins N                 N caches more with one name, twin, of 4096 bytes, an entry, three hits and a miss each
+ *   --deaf                    the host never comes by to carry out orders (with --mode fd)
+ *   --seldom                  the agent counts once an hour by itself
  *   --enter-block             the host's lock (round_begin) is never to be had
  *   --no-table                use libmemshed not at all
  *   --lose-main               the main thread ends, another one lives on
@@ -13,7 +16,8 @@
  *
  * CACHE is NAME=BYTES[,WORD...]; NAME may hold \n, \xHH; BYTES are really allocated and freed. WORD is a
  * behaviour (busy, empty, unsupported, stuck, die, clear: only the simple callback), a kind (memo, file, ...)
- * or prio:N, cost:N, hits:N, misses:N (three and one for each entry without them), estimated, manual.
+ * or prio:N, cost:N, hits:N, misses:N (three and one for each entry without them), estimated, manual; or counted: it
+ * is asked for its size, and says one entry of 4096 bytes more each time.
  *
  * Prints "ready" once everything is registered, then lives until it is killed.
  */
@@ -39,6 +43,7 @@ struct cache {
 	char **entries;
 	uint64_t count;
 	const char *hits, *misses; /* NULL: by the number of entries */
+	uint64_t asked;            /* how often it was counted */
 };
 
 static struct cache caches[CACHES_MAX];
@@ -97,6 +102,17 @@ static void fill(struct cache *cache, uint64_t bytes)
 	memshed_miss(cache->handle, cache->misses ? strtoull(cache->misses, NULL, 10) : count);
 }
 
+static int count(void *ctx, struct memshed_usage *usage)
+{
+	struct cache *cache = ctx;
+
+	cache->asked++;
+	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
+	usage->entries = cache->asked;
+	usage->bytes = cache->asked * ENTRY_BYTES;
+	return 0;
+}
+
 /* \n and \xHH in a name. */
 static void unescape(char *text)
 {
@@ -128,6 +144,8 @@ static void apply_word(const char *word, struct cache *cache, struct memshed_cac
 	for (unsigned kind = MEMSHED_KIND_OTHER; kind <= MEMSHED_KIND_CODE; kind++)
 		if (strcmp(word, memshed_kind_name(kind)) == 0)
 			options->kind = kind;
+	if (strcmp(word, "counted") == 0)
+		options->count = count;
 	if (strcmp(word, "clear") == 0)
 		options->shrink = NULL;
 	if (strcmp(word, "estimated") == 0)
@@ -181,6 +199,20 @@ static bool add_many(unsigned count)
 	return true;
 }
 
+static bool add_twins(unsigned count)
+{
+	struct cache *twins = calloc(count + 1, sizeof(*twins));
+
+	for (unsigned i = 0; twins && i < count; i++) {
+		struct memshed_cache_options options =
+			MEMSHED_CACHE_OPTIONS(.name = "twin", .shrink = shrink, .ctx = &twins[i]);
+		if (memshed_register(&options, &twins[i].handle) < 0)
+			return false;
+		fill(&twins[i], ENTRY_BYTES);
+	}
+	return twins;
+}
+
 static int never_begin(void *ctx)
 {
 	(void)ctx;
@@ -216,8 +248,8 @@ static enum memshed_agent_mode parse_mode(const char *name)
 
 struct arguments {
 	struct memshed_agent_options agent;
-	unsigned many;
-	bool no_table, lose_main, close;
+	unsigned many, twins;
+	bool no_table, lose_main, close, deaf;
 };
 
 static bool parse(int argc, char **argv, struct arguments *ret_arguments)
@@ -227,6 +259,8 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 		{"many", required_argument, NULL, 'n'}, {"enter-block", no_argument, NULL, 'e'},
 		{"no-table", no_argument, NULL, 't'},   {"lose-main", no_argument, NULL, 'l'},
 		{"close", no_argument, NULL, 'x'},      {"script", required_argument, NULL, 's'},
+		{"twins", required_argument, NULL, 'w'}, {"deaf", no_argument, NULL, 'd'},
+		{"seldom", no_argument, NULL, 'o'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
@@ -238,6 +272,12 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 			prctl(PR_SET_NAME, optarg);
 		else if (option == 'n')
 			ret_arguments->many = (unsigned)atoi(optarg);
+		else if (option == 'w')
+			ret_arguments->twins = (unsigned)atoi(optarg);
+		else if (option == 'd')
+			ret_arguments->deaf = true;
+		else if (option == 'o')
+			ret_arguments->agent.count_interval_ms = 3600000;
 		else if (option == 'e')
 			ret_arguments->agent.round_begin = never_begin;
 		else if (option == 't')
@@ -281,7 +321,7 @@ int main(int argc, char **argv)
 	for (; optind < argc; optind++)
 		if (!add_cache(argv[optind]))
 			return 4;
-	if (!add_many(arguments.many))
+	if (!add_many(arguments.many) || !add_twins(arguments.twins))
 		return 5;
 	if (arguments.close)
 		close_range(STDERR_FILENO + 1, ~0u, 0);
@@ -289,7 +329,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (arguments.lose_main)
 		lose_main();
-	if (arguments.no_table)
+	if (arguments.no_table || arguments.deaf)
 		while (true)
 			pause();
 	live(arguments.agent.mode);

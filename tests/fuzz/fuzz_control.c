@@ -3,7 +3,7 @@
  * Both ends of a control page that a third party scribbles on at any moment.
  *
  * Input: operations of one byte and what each needs. The server must take only orders within bounds, the
- * client return only answers that make sense, and in the end, when the scribbling stops and everybody's
+ * client return only answers that make sense, and in the end, when the scribbling stops and every client's
  * patience has passed, every slot must be free again.
  */
 #include <stdlib.h>
@@ -70,7 +70,8 @@ static void take(struct world *world)
 	struct ms_order order;
 	struct ms_order_handle handle;
 
-	if (world->taken_count == HELD || ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
+	if (world->taken_count == HELD ||
+	    ms_control_take(&world->server, world->now_ns, &order, &handle) != 1)
 		return;
 	require(order.level <= MS_LEVEL_EMERGENCY);
 	require(order.row < MS_ROW_COUNT);

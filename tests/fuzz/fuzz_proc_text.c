@@ -3,8 +3,8 @@
  * fuzz_proc_text - whatever the kernel's files say, the sampler's parsers stay within their text and
  * believe nothing that is not there.
  *
- * The first byte chooses the parser. Nobody but the kernel writes these files, but names of processes and
- * cgroups in them are anybody's.
+ * The first byte chooses the parser. The kernel alone writes these files, but names of processes and
+ * cgroups in them are chosen by any process.
  */
 #include <stdint.h>
 #include <stdlib.h>

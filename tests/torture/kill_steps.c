@@ -2,9 +2,9 @@
 /*
  * Kill one side at every step of publishing, posting and answering; the other must go on.
  *
- * The table's sources are built with MS_TEST_KILL_POINTS, so that every MS_KILL_POINT() comes by here. A victim is a
- * forked process that at its n-th step dies, or stops for longer than anybody's patience and goes on
- * then, as a process does that was swapped out or debugged. n goes up until the victim gets through.
+ * The table's sources are built with MS_TEST_KILL_POINTS, so that every MS_KILL_POINT() comes by here. A
+ * victim is a forked process that at its n-th step dies, or stops for longer than any client waits and goes
+ * on then, as a process does that was swapped out or debugged. n goes up until the victim gets through.
  */
 #include <errno.h>
 #include <signal.h>
@@ -140,7 +140,7 @@ static void post_and_give_up_running(void)
 	ms_control_abandon(&client, &handle);
 }
 
-/* One turn of the agent. What it takes is whole, whoever died half-way through writing it. */
+/* One turn of the agent. What it takes is whole, also when a client died half-way through writing it. */
 static bool serve_one(void)
 {
 	struct ms_order order;
@@ -172,8 +172,9 @@ static bool serve_until_ended(pid_t victim, bool hold_back)
 	}
 	CHECK(changed == victim);
 	if (held)
-		ms_control_answer(&server, &handle,
-				  &(struct ms_answer){.status = MS_ANSWER_DONE, .claimed_bytes = order.target_bytes});
+		ms_control_answer(
+			&server, &handle,
+			&(struct ms_answer){.status = MS_ANSWER_DONE, .claimed_bytes = order.target_bytes});
 	if (WIFSTOPPED(status))
 		return false;
 	CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0);
@@ -211,7 +212,7 @@ static void every_slot_is_free(void)
 }
 
 /* All slots are posted again while the victim sleeps, then it wakes and writes where it left off: an
- * order may be refused for that, but none is carried out that nobody gave. */
+ * order may be refused for that, but only orders that were given are carried out. */
 static void wake_victim_among_others(pid_t victim)
 {
 	struct ms_order_handle handles[MS_SLOT_COUNT];
@@ -290,7 +291,8 @@ static uint32_t add(const char *name, uint64_t now_ns)
 {
 	uint32_t row, generation;
 
-	CHECK(ms_table_row_add(&table, &(struct ms_row_identity){.name = name}, now_ns, &row, &generation) == 0);
+	CHECK(ms_table_row_add(&table, &(struct ms_row_identity){.name = name}, now_ns, &row, &generation) ==
+	      0);
 	return row;
 }
 
@@ -346,7 +348,8 @@ static bool look(struct observer *observer)
 
 	if (error) {
 		/* Not there, not sealed, not finished, or gone. */
-		CHECK(error == -ENOENT || error == -EPERM || error == -EBADMSG || error == -ESRCH || error == -EACCES);
+		CHECK(error == -ENOENT || error == -EPERM || error == -EBADMSG || error == -ESRCH ||
+		      error == -EACCES);
 		observer->reader.fd = -1;
 		return false;
 	}
@@ -411,7 +414,7 @@ static bool one_target_dies(void)
 	} else {
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
-	if (observer.reader.fd >= 0) { /* what was opened outlives it, and nobody waits for the dead */
+	if (observer.reader.fd >= 0) { /* what was opened outlives it, and no agent is waited for */
 		read_all(&observer);
 		ask(&observer);
 		CHECK(stopped || observer.answered);

@@ -87,7 +87,8 @@ static _Atomic uint64_t shared_hits;
 static void charge(struct cache *cache, uint64_t bytes)
 {
 	memshed_charge(cache->handle, bytes, 1);
-	atomic_fetch_add(&cache->held, bytes); /* after it: the callback takes only what stands in the table */
+	atomic_fetch_add(&cache->held,
+			 bytes); /* after it: the callback takes only what stands in the table */
 }
 
 static void clear_nothing(void *ctx)
@@ -95,7 +96,8 @@ static void clear_nothing(void *ctx)
 	(void)ctx;
 }
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	struct cache *cache = ctx;
 	uint64_t held = atomic_exchange(&cache->held, 0);
@@ -123,8 +125,8 @@ static int count_hits(void *ctx, struct memshed_usage *usage)
 
 static void add(struct cache *cache, const char *name)
 {
-	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = name, .shrink = shrink, .ctx = cache,
-								     .count = count_hits);
+	struct memshed_cache_options options =
+		MEMSHED_CACHE_OPTIONS(.name = name, .shrink = shrink, .ctx = cache, .count = count_hits);
 
 	atomic_store(&cache->held, 0);
 	MUST(memshed_register(&options, &cache->handle) == 0);
@@ -280,7 +282,8 @@ static void choose_order(struct ms_table_reader *reader, uint64_t *state, struct
 		const struct ms_row *row = &rows[random_below(state, (uint32_t)count)];
 
 		/* The allocator is asked by its row alone. */
-		order->scope = row->row == MS_ALLOCATOR_ROW || random_below(state, 3) ? MS_SCOPE_ROW : MS_SCOPE_GROUP;
+		order->scope = row->row == MS_ALLOCATOR_ROW || random_below(state, 3) ? MS_SCOPE_ROW
+										      : MS_SCOPE_GROUP;
 		order->row = row->row;
 		order->generation = row->generation;
 	}

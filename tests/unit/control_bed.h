@@ -24,7 +24,8 @@
 #include "util/clock.h"
 
 #define SECONDS(n) ((n) * MS_NS_PER_S)
-static const uint64_t LONG_US __attribute__((unused)) = 60 * 1000 * 1000; /* no test waits so long unless it fails */
+static const uint64_t LONG_US __attribute__((unused)) =
+	60 * 1000 * 1000; /* no test waits so long unless it fails */
 
 static struct ms_control_server server;
 static struct ms_control_client client;
@@ -49,7 +50,14 @@ static __attribute__((unused)) int tear_down(void **state)
 }
 
 static const struct ms_order order = {
-	.seq = 7, .scope = MS_SCOPE_ROW, .row = 3, .generation = 5, .level = MS_LEVEL_TRIM, .reason = 1, .target_bytes = 1000, .timeout_us = 99,
+	.seq = 7,
+	.scope = MS_SCOPE_ROW,
+	.row = 3,
+	.generation = 5,
+	.level = MS_LEVEL_TRIM,
+	.reason = 1,
+	.target_bytes = 1000,
+	.timeout_us = 99,
 };
 static const struct ms_answer answer = {
 	.status = MS_ANSWER_PARTIAL, .error = -EAGAIN, .claimed_bytes = 1, .claimed_entries = 2,

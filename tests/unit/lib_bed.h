@@ -92,6 +92,28 @@ static inline void bed_close(struct bed *bed)
 	ms_table_close(&bed->reader);
 }
 
+static __attribute__((unused)) struct bed *group_bed;
+
+static inline int bed_begin_group(void **state)
+{
+	(void)state;
+	if (memshed_start(NULL) != 0)
+		return -1;
+	bed_open(group_bed, getpid());
+	return 0;
+}
+
+static inline int bed_end_group(void **state)
+{
+	(void)state;
+	bed_close(group_bed);
+	return 0;
+}
+
+/* All @tests with one bed, and the library started. */
+#define BED_RUN_GROUP(bed, tests)                                                                            \
+	(group_bed = (bed), cmocka_run_group_tests(tests, bed_begin_group, bed_end_group))
+
 /* In a forked child, which did not inherit the client's mapping: something else may stand there by now. */
 static inline void bed_leave(struct bed *bed)
 {
@@ -123,7 +145,8 @@ static inline struct ms_row bed_row(struct bed *bed, const char *name)
 	return row;
 }
 
-static inline struct ms_order bed_order(struct bed *bed, const char *name, uint32_t level, uint64_t target_bytes)
+static inline struct ms_order bed_order(struct bed *bed, const char *name, uint32_t level,
+					uint64_t target_bytes)
 {
 	static _Atomic uint64_t seq;
 	struct ms_order order = {
@@ -175,7 +198,8 @@ static inline struct ms_answer bed_ask(struct bed *bed, const struct ms_order *o
 }
 
 /* All at once: order, wait, answer. @name NULL: every cache. */
-static inline struct ms_answer bed_do(struct bed *bed, const char *name, uint32_t level, uint64_t target_bytes)
+static inline struct ms_answer bed_do(struct bed *bed, const char *name, uint32_t level,
+				      uint64_t target_bytes)
 {
 	struct ms_order order = bed_order(bed, name, level, target_bytes);
 

@@ -34,7 +34,8 @@ static inline void say_usage(struct fake *fake, uint32_t fields, uint64_t bytes)
 	pthread_mutex_unlock(&usage_lock);
 }
 
-static inline enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static inline enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+					 struct memshed_result *result)
 {
 	struct fake *fake = ctx;
 

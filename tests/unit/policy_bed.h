@@ -57,7 +57,7 @@ static inline struct ms_policy_process *bed_process(struct bed *bed, uint32_t pr
 	return &bed->processes[i];
 }
 
-/* A cache whose entries are of 1 KiB; or a process's allocator. */
+/* A cache with entries of 1 KiB; or a process's allocator. */
 static inline struct ms_row *bed_row(struct bed *bed, uint32_t process, uint32_t row, uint64_t bytes)
 {
 	struct bed_row *added = &bed->rows[bed->row_count++];

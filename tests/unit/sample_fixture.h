@@ -20,7 +20,7 @@
 
 #include "util/root.h"
 
-/* A root whose operations can be made to fail; counts them. */
+/* A root with operations that can be made to fail; counts them. */
 struct fixture {
 	struct ms_root root;
 	struct ms_io_ops real;

@@ -34,8 +34,13 @@ static __attribute__((unused)) int tear_down(void **state)
 
 static __attribute__((unused)) uint32_t add_named(const char *name, uint32_t flags)
 {
-	struct ms_row_identity identity = {.name = name, .source_file = "a.c", .source_line = 5, .flags = flags,
-					   .kind = MEMSHED_KIND_FILE, .priority = 3, .cost_us = 11};
+	struct ms_row_identity identity = {.name = name,
+					   .source_file = "a.c",
+					   .source_line = 5,
+					   .flags = flags,
+					   .kind = MEMSHED_KIND_FILE,
+					   .priority = 3,
+					   .cost_us = 11};
 	uint32_t row, generation;
 
 	assert_int_equal(ms_table_row_add(&table, &identity, 77, &row, &generation), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables as nobody honest would write them: a small memfd in the table's layout, every byte the test's. */
+/* Tables as only a hostile process writes them: a small memfd in the table's layout, every byte the test's.
+ */
 #ifndef MS_TESTS_TABLE_FORGE_H
 #define MS_TESTS_TABLE_FORGE_H
 
@@ -58,8 +59,8 @@ static inline int forge_file(size_t bytes)
 }
 
 /* Return: a sealed descriptor; @ret_memory is still writable when it is wanted. */
-static inline int forge_table(const struct ms_table_header *header, const struct ms_row_abi *bodies, unsigned count,
-			      unsigned char **ret_memory)
+static inline int forge_table(const struct ms_table_header *header, const struct ms_row_abi *bodies,
+			      unsigned count, unsigned char **ret_memory)
 {
 	int fd = forge_file(FORGE_BYTES);
 	unsigned char *memory = mmap(NULL, FORGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

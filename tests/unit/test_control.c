@@ -289,7 +289,7 @@ static void a_slot_lost_is_not_touched(void **state)
 	}
 }
 
-/* The agent's answer to an order whose slot another client has meanwhile. */
+/* The agent's answer to an order when another client has its slot. */
 static void an_answer_for_a_lost_slot_is_dropped(void **state)
 {
 	(void)state;
@@ -320,7 +320,8 @@ static void a_child_gets_a_page_of_its_own(void **state)
 	if (child == 0) {
 		struct ms_control_abi *was = server.page;
 		bool good = ms_control_recreate(&server, 43) == 0 && server.page == was &&
-			    server.page->header.identity == 43 && server.page->header.pid == (uint32_t)getpid() &&
+			    server.page->header.identity == 43 &&
+			    server.page->header.pid == (uint32_t)getpid() &&
 			    ms_control_doorbell(&server) == 0 && !ms_control_busy(&server) &&
 			    ms_control_take(&server, 1, &taken, &handle) == 0;
 		ms_control_answer(&server, &handle, &answer); /* the parent's to answer, so nothing happens */
@@ -357,7 +358,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* Some wait for the answer, some give up at once; who gets an answer gets its own. */
+/* Some wait for the answer, some give up at once; those that get an answer get their own. */
 static void *post_many(void *arg)
 {
 	struct ms_control_client own;
@@ -368,7 +369,8 @@ static void *post_many(void *arg)
 		return NULL;
 	}
 	for (uint64_t i = 1; i <= ORDERS; i++) {
-		struct ms_order mine = {.seq = i, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .target_bytes = number};
+		struct ms_order mine = {
+			.seq = i, .scope = MS_SCOPE_PROCESS, .level = MS_LEVEL_TRIM, .target_bytes = number};
 		struct ms_order_handle handle;
 		struct ms_answer got;
 		int error;

@@ -34,7 +34,8 @@ static void nonsense_is_refused(void **state)
 static void values_come_within_bounds(void **state)
 {
 	(void)state;
-	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .timeout_us = UINT64_MAX}, taken;
+	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .timeout_us = UINT64_MAX},
+			taken;
 	struct ms_order_handle posted;
 
 	assert_int_equal(ms_control_post(&client, &odd, &posted), 0);
@@ -189,7 +190,7 @@ static void an_overwritten_header_is_written_again(void **state)
 }
 
 /* So that it does, the client that could not read the header wakes it. */
-static void who_finds_no_header_wakes_the_agent(void **state)
+static void a_client_that_finds_no_header_wakes_the_agent(void **state)
 {
 	(void)state;
 	uint32_t before = ms_control_doorbell(&server);
@@ -212,7 +213,7 @@ int main(void)
 		WITH_PAGE(tickets_wrap),
 		WITH_PAGE(wrong_pages_are_refused),
 		WITH_PAGE(an_overwritten_header_is_written_again),
-		WITH_PAGE(who_finds_no_header_wakes_the_agent),
+		WITH_PAGE(a_client_that_finds_no_header_wakes_the_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,7 @@ struct gave {
 	const char *name;
 	uint64_t mib;
 	bool estimated;
+	uint64_t caches; /* of that name */
 };
 
 static struct ms_event answer_of(int32_t pid, uint32_t status, uint64_t caches, const struct gave *gave)
@@ -119,7 +120,8 @@ static struct ms_event answer_of(int32_t pid, uint32_t status, uint64_t caches, 
 	as->caches = caches;
 	for (; gave && gave->name; gave++) {
 		struct ms_event_cache cache = {
-			.pid = pid, .bytes = gave->mib * MIB, .estimated = gave->estimated};
+			.pid = pid, .bytes = gave->mib * MIB, .estimated = gave->estimated,
+			.caches = gave->caches};
 
 		snprintf(cache.cache, sizeof(cache.cache), "%s", gave->name);
 		ms_event_caches_add(&as->gave, &cache);
@@ -169,7 +171,7 @@ static void assert_says(unsigned i, const char *text)
 
 static void a_short_run_has_four_lines(void **state)
 {
-	static const struct gave gave[] = {{"parse", 30, false}, {"lookup", 12, false}, {NULL}};
+	static const struct gave gave[] = {{"parse", 30, false, 1}, {"lookup", 12, false, 1}, {NULL}};
 	struct ms_event end;
 
 	(void)state;
@@ -246,7 +248,7 @@ static void with_a_journal_little_is_said(void **state)
 
 static void a_round_that_is_not_enough_is_told_at_once(void **state)
 {
-	static const struct gave gave[] = {{"a", 3, false}, {NULL}};
+	static const struct gave gave[] = {{"a", 3, false, 1}, {NULL}};
 
 	(void)state;
 	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
@@ -314,7 +316,7 @@ static void a_warning_tells_of_its_pause(void **state)
 
 static void what_did_not_come_back_is_seen(void **state)
 {
-	static const struct gave gave[] = {{"a", 3, true}, {"b", 2, false}, {NULL}};
+	static const struct gave gave[] = {{"a", 3, true, 1}, {"b", 2, false, 1}, {NULL}};
 
 	(void)state;
 	ask(42, 5, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
@@ -325,7 +327,7 @@ static void what_did_not_come_back_is_seen(void **state)
 
 static void several_processes_are_told_apart(void **state)
 {
-	static const struct gave first[] = {{"a", 3, false}, {NULL}}, second[] = {{"a", 4, false}, {NULL}};
+	static const struct gave first[] = {{"a", 3, false, 1}, {NULL}}, second[] = {{"a", 4, false, 1}, {NULL}};
 
 	(void)state;
 	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
@@ -358,13 +360,27 @@ static void several_processes_are_told_apart(void **state)
 
 static void names_stay_on_their_line(void **state)
 {
-	static const struct gave gave[] = {{"a\n\x1b[2J", 2, false}, {NULL}};
+	static const struct gave gave[] = {{"a\n\x1b[2J", 2, false, 1}, {NULL}};
 
 	(void)state;
 	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
 	answer(42, MS_ANSWER_DONE, 1, gave);
 	settle(2, false);
 	assert_non_null(strstr(bed.lines[1], ": a\\n\\x1b[2J 2M;"));
+}
+
+/* Thousands of one name are one. */
+static void a_group_is_named_once(void **state)
+{
+	static const struct gave gave[] = {{"Obj.method", 110, true, 4000}, {"parse", 9, false, 1}, {NULL}};
+
+	(void)state;
+	ask(42, 119, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
+	turn();
+	answer(42, MS_ANSWER_DONE, 4003, gave);
+	settle(119, true);
+	assert_non_null(strstr(bed.lines[bed.count - 1],
+			       ": Obj.method x 4000 ~110M, parse 9M, 2 more asked; 119M"));
 }
 
 /* The longest everything, each byte the kind that grows most. */
@@ -386,6 +402,7 @@ static void the_longest_lines_fit(void **state)
 		event.as.answer.status = MS_ANSWER_UNSUPPORTED;
 		event.as.answer.gave.count = 1;
 		event.as.answer.gave.at[0].pid = event.pid;
+		event.as.answer.gave.at[0].caches = 65535;
 		memset(event.as.answer.gave.at[0].cache, 0xff, MS_NAME_BYTES - 1);
 		memset(event.as.answer.stuck, 0xff, MS_NAME_BYTES - 1);
 		take(event);
@@ -397,7 +414,7 @@ static void the_longest_lines_fit(void **state)
 
 static void a_whole_round(bool settled)
 {
-	static const struct gave gave[] = {{"a", 3, false}, {NULL}};
+	static const struct gave gave[] = {{"a", 3, false, 1}, {NULL}};
 
 	ask(42, 3, MS_LEVEL_TRIM, MS_WHY_ABOVE_HIGH);
 	turn();
@@ -506,6 +523,7 @@ int main(void)
 		cmocka_unit_test_setup(what_did_not_come_back_is_seen, set_up),
 		cmocka_unit_test_setup(several_processes_are_told_apart, set_up),
 		cmocka_unit_test_setup(names_stay_on_their_line, set_up),
+		cmocka_unit_test_setup(a_group_is_named_once, set_up),
 		cmocka_unit_test_setup(the_longest_lines_fit, set_up),
 		cmocka_unit_test_setup(many_rounds_are_summed_up, set_up),
 		cmocka_unit_test_setup(after_a_calm_minute_all_is_told_again, set_up),

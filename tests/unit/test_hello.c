@@ -77,7 +77,7 @@ static int lowest_free_fd(void)
 	return fd;
 }
 
-/* A pipe whose writing end is open nowhere but in packets: its reader sees the end when the last is released.
+/* A pipe with a writing end that is open in packets alone: its reader sees the end when the last is released.
  */
 struct traced {
 	int reader, writer;

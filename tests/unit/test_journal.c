@@ -28,8 +28,8 @@
 static struct ms_event_caches two_caches(void)
 {
 	static const struct ms_event_cache cache[] = {
-		{.pid = 42, .comm = "job", .cache = "lookup", .bytes = 12 * MIB},
-		{.pid = 42, .comm = "job", .cache = "parse", .bytes = 349 * MIB, .estimated = true},
+		{.pid = 42, .comm = "job", .cache = "lookup", .bytes = 12 * MIB, .caches = 4000},
+		{.pid = 42, .comm = "job", .cache = "parse", .bytes = 349 * MIB, .estimated = true, .caches = 1},
 	};
 	struct ms_event_caches list = {0};
 
@@ -247,7 +247,7 @@ static void the_end_says_what_there_is_to_say(void **state)
 	event.limit = MS_LIMIT_NONE;
 	assert_string_equal(line_of(&event),
 			    "ended after 47.4s, exit 3: peak RSS 199M, never above high; largest caches "
-			    "at the end: parse ~349M (pid 42), lookup 12M (pid 43)");
+			    "at the end: parse ~349M (pid 42), lookup x 4000 12M (pid 43)");
 	event.as.end.largest.count = 1;
 	event.as.end.exit_code = 137;
 	event.as.end.signal = 9;

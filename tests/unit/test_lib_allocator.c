@@ -32,7 +32,8 @@ static void drop(void)
 	}
 }
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -95,8 +96,9 @@ static void run_under(const char *allocator)
 /* The dynamic linker only warns about a library that it cannot preload. */
 static bool is_loaded(const char *allocator)
 {
-	const char *symbol = strcmp(allocator, "jemalloc") == 0 ? "mallctl"
-			     : strcmp(allocator, "tcmalloc") == 0 ? "MallocExtension_ReleaseFreeMemory" : "mi_collect";
+	const char *symbol = strcmp(allocator, "jemalloc") == 0   ? "mallctl"
+			     : strcmp(allocator, "tcmalloc") == 0 ? "MallocExtension_ReleaseFreeMemory"
+								  : "mi_collect";
 
 	return dlsym(RTLD_DEFAULT, symbol) != NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A forked child: known to others before fork() returns, and without a thread of the library's until it uses it. */
+/* A forked child: known to others before fork() returns, and without a thread of the library's until it uses
+ * it. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ static struct memshed_cache *cache;
 static int hellos = -1;
 static enum memshed_agent_mode mode;
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -49,6 +51,17 @@ static unsigned count_threads(void)
 		count++;
 	closedir(directory);
 	return count - 2 - others; /* "." and ".." */
+}
+
+#if defined(__SANITIZE_THREAD__)
+enum { COUNTS_THREADS = 0 }; /* ThreadSanitizer has one of its own in a child, which comes at some time */
+#else
+enum { COUNTS_THREADS = 1 };
+#endif
+
+static bool has_threads(unsigned count)
+{
+	return !COUNTS_THREADS || count_threads() == count;
 }
 
 static uint32_t read_state(struct bed *own)
@@ -170,17 +183,17 @@ static void use_start(void)
 static void (*const uses[])(void) = {use_register, use_charge, use_uncharge, use_hit,
 				     use_miss,     use_evict,  use_poll,     use_start};
 
-/* One thread, its caches seen, nobody to take orders; then an agent. */
+/* One thread, its caches seen, no agent to take orders; then one. */
 static void check_use(void (*use)(void))
 {
 	static struct bed own;
 
-	CHECK(count_threads() == 1);
+	CHECK(has_threads(1));
 	CHECK(bed_try_open(&own, getpid()) == 0);
 	CHECK(read_state(&own) == MS_AGENT_LAZY);
 	CHECK(bed_row(&own, "inherited").bytes == 100);
 	use();
-	CHECK(count_threads() == 2);
+	CHECK(has_threads(2));
 	CHECK(read_state(&own) != MS_AGENT_LAZY && read_state(&own) != MS_AGENT_NONE);
 	CHECK(bed_do(&own, "inherited", MS_LEVEL_CLEAR, 0).status == MS_ANSWER_DONE);
 	_exit(0);
@@ -195,7 +208,7 @@ static void test_agent_comes_with_the_first_use(void **state)
 		if (child == 0) {
 			if (uses[i] == use_start) { /* with a standby, as in any process */
 				use_start();
-				_exit(count_threads() == 3 ? 0 : 1);
+				_exit(has_threads(3) ? 0 : 1);
 			}
 			check_use(uses[i]);
 		}
@@ -214,9 +227,9 @@ static void test_standby_comes_with_the_first_order(void **state)
 	(void)state;
 	if (child == 0) {
 		use_poll();
-		CHECK(bed_try_open(&own, getpid()) == 0 && count_threads() == 2);
+		CHECK(bed_try_open(&own, getpid()) == 0 && has_threads(2));
 		bed_do(&own, "inherited", MS_LEVEL_CLEAR, 0);
-		BED_WAIT_UNTIL(count_threads() == 3);
+		BED_WAIT_UNTIL(has_threads(3));
 		_exit(0);
 	}
 	bed_expect_child(child, 0);
@@ -244,11 +257,14 @@ static void test_first_charges_are_counted(void **state)
 
 static void test_a_user_namespace_can_be_entered(void **state)
 {
-	pid_t child = fork();
+	pid_t child;
 
 	(void)state;
+	if (!COUNTS_THREADS)
+		skip();
+	child = fork();
 	if (child == 0)
-		_exit(unshare(CLONE_NEWUSER) < 0 && errno == EINVAL ? 1 : 0); /* EINVAL: has threads; others: may not */
+		_exit(unshare(CLONE_NEWUSER) < 0 && errno == EINVAL); /* EINVAL: has threads; others: may not */
 	bed_expect_child(child, 0);
 	assert_int_equal(take_hello(NULL), child);
 }
@@ -265,7 +281,7 @@ static void test_stop_before_use(void **state)
 		CHECK(read_state(&own) == MS_AGENT_STOPPED);
 		memshed_charge(cache, 1, 1);
 		memshed_poll();
-		CHECK(count_threads() == 1 && bed_row(&own, "inherited").bytes == 101);
+		CHECK(has_threads(1) && bed_row(&own, "inherited").bytes == 101);
 		CHECK(memshed_start(NULL) == 0);
 		CHECK(bed_do(&own, "inherited", MS_LEVEL_CLEAR, 0).status == MS_ANSWER_DONE);
 		_exit(0);
@@ -294,7 +310,7 @@ static void test_a_child_of_a_child(void **state)
 	assert_true(take_hello(NULL) > 0);
 }
 
-/* A daemon's first act: all descriptors are closed. Whoever was told has them. */
+/* A daemon's first act: all descriptors are closed. The watch has its own. */
 static void test_hello_is_said_before_fork_returns(void **state)
 {
 	static struct bed told;
@@ -332,12 +348,12 @@ static void test_fd_mode(void **state)
 
 	(void)state;
 	if (child == 0) {
-		CHECK(count_threads() == 1);
+		CHECK(has_threads(1));
 		CHECK(bed_try_open(&own, getpid()) == 0 && read_state(&own) == MS_AGENT_LAZY);
 
 		int fd = memshed_fd();
 
-		CHECK(fd >= 0 && count_threads() == 2 && read_state(&own) == MS_AGENT_IDLE);
+		CHECK(fd >= 0 && has_threads(2) && read_state(&own) == MS_AGENT_IDLE);
 		_exit(0);
 	}
 	bed_expect_child(child, 0);
@@ -357,7 +373,7 @@ static void test_signal_mode(void **state)
 		struct ms_order order = bed_order(&own, "inherited", MS_LEVEL_CLEAR, 0);
 		struct ms_order_handle handle = bed_post(&own, &order);
 
-		CHECK(memshed_poll() == 1 && count_threads() == 1);
+		CHECK(memshed_poll() == 1 && has_threads(1));
 		CHECK(bed_wait(&own, &handle).status == MS_ANSWER_DONE);
 		_exit(0);
 	}
@@ -381,10 +397,6 @@ int main(void)
 	int failed, status;
 	pid_t child;
 
-#if defined(__SANITIZE_THREAD__)
-	fprintf(stderr, "skipped: ThreadSanitizer has a thread of its own, and does not follow threads made after a fork\n");
-	return 77;
-#endif
 	child = fork();
 
 	if (child == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A host that closes all descriptors, and whose own files then have the library's numbers. */
+/* A host that closes all descriptors, so that its own files then have the library's numbers. */
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -13,7 +13,8 @@ static struct memshed_cache *cache;
 static int ours[MOST], count;
 static int file = -1; /* the host's */
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;

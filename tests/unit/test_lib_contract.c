@@ -4,7 +4,8 @@
 
 #include "lib_bed.h"
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -37,14 +38,19 @@ static void test_refused_registrations(void **state)
 	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.shrink = shrink)), -EINVAL);
 	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "", .shrink = shrink)), -EINVAL);
 	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x")), -EINVAL);
-	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .priority = 1001)), -EINVAL);
-	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .priority = -1001)), -EINVAL);
-	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .flags = 1u << 15)), -EINVAL);
+	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .priority = 1001)),
+			 -EINVAL);
+	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .priority = -1001)),
+			 -EINVAL);
+	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .flags = 1u << 15)),
+			 -EINVAL);
 	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear,
 							     .thread_class = (enum memshed_thread_class)7)),
 			 -EINVAL);
-	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .priority = 1000)), 0);
-	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .shrink = shrink, .priority = -1000)), 0);
+	assert_int_equal(register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .clear = clear, .priority = 1000)),
+			 0);
+	assert_int_equal(
+		register_with(MEMSHED_CACHE_OPTIONS(.name = "x", .shrink = shrink, .priority = -1000)), 0);
 }
 
 /* A caller built with another memshed.h. */
@@ -98,7 +104,8 @@ static void test_refused_starts(void **state)
 	memshed_stop();
 	options.mode = (enum memshed_agent_mode)9;
 	assert_int_equal(memshed_start(&options), -EINVAL);
-	options = (struct memshed_agent_options){.size = sizeof(options), .mode = MEMSHED_AGENT_SIGNAL, .signal = 15};
+	options = (struct memshed_agent_options){
+		.size = sizeof(options), .mode = MEMSHED_AGENT_SIGNAL, .signal = 15};
 	assert_int_equal(memshed_start(&options), -EINVAL);
 	options.signal = SIGCONT; /* would have a stopped process go on */
 	assert_int_equal(memshed_start(&options), -EINVAL);

@@ -147,7 +147,8 @@ static sem_t loader_asked, loader_free;
 typedef int (*dladdr1_fn)(const void *, Dl_info *, void **, int);
 
 /* In place of the C library's, for libmemshed too. */
-__attribute__((visibility("default"))) int dladdr1(const void *address, Dl_info *info, void **extra, int flags)
+__attribute__((visibility("default"))) int dladdr1(const void *address, Dl_info *info, void **extra,
+						   int flags)
 {
 	dladdr1_fn real = (dladdr1_fn)dlsym(RTLD_NEXT, "dladdr1");
 
@@ -173,7 +174,8 @@ static void register_beside_the_loader(void)
 		;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (time_t)(BED_PATIENCE_NS / MS_NS_PER_S);
-	if (pthread_create(&loading, NULL, add_one, NULL) != 0 || pthread_timedjoin_np(loading, NULL, &until) != 0)
+	if (pthread_create(&loading, NULL, add_one, NULL) != 0 ||
+	    pthread_timedjoin_np(loading, NULL, &until) != 0)
 		_exit(98);
 	sem_post(&loader_free);
 	pthread_join(asking, NULL);
@@ -198,7 +200,7 @@ static void *end_soon(void *argument)
 	return argument;
 }
 
-/* A process whose last thread ends has ended: the library's own do not count. */
+/* A process ends with its last thread: the library's own do not count. */
 static void end_threads(enum memshed_agent_mode mode)
 {
 	struct memshed_agent_options options = {.size = sizeof(options), .mode = mode};
@@ -256,7 +258,8 @@ static void begin(int argc, char **argv, char **environment)
 		memshed_charge(cache, 100, 1);
 }
 
-__attribute__((section(".preinit_array"), used)) static void (*const before_constructors)(int, char **, char **) = begin;
+__attribute__((section(".preinit_array"), used)) static void (*const before_constructors)(int, char **,
+											  char **) = begin;
 
 static struct bed bed;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What hosts do to callbacks that they should not: stop the agent inside one, leave one by a jump, end the thread in
- * one, count themselves. The process goes on, others are asked, and nothing spins.
+ * What hosts do to callbacks that they should not: stop the agent inside one, leave one by a jump, end the
+ * thread in one, count themselves. The process goes on, others are asked, and nothing spins.
  */
 #include <poll.h>
 #include <setjmp.h>
@@ -102,7 +102,8 @@ static void test_jump_out_of_a_dispatch(void **state)
 
 	order = bed_order(&bed, "returns", MS_LEVEL_CLEAR, 0);
 	handle = bed_post(&bed, &order);
-	for (turns = 0; ms_control_poll(&bed.client, &handle, &answer, NULL) == 0 && turns <= LOOPS_MOST; turns++)
+	for (turns = 0; ms_control_poll(&bed.client, &handle, &answer, NULL) == 0 && turns <= LOOPS_MOST;
+	     turns++)
 		turn();
 	assert_int_equal(answer.status, MS_ANSWER_DONE);
 	assert_in_range(turns, 1, LOOPS_MOST);
@@ -161,7 +162,8 @@ static void test_thread_that_ends_in_its_callback(void **state)
 	bed_open(&bed, getpid());
 	add(&bad, MEMSHED_CACHE_OPTIONS(.name = "ends"));
 	add(&good, MEMSHED_CACHE_OPTIONS(.name = "returns"));
-	assert_int_equal(bed_do(&bed, "ends", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_STUCK); /* long before its deadline */
+	assert_int_equal(bed_do(&bed, "ends", MS_LEVEL_CLEAR, 0).status,
+			 MS_ANSWER_STUCK); /* long before its deadline */
 	assert_int_equal(bed_do(&bed, "returns", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
 	assert_int_equal(memshed_stop(), 0); /* no thread is left that it would wait for */
 	bed_close(&bed);

@@ -26,7 +26,8 @@ static _Atomic unsigned calls;
 static bool wait_inside;
 static sem_t began;
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -280,7 +281,8 @@ static void test_exec_leaks_nothing(void **state)
 	(void)state;
 	snprintf(expected, sizeof(expected), "%u", count_fds());
 	for (int mode = MEMSHED_AGENT_THREAD; mode <= MEMSHED_AGENT_SIGNAL; mode++) {
-		struct memshed_agent_options options = {.size = sizeof(options), .mode = (enum memshed_agent_mode)mode};
+		struct memshed_agent_options options = {.size = sizeof(options),
+							.mode = (enum memshed_agent_mode)mode};
 
 		memshed_stop();
 		assert_int_equal(memshed_start(&options), 0);
@@ -302,7 +304,8 @@ static void test_fds_stay_the_same(void **state)
 {
 	(void)state;
 	for (int mode = MEMSHED_AGENT_THREAD; mode <= MEMSHED_AGENT_SIGNAL; mode++) {
-		struct memshed_agent_options options = {.size = sizeof(options), .mode = (enum memshed_agent_mode)mode};
+		struct memshed_agent_options options = {.size = sizeof(options),
+							.mode = (enum memshed_agent_mode)mode};
 
 		memshed_stop();
 		assert_int_equal(memshed_start(&options), 0);

@@ -31,7 +31,8 @@ pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attr, 
 	return create(thread, attr, run, argument);
 }
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -232,9 +233,11 @@ static void check_refused(unsigned call)
 
 static void test_refused_calls(void **state)
 {
-	const unsigned calls[] = {SYS_membarrier, SYS_memfd_create, SYS_ftruncate, SYS_mprotect, SYS_madvise,
-				  SYS_mlock, SYS_munlock, SYS_fcntl, SYS_prlimit64, SYS_getrandom, SYS_socket,
-				  SYS_sendmsg, SYS_pread64, SYS_prctl, SYS_sched_setscheduler, SYS_openat, SYS_fstat};
+	const unsigned calls[] = {
+		SYS_membarrier, SYS_memfd_create, SYS_ftruncate, SYS_mprotect,  SYS_madvise,
+		SYS_mlock,      SYS_munlock,      SYS_fcntl,     SYS_prlimit64, SYS_getrandom,
+		SYS_socket,     SYS_sendmsg,      SYS_pread64,   SYS_prctl,     SYS_sched_setscheduler,
+		SYS_openat,     SYS_fstat};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {

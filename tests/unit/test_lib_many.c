@@ -8,7 +8,8 @@ static struct bed bed;
 static struct memshed_cache *caches[MEMSHED_MAX_CACHES];
 static _Atomic unsigned calls;
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	struct memshed_cache **handle = ctx;
 
@@ -29,7 +30,8 @@ static int check_child(void)
 	memshed_charge(caches[0], 100, 1);
 	if (bed_try_open(&own, getpid()) != 0)
 		return 1;
-	BED_WAIT_UNTIL(ms_table_refresh(&own.reader) == 0 && own.reader.info.live_rows == MEMSHED_MAX_CACHES + 1);
+	BED_WAIT_UNTIL(ms_table_refresh(&own.reader) == 0 &&
+		       own.reader.info.live_rows == MEMSHED_MAX_CACHES + 1);
 	for (unsigned i = 1; i < MEMSHED_MAX_CACHES; i++)
 		memshed_charge(caches[i], 100, 1);
 	calls = 0;

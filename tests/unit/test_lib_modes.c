@@ -13,7 +13,8 @@ static struct memshed_cache *cache;
 static _Atomic unsigned calls;
 static pthread_t ran_in;
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -99,7 +100,8 @@ static void test_fd_mode_in_a_forked_child(void **state)
 	(void)state;
 	start((struct memshed_agent_options){.mode = MEMSHED_AGENT_FD});
 	parent_fd = memshed_fd();
-	serve_by_fd(); /* the relay is up: the sanitizers' own locks do not survive a fork while a thread starts */
+	serve_by_fd(); /* the relay is up: the sanitizers' own locks do not survive a fork while a thread
+			  starts */
 	child = fork();
 	if (child == 0) {
 		bed_leave(&bed);
@@ -256,7 +258,8 @@ static void test_hello(void **state)
 	setenv(MS_HELLO_ENV, name, 1);
 	memshed_stop();
 	for (int mode = MEMSHED_AGENT_THREAD; mode <= MEMSHED_AGENT_SIGNAL; mode++) {
-		struct memshed_agent_options options = {.size = sizeof(options), .mode = (enum memshed_agent_mode)mode};
+		struct memshed_agent_options options = {.size = sizeof(options),
+							.mode = (enum memshed_agent_mode)mode};
 
 		assert_int_equal(memshed_start(&options), 0);
 		expect_hello(fd, getpid());
@@ -277,7 +280,7 @@ static void test_hello(void **state)
 		bed_expect_child(child, 0);
 		assert_int_equal(memshed_stop(), 0);
 	}
-	/* Nobody there: nobody minds. */
+	/* No agent is there: no harm. */
 	close(fd);
 	assert_int_equal(memshed_start(NULL), 0);
 	unsetenv(MS_HELLO_ENV);

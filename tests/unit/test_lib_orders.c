@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders to the agent's thread: answers, who is asked first, late callbacks, callbacks that call back. */
+/* Orders to the agent's thread: answers, which cache is asked first, late callbacks, callbacks that call
+ * back. */
 #include "lib_fake.h"
 
 static struct bed bed;
@@ -80,8 +81,9 @@ static void test_orders_for_what_is_not_there(void **state)
 /* Priority first, then what a byte costs, then size; and no more than asked. */
 static void test_cheapest_first_until_enough(void **state)
 {
-	struct fake low = {.freed_bytes = 100}, cheap_small = {.freed_bytes = 100}, cheap_large = {.freed_bytes = 100},
-		    dear = {.freed_bytes = 100}, empty = {.status = MEMSHED_EMPTY};
+	struct fake low = {.freed_bytes = 100}, cheap_small = {.freed_bytes = 100},
+		    cheap_large = {.freed_bytes = 100}, dear = {.freed_bytes = 100},
+		    empty = {.status = MEMSHED_EMPTY};
 
 	(void)state;
 	add(&dear, MEMSHED_CACHE_OPTIONS(.name = "dear", .cost_us = 1000000));
@@ -120,7 +122,8 @@ static void test_cheapest_first_until_enough(void **state)
 
 static void test_a_measured_cost_counts(void **state)
 {
-	struct fake measured = {.freed_bytes = 100, .usage = {.fields = MEMSHED_USAGE_COST, .cost_us = 1000000}};
+	struct fake measured = {.freed_bytes = 100,
+				.usage = {.fields = MEMSHED_USAGE_COST, .cost_us = 1000000}};
 	struct fake other = {.freed_bytes = 100};
 
 	(void)state;
@@ -482,7 +485,7 @@ static void test_owner_runs_in_its_poll(void **state)
 	assert_int_equal(answer.claimed_bytes, 70);
 	assert_int_equal(memshed_poll(), 0);
 
-	/* Nobody polls: busy, at the deadline. */
+	/* It is not polled: busy, at the deadline. */
 	order.timeout_us = 20000;
 	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_BUSY);
 	assert_int_equal(fake.calls, 1);
@@ -589,22 +592,6 @@ static void test_round_hooks(void **state)
 	assert_int_equal(memshed_start(NULL), 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	if (memshed_start(NULL) != 0)
-		return -1;
-	bed_open(&bed, getpid());
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	bed_close(&bed);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -628,5 +615,5 @@ int main(void)
 		cmocka_unit_test(test_round_hooks),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return BED_RUN_GROUP(&bed, tests);
 }

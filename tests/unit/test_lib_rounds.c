@@ -472,6 +472,77 @@ static void be_busy(struct fake *fake)
 	busy_left -= busy_left != 0;
 }
 
+/* In the middle of a count something is wanted: that comes first, and the count is not done. */
+static struct ms_order wanted_meanwhile;
+static struct ms_order_handle meanwhile;
+static unsigned counted_later;
+
+static int count_and_want(void *ctx, struct memshed_usage *usage)
+{
+	(void)ctx;
+	meanwhile = bed_post(&bed, &wanted_meanwhile);
+	usage->fields = MEMSHED_USAGE_BYTES;
+	usage->bytes = 2 * MIB;
+	return 0;
+}
+
+static int count_later(void *ctx, struct memshed_usage *usage)
+{
+	(void)ctx;
+	counted_later++;
+	usage->fields = MEMSHED_USAGE_BYTES;
+	usage->bytes = MIB;
+	return 0;
+}
+
+static void test_a_count_gives_way(void **state)
+{
+	struct fake wants = {.freed_bytes = 1}, later = {.freed_bytes = 1};
+
+	(void)state;
+	add(&wants, MEMSHED_CACHE_OPTIONS(.name = "wants", .count = count_and_want, .priority = -1));
+	add(&later, MEMSHED_CACHE_OPTIONS(.name = "later", .count = count_later));
+	memshed_charge(wants.handle, 2 * MIB, 1000);
+	memshed_charge(later.handle, MIB, 1000);
+	wanted_meanwhile = bed_order(&bed, "later", MS_LEVEL_CLEAR, 0);
+
+	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
+
+	assert_int_equal(answer.status, MS_ANSWER_BUSY);
+	assert_int_equal(answer.caches, 1);
+	assert_int_equal(bed_wait(&bed, &meanwhile).status, MS_ANSWER_DONE);
+	assert_int_equal(later.calls, 1);
+	memshed_unregister(wants.handle);
+	memshed_unregister(later.handle);
+}
+
+/* One that puts its count off has the whole count asked for again; and a count is none of the orders done. */
+static void test_a_count_put_off_is_busy(void **state)
+{
+	struct fake now = {.usage = {.fields = MEMSHED_USAGE_BYTES, .bytes = 11}}, off = {0};
+	struct ms_table_info before;
+
+	(void)state;
+	add(&now, MEMSHED_CACHE_OPTIONS(.name = "now", .count = count));
+	add(&off, MEMSHED_CACHE_OPTIONS(.name = "off", .count = count));
+	assert_int_equal(ms_table_refresh(&bed.reader), 0);
+	before = bed.reader.info;
+
+	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
+
+	assert_int_equal(answer.status, MS_ANSWER_BUSY);
+	assert_int_equal(answer.caches, 1);
+	say_usage(&off, MEMSHED_USAGE_BYTES, 22);
+	assert_int_equal(bed_do(&bed, NULL, MS_LEVEL_COUNT, 0).status, MS_ANSWER_DONE);
+	assert_int_equal(bed_row(&bed, "off").bytes, 22);
+	assert_int_equal(bed.reader.info.orders, before.orders);
+	assert_int_equal(bed_do(&bed, "now", MS_LEVEL_CLEAR, 0).status, MS_ANSWER_DONE);
+	BED_WAIT_UNTIL(ms_table_refresh(&bed.reader) == 0 && bed.reader.info.rounds == before.rounds + 1);
+	assert_int_equal(bed.reader.info.orders, before.orders + 1);
+	memshed_unregister(now.handle);
+	memshed_unregister(off.handle);
+}
+
 static void test_busy_is_asked_again(void **state)
 {
 	struct fake fake = {.inside = be_busy}, other = {.freed_bytes = 100};
@@ -534,22 +605,6 @@ static void test_thousands_of_small_caches(void **state)
 		drop_pages(&many[i], EACH_BYTES);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	if (memshed_start(NULL) != 0)
-		return -1;
-	bed_open(&bed, getpid());
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	bed_close(&bed);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -563,9 +618,11 @@ int main(void)
 		cmocka_unit_test(test_the_small_last_and_the_manual_never),
 		cmocka_unit_test(test_group_is_all_of_one_name),
 		cmocka_unit_test(test_count_of_all),
+		cmocka_unit_test(test_a_count_gives_way),
+		cmocka_unit_test(test_a_count_put_off_is_busy),
 		cmocka_unit_test(test_busy_is_asked_again),
 		cmocka_unit_test(test_thousands_of_small_caches),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return BED_RUN_GROUP(&bed, tests);
 }

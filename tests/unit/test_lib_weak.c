@@ -19,7 +19,8 @@
 #include "memshed-weak.h"
 #include "test_lib_weak.h"
 
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
+				  struct memshed_result *result)
 {
 	(void)ctx;
 	(void)request;
@@ -72,7 +73,7 @@ static void test_present(void **state)
 	assert_int_equal(memshed_stop(), 0);
 }
 
-/* Somebody loads it for himself, after we had looked in vain. */
+/* Another part of the program loads it, after we had looked in vain. */
 static void test_loaded_later(void **state)
 {
 	test_absent(state);

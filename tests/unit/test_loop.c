@@ -294,7 +294,7 @@ static void lateness_is_what_the_clock_alone_did(void **state)
 	ms_loop_turn(&loop);
 	assert_int_equal(loop.late_ns, 0);
 	ready[3] = 0;
-	timer.at_ns = now_ns - MS_NS_PER_MS; /* due already: nobody slept too long */
+	timer.at_ns = now_ns - MS_NS_PER_MS; /* due already: no sleep was too long */
 	ms_loop_turn(&loop);
 	assert_int_equal(loop.late_ns, 0);
 }
@@ -303,7 +303,8 @@ static void the_real_kernel_wakes_it(void **state)
 {
 	(void)state;
 	ms_loop_init(&loop, NULL);
-	timer = (struct ms_loop_timer){.at_ns = ms_clock_ns() + MS_NS_PER_MS, .fire = count_fire, .arg = &fires};
+	timer = (struct ms_loop_timer){
+		.at_ns = ms_clock_ns() + MS_NS_PER_MS, .fire = count_fire, .arg = &fires};
 	ms_loop_add_timer(&loop, &timer);
 	while (fires == 0)
 		ms_loop_turn(&loop);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -175,6 +176,46 @@ static void caches_are_named(void **state)
 	assert_int_equal(list.count, 0);
 }
 
+/* More than the watch reads of one process at a time, and more names than it groups. */
+static void caches_of_one_name_are_one(void **state)
+{
+	enum { TWINS = 600, OTHERS = 400 };
+	static struct memshed_cache *twins[TWINS], *others[OTHERS];
+	struct ms_event_caches list = {.count = 0};
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < TWINS; i++) {
+		const struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "twin", .clear = do_clear);
+
+		assert_int_equal(memshed_register(&options, &twins[i]), 0);
+		memshed_charge(twins[i], 1000, 1);
+	}
+	for (int i = 0; i < OTHERS; i++) {
+		snprintf(name, sizeof(name), "other-%d", i);
+		const struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(
+			.name = name, .clear = do_clear, .flags = MEMSHED_CACHE_ESTIMATED);
+
+		assert_int_equal(memshed_register(&options, &others[i]), 0);
+		memshed_charge(others[i], i == OTHERS - 1 ? 50000 : 10, 1);
+	}
+	find_mine();
+	ms_members_name(&members, 3, 0, &list, NULL);
+	assert_int_equal(list.count, MS_EVENT_NAMED);
+	assert_string_equal(list.at[0].cache, "twin");
+	assert_int_equal(list.at[0].caches, TWINS);
+	assert_int_equal(list.at[0].bytes, TWINS * 1000);
+	assert_false(list.at[0].estimated);
+	assert_string_equal(list.at[1].cache, "other-399"); /* one of those that found no room */
+	assert_int_equal(list.at[1].caches, 1);
+	assert_true(list.at[1].estimated);
+	assert_string_equal(list.at[2].cache, "mine");
+	for (int i = 0; i < TWINS; i++)
+		memshed_unregister(twins[i]);
+	for (int i = 0; i < OTHERS; i++)
+		memshed_unregister(others[i]);
+}
+
 /* The pid is this process's, the start time is not: a process that has gone, and its number used again. */
 static void another_process_of_that_pid_is_not_taken(void **state)
 {
@@ -232,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(members_are_published, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_order_ends_with_the_table, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(caches_are_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(caches_of_one_name_are_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_process_of_that_pid_is_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(looks_become_seldom, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_table_is_closed, set_up, tear_down),

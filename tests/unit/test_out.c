@@ -21,7 +21,7 @@ enum { MANY = 5000 };
 
 static const char line[] = "a line of some length, so that a pipe is full after some thousand of them\n";
 
-/* In a child, whose stderr is @fd, so that this test's own stays. Return: its exit status. */
+/* In a child with @fd as its stderr, so that this test's own stays. Return: its exit status. */
 static int write_many(int fd)
 {
 	struct ms_out out;

@@ -21,7 +21,8 @@
  *   order PROCESS LEVEL SIZE             its next order; all must be named
  *   taken PROCESS                        its agent has taken the order
  *   answer PROCESS STATUS CLAIMED RETURNED
- *                                        the order is answered, at the time of the last sample
+ *                                        the order is answered, at the time of the last sample;
+ *                                        RETURNED may be "unmeasured"
  *   after MS                             the time goes on, without a sample
  *   state NAME [PROCESS] VALUE           phase, told, rounds, caches, silent, next (milliseconds from now,
  *                                        at the earliest), timeout PROCESS, useless PROCESS
@@ -270,7 +271,9 @@ static void read_answer(struct replay *replay)
 		i++;
 	if (i == count)
 		stop(replay, "no such answer: %s", name);
-	bed_learn(&replay->bed, number(replay, 1), statuses[i].status, size(replay, 3), size(replay, 4));
+	uint64_t returned = strcmp(word(replay, 4), "unmeasured") == 0 ? MS_NOT_MEASURED : size(replay, 4);
+
+	bed_learn(&replay->bed, number(replay, 1), statuses[i].status, size(replay, 3), returned);
 }
 
 static uint64_t timeout_ms(struct replay *replay, uint32_t of)

@@ -42,7 +42,7 @@ static void test_total_does_not_wrap(void **state)
 	assert_int_equal(ms_rows_total(rows, 2).bytes, UINT64_MAX);
 }
 
-static void test_counted_means_somebody_counted(void **state)
+static void test_counted_means_that_a_count_came(void **state)
 {
 	(void)state;
 	assert_true(ms_row_is_counted(&ROW(1, "pushes", .bytes = 0)));
@@ -142,7 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_total_leaves_the_allocator_out),
 		cmocka_unit_test(test_total_does_not_wrap),
-		cmocka_unit_test(test_counted_means_somebody_counted),
+		cmocka_unit_test(test_counted_means_that_a_count_came),
 		cmocka_unit_test(test_sort_by_each_key),
 		cmocka_unit_test(test_the_cheapest_come_first),
 		cmocka_unit_test(test_names_match_as_they_are_and_as_shown),

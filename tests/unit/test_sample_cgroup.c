@@ -47,7 +47,7 @@ static void bytes_may_be_without_limit(void **state)
 	}
 }
 
-/* Rows whose names are beginnings or ends of the wanted ones, each with its own figure. */
+/* Rows with names that are beginnings or ends of the wanted ones, each with its own figure. */
 static void stat_takes_the_right_rows(void **state)
 {
 	(void)state;

@@ -20,13 +20,14 @@ static void mounts_are_told_apart(void **state)
 		enum ms_cgroup_version version;
 		const char *root, *point;
 	} CASES[] = {
-		{"35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory", 0, MS_CGROUP_V1, "/",
-		 "/sys/fs/cgroup/memory"},
-		{"35 31 0:32 / /c rw shared:9 master:3 - cgroup x rw,cpu,memory,pids\n", 0, MS_CGROUP_V1, "/", "/c"},
+		{"35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory", 0, MS_CGROUP_V1,
+		 "/", "/sys/fs/cgroup/memory"},
+		{"35 31 0:32 / /c rw shared:9 master:3 - cgroup x rw,cpu,memory,pids\n", 0, MS_CGROUP_V1, "/",
+		 "/c"},
 		{"30 25 0:26 /a/b /sys/fs/cgroup ro - cgroup2 cgroup2 rw,nsdelegate", 0, MS_CGROUP_V2, "/a/b",
 		 "/sys/fs/cgroup"},
-		{"30 25 0:26 /a\\040b\\134c\\011d /p\\040q\\012r rw - cgroup2 none rw", 0, MS_CGROUP_V2, "/a b\\c\td",
-		 "/p q\nr"},
+		{"30 25 0:26 /a\\040b\\134c\\011d /p\\040q\\012r rw - cgroup2 none rw", 0, MS_CGROUP_V2,
+		 "/a b\\c\td", "/p q\nr"},
 		{"30 25 0:26 /a\\9 /\\40 rw - cgroup2 none rw", 0, MS_CGROUP_V2, "/a\\9", "/\\40"},
 		{"35 31 0:32 / /c rw - cgroup cgroup rw,cpu,memorylike", -ENOENT, 0, NULL, NULL},
 		{"35 31 0:32 / /c rw - cgroup cgroup rw,name=memory", -ENOENT, 0, NULL, NULL},

@@ -222,7 +222,7 @@ static void usage_and_limits_are_told(void **state)
 	assert_true(is_ready(edge.limits_fd));
 	ms_edge_drain(edge.limits_fd);
 	assert_false(is_ready(edge.limits_fd));
-	assert_true(ms_edge_is_current(&edge, &cgroup)); /* nobody has read it yet, and 2 s have not passed */
+	assert_true(ms_edge_is_current(&edge, &cgroup)); /* it was not read yet, and 2 s have not passed */
 	ms_cgroup_reread(&cgroup);
 	assert_int_equal(ms_cgroup_sample(&cgroup, 0, 0, ms_clock_ns()), 0);
 	assert_int_equal(cgroup.levels[0].max_bytes, 60 * MIB);

@@ -34,7 +34,17 @@ static void stat_survives_any_name(void **state)
 {
 	(void)state;
 	static const char *const NAMES[] = {
-		"", " ", ")", "(", "a b", ") R 1 2 3", "a) S (b", "x\ny", "))))((", "\xff\x01", "kworker/u8:1-ev",
+		"",
+		" ",
+		")",
+		"(",
+		"a b",
+		") R 1 2 3",
+		"a) S (b",
+		"x\ny",
+		"))))((",
+		"\xff\x01",
+		"kworker/u8:1-ev",
 		"123 (456) S 7",
 	};
 
@@ -121,8 +131,16 @@ static void statm_refuses_what_is_no_statm(void **state)
 {
 	(void)state;
 	static const char *const TEXTS[] = {
-		"", "\n", "1 2 3 4 5 6\n", "1 2 3 4 5 6 7", "1 2 3 4 5 6 7 8\n", "1  2 3 4 5 6 7\n", "-1 2 3 4 5 6 7\n",
-		"1 2 3 4 5 6 x\n", "18446744073709551615 2 3 4 5 6 7\n", "18446744073709551616 2 3 4 5 6 7\n",
+		"",
+		"\n",
+		"1 2 3 4 5 6\n",
+		"1 2 3 4 5 6 7",
+		"1 2 3 4 5 6 7 8\n",
+		"1  2 3 4 5 6 7\n",
+		"-1 2 3 4 5 6 7\n",
+		"1 2 3 4 5 6 x\n",
+		"18446744073709551615 2 3 4 5 6 7\n",
+		"18446744073709551616 2 3 4 5 6 7\n",
 	};
 
 	for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
@@ -138,13 +156,12 @@ static void statm_refuses_what_is_no_statm(void **state)
 static void limits_are_the_soft_ones(void **state)
 {
 	(void)state;
-	static const char text[] = "Limit                     Soft Limit           Hard Limit           Units     \n"
-				   "Max cpu time              7            unlimited            seconds   \n"
-				   ROW("Max data size             ", "1000")
-				   ROW("Max stack size            ", "2000")
-				   ROW("Max resident set          ", "3000")
-				   ROW("Max locked memory         ", "4000")
-				   ROW("Max address space         ", "unlimited");
+	static const char text[] =
+		"Limit                     Soft Limit           Hard Limit           Units     \n"
+		"Max cpu time              7            unlimited            seconds   \n" ROW(
+			"Max data size             ", "1000") ROW("Max stack size            ", "2000")
+			ROW("Max resident set          ", "3000") ROW("Max locked memory         ", "4000")
+				ROW("Max address space         ", "unlimited");
 	struct ms_process_limits limits;
 
 	assert_int_equal(ms_process_parse_limits(text, &limits), 0);
@@ -252,7 +269,7 @@ static void unreadable_files_say_so(void **state)
 	fixture_done(&fixture);
 }
 
-/* A real process, reaped: the descriptor knows, whoever has the pid by then. */
+/* A real process, reaped: the descriptor knows, whichever process has the pid by then. */
 static void a_process_that_vanished_is_gone(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who belongs to a target, while processes come and go. */
+/* Which processes belong to a target, while processes come and go. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -12,7 +12,34 @@
 #include "sample/tree.h"
 #include "sample_fixture.h"
 
+static struct fixture fixture;
 static struct ms_tree tree;
+
+static int make_root(void **state)
+{
+	(void)state;
+	memset(&tree, 0, sizeof(tree));
+	tree.proc_fd = -1;
+	fixture_empty(&fixture);
+	return 0;
+}
+
+static int end_root(void **state)
+{
+	(void)state;
+	ms_tree_fini(&tree);
+	fixture_done(&fixture);
+	return 0;
+}
+
+/* With a root of the test's own, which is empty. */
+#define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, end_root)
+
+static void start_tree(pid_t root, uint64_t start_ticks, pid_t adopter)
+{
+	assert_int_equal(ms_tree_init(&tree, &fixture.root, root, start_ticks, adopter), 0);
+	assert_int_equal(ms_tree_scan(&tree), 0);
+}
 
 /* All changes told now, as "+pid" and "-pid". */
 static const char *told(void)
@@ -27,22 +54,22 @@ static const char *told(void)
 	return text;
 }
 
-static void end(struct fixture *fixture, int pid)
+static void end(int pid)
 {
 	int slot = ms_tree_find(&tree, pid);
 
 	assert_true(slot >= 0);
-	fixture->gone_fd = tree.slots[slot].process.statm_fd;
-	fixture->gone_error = -ESRCH;
+	fixture.gone_fd = tree.slots[slot].process.statm_fd;
+	fixture.gone_error = -ESRCH;
 }
 
-static void forget(struct fixture *fixture, int pid)
+static void forget(int pid)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/proc/%d", fixture->temporary, pid);
+	snprintf(path, sizeof(path), "%s/proc/%d", fixture.temporary, pid);
 	nftw(path, fixture_remove, 8, FTW_DEPTH | FTW_PHYS);
-	fixture->gone_fd = -1;
+	fixture.gone_fd = -1;
 }
 
 static void captured_trees_are_found(void **state)
@@ -58,7 +85,6 @@ static void captured_trees_are_found(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
-		struct fixture fixture;
 		const uint64_t page = ms_process_page_bytes();
 		unsigned before = fixture_descriptors();
 
@@ -86,9 +112,6 @@ static void captured_trees_are_found(void **state)
 static void several_roots_are_one_tree(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 1, 0, "init", 1, 10);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_process(&fixture, 60, 1, "other", 778, 50);
@@ -102,21 +125,15 @@ static void several_roots_are_one_tree(void **state)
 	assert_string_equal(told(), "+50 +60 +61");
 	assert_int_equal(ms_tree_sample(&tree), 3);
 	assert_int_equal(tree.memory.rss_bytes, 170 * ms_process_page_bytes());
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
-static void who_comes_and_goes_is_told_once(void **state)
+static void what_comes_and_goes_is_told_once(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 1, 0, "init", 1, 10);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_process(&fixture, 60, 1, "other", 778, 100);
-	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 777, 0), 0);
-	assert_int_equal(ms_tree_scan(&tree), 0);
+	start_tree(50, 777, 0);
 	assert_string_equal(told(), "+50");
 	assert_string_equal(told(), "");
 
@@ -127,9 +144,9 @@ static void who_comes_and_goes_is_told_once(void **state)
 	assert_int_equal(ms_tree_sample(&tree), 3);
 
 	/* 70 ends; its child goes to init, and still belongs. */
-	end(&fixture, 70);
+	end(70);
 	assert_int_equal(ms_tree_sample(&tree), 2);
-	forget(&fixture, 70);
+	forget(70);
 	fixture_process(&fixture, 71, 1, "helper", 801, 30);
 	assert_int_equal(ms_tree_find(&tree, 70), -ESRCH);
 	assert_string_equal(told(), "-70");
@@ -141,23 +158,18 @@ static void who_comes_and_goes_is_told_once(void **state)
 	fixture_process(&fixture, 70, 1, "stranger", 900, 5);
 	assert_int_equal(ms_tree_scan(&tree), 0);
 	assert_string_equal(told(), "");
-	/* Came and left before anybody asked. */
+	/* Came and left before it was asked for. */
 	fixture_process(&fixture, 80, 50, "brief", 901, 5);
 	assert_int_equal(ms_tree_scan(&tree), 0);
-	end(&fixture, 80);
+	end(80);
 	ms_tree_sample(&tree);
-	forget(&fixture, 80);
+	forget(80);
 	assert_string_equal(told(), "");
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void a_slot_is_kept_until_its_departure_was_told(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_process(&fixture, 51, 50, "a", 778, 100);
 	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 0), 0);
@@ -165,9 +177,9 @@ static void a_slot_is_kept_until_its_departure_was_told(void **state)
 	assert_string_equal(told(), "+50 +51");
 	int slot = ms_tree_find(&tree, 51);
 
-	end(&fixture, 51);
+	end(51);
 	ms_tree_sample(&tree);
-	forget(&fixture, 51);
+	forget(51);
 	assert_null(ms_tree_member(&tree, (uint32_t)slot));
 	fixture_process(&fixture, 52, 50, "b", 779, 100);
 	ms_tree_scan(&tree);
@@ -176,62 +188,44 @@ static void a_slot_is_kept_until_its_departure_was_told(void **state)
 	fixture_process(&fixture, 53, 50, "c", 780, 100);
 	ms_tree_scan(&tree);
 	assert_int_equal(ms_tree_find(&tree, 53), slot);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 /* A child may have a lower pid than its parent: pids wrap. */
 static void children_before_their_parents_are_found(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 5000, 1, "job", 700, 100);
 	for (int i = 0; i < 50; i++)
 		fixture_process(&fixture, 100 + i, i == 49 ? 5000 : 101 + i, "link", 800, 1);
-	assert_int_equal(ms_tree_init(&tree, &fixture.root, 5000, 0, 0), 0);
-	assert_int_equal(ms_tree_scan(&tree), 0);
+	start_tree(5000, 0, 0);
 	assert_int_equal(tree.members, 51);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void the_adopters_children_belong(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 1, 0, "init", 1, 10);
 	fixture_process(&fixture, 40, 1, "supervisor", 600, 10);
 	fixture_process(&fixture, 50, 40, "job", 777, 100);
 	fixture_process(&fixture, 60, 40, "orphan", 778, 100);
 	fixture_process(&fixture, 61, 60, "its child", 779, 100);
 	fixture_process(&fixture, 70, 1, "other", 779, 100);
-	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 40), 0);
-	assert_int_equal(ms_tree_scan(&tree), 0);
+	start_tree(50, 0, 40);
 	assert_int_equal(tree.members, 3);
 	assert_int_equal(ms_tree_find(&tree, 40), -ESRCH);
 	assert_true(ms_tree_find(&tree, 61) >= 0);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 /* A process that says hello before a scan has seen it, and its ancestors; and one that does not belong. */
 static void a_process_is_sought_between_two_scans(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 1, 0, "init", 1, 10);
 	fixture_process(&fixture, 40, 1, "supervisor", 600, 10);
 	fixture_process(&fixture, 50, 40, "job", 777, 100);
 	fixture_process(&fixture, 70, 1, "other", 779, 100);
 	fixture_process(&fixture, 71, 70, "its child", 779, 100);
-	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 40), 0);
-	assert_int_equal(ms_tree_scan(&tree), 0);
+	start_tree(50, 0, 40);
 	assert_string_equal(told(), "+50");
 	fixture_process(&fixture, 60, 40, "orphan", 778, 100);
 	fixture_process(&fixture, 61, 60, "its child", 779, 100);
@@ -249,34 +243,23 @@ static void a_process_is_sought_between_two_scans(void **state)
 	assert_int_equal(ms_tree_seek(&tree, 63), -ENOMEM);
 	assert_int_equal(ms_tree_scan(&tree), 0);
 	assert_string_equal(told(), "+63");
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 /* A supervisor that was started from within the target does not watch itself. */
 static void the_adopter_is_no_member(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_process(&fixture, 55, 50, "supervisor", 778, 10);
 	fixture_process(&fixture, 60, 55, "its child", 779, 10);
-	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 55), 0);
-	assert_int_equal(ms_tree_scan(&tree), 0);
+	start_tree(50, 0, 55);
 	assert_int_equal(tree.members, 2);
 	assert_int_equal(ms_tree_find(&tree, 55), -ESRCH);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void zombies_are_no_members(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_write(&fixture, "60 (gone) Z 50 1 1 0 -1 4194304 97 0 0 0 0 0 0 0 20 0 1 0 800 0 0 1\n",
 		      "proc/60/stat");
@@ -287,8 +270,7 @@ static void zombies_are_no_members(void **state)
 	fixture_write(&fixture, "0 0 0 0 0 0 0\n", "proc/70/statm");
 	fixture_write(&fixture, "9 8 7 6 5 4 0\n", "proc/70/task/71/statm");
 	assert_int_equal(ms_tree_init(&tree, &fixture.root, 60, 0, 0), -ESRCH);
-	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 0), 0);
-	assert_int_equal(ms_tree_scan(&tree), 0);
+	start_tree(50, 0, 0);
 	assert_string_equal(told(), "+50 +70");
 	assert_int_equal(ms_tree_sample(&tree), 2);
 	assert_true(tree.scan_soon);
@@ -296,17 +278,13 @@ static void zombies_are_no_members(void **state)
 	assert_int_equal(ms_tree_sample(&tree), 2);
 	assert_false(tree.scan_soon);
 	assert_int_equal(tree.memory.rss_bytes, 108 * ms_process_page_bytes());
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void outsiders_are_not_read_again_and_again(void **state)
 {
 	(void)state;
-	struct fixture fixture;
 	unsigned first, later = 0;
 
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 1, 0, "init", 1, 10);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	for (int pid = 100; pid < 300; pid++)
@@ -327,16 +305,11 @@ static void outsiders_are_not_read_again_and_again(void **state)
 	for (int i = 0; i < 16; i++)
 		ms_tree_scan(&tree);
 	assert_true(ms_tree_find(&tree, 200) >= 0);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void more_processes_than_fit_are_said(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	for (int pid = 100; pid < 100 + MS_TREE_CAPACITY + 20; pid++)
 		fixture_process(&fixture, pid, 50, "worker", 800, 1);
@@ -352,17 +325,13 @@ static void more_processes_than_fit_are_said(void **state)
 	assert_int_equal(tree.members, MS_TREE_CAPACITY);
 	assert_int_equal(ms_tree_sample(&tree), MS_TREE_CAPACITY);
 	assert_int_equal(tree.memory.rss_bytes, 100 * ms_process_page_bytes());
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void a_member_without_descriptor_gets_one_later(void **state)
 {
 	(void)state;
-	struct fixture fixture;
 	const uint64_t page = ms_process_page_bytes();
 
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	fixture_process(&fixture, 51, 50, "worker", 778, 40);
 	fixture_process(&fixture, 52, 51, "its child", 779, 2);
@@ -378,20 +347,15 @@ static void a_member_without_descriptor_gets_one_later(void **state)
 	assert_false(tree.incomplete);
 	assert_int_equal(ms_tree_sample(&tree), 3);
 	assert_int_equal(tree.memory.rss_bytes, 142 * page);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void a_reading_that_fails_leaves_the_last_one(void **state)
 {
 	(void)state;
-	struct fixture fixture;
-
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, 100);
 	assert_int_equal(ms_tree_init(&tree, &fixture.root, 50, 0, 0), 0);
 	assert_int_equal(ms_tree_sample(&tree), 1);
-	end(&fixture, 50);
+	end(50);
 	fixture.gone_error = -EIO;
 	assert_int_equal(ms_tree_sample(&tree), 1);
 	assert_int_equal(tree.memory.rss_bytes, 100 * ms_process_page_bytes());
@@ -399,17 +363,13 @@ static void a_reading_that_fails_leaves_the_last_one(void **state)
 	fixture_write(&fixture, "12 34", "proc/50/statm");
 	assert_int_equal(ms_tree_sample(&tree), 1);
 	assert_int_equal(tree.memory.rss_bytes, 100 * ms_process_page_bytes());
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void sums_stay_at_the_top_instead_of_wrapping(void **state)
 {
 	(void)state;
-	struct fixture fixture;
 	const unsigned long many = UINT64_MAX / ms_process_page_bytes() / 2;
 
-	fixture_empty(&fixture);
 	fixture_process(&fixture, 50, 1, "job", 777, many);
 	fixture_process(&fixture, 51, 50, "job", 777, many);
 	fixture_process(&fixture, 52, 50, "job", 777, many);
@@ -417,14 +377,11 @@ static void sums_stay_at_the_top_instead_of_wrapping(void **state)
 	ms_tree_scan(&tree);
 	assert_int_equal(ms_tree_sample(&tree), 3);
 	assert_true(tree.memory.rss_bytes == UINT64_MAX);
-	ms_tree_fini(&tree);
-	fixture_done(&fixture);
 }
 
 static void a_live_tree_is_followed(void **state)
 {
 	(void)state;
-	struct fixture fixture;
 	int link[2];
 
 	assert_int_equal(pipe2(link, O_CLOEXEC), 0);
@@ -455,7 +412,7 @@ static void a_live_tree_is_followed(void **state)
 	while (ms_tree_sample(&tree) == 2)
 		ms_tree_scan(&tree);
 	assert_int_equal(ms_tree_find(&tree, pids[1]), -ESRCH);
-	/* A zombie that nobody reaps has left all the same, after a scan. */
+	/* A zombie that is not reaped has left all the same, after a scan. */
 	kill(child, SIGKILL);
 	while (!tree.scan_soon)
 		assert_int_equal(ms_tree_sample(&tree), 1);
@@ -480,8 +437,6 @@ static void every_failure_leaves_a_tree_that_works(void **state)
 		bool reached = true;
 
 		for (unsigned n = 1; reached; n++) {
-			struct fixture fixture;
-
 			fixture_captured(&fixture, "cgroup1-6.18");
 			fixture.fail_at = n;
 			fixture.error = ERRORS[e];
@@ -490,7 +445,7 @@ static void every_failure_leaves_a_tree_that_works(void **state)
 				ms_tree_sample(&tree);
 				ms_tree_scan(&tree);
 				told();
-				/* Whoever is there is found by the next scan, whatever happened. */
+				/* What is there is found by the next scan, whatever happened. */
 				reached = fixture.calls >= n;
 				fixture.fail_at = 0;
 				for (int i = 0; i < 17; i++)
@@ -510,19 +465,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captured_trees_are_found),
-		cmocka_unit_test(several_roots_are_one_tree),
-		cmocka_unit_test(who_comes_and_goes_is_told_once),
-		cmocka_unit_test(a_slot_is_kept_until_its_departure_was_told),
-		cmocka_unit_test(children_before_their_parents_are_found),
-		cmocka_unit_test(the_adopters_children_belong),
-		cmocka_unit_test(a_process_is_sought_between_two_scans),
-		cmocka_unit_test(the_adopter_is_no_member),
-		cmocka_unit_test(zombies_are_no_members),
-		cmocka_unit_test(outsiders_are_not_read_again_and_again),
-		cmocka_unit_test(more_processes_than_fit_are_said),
-		cmocka_unit_test(a_member_without_descriptor_gets_one_later),
-		cmocka_unit_test(a_reading_that_fails_leaves_the_last_one),
-		cmocka_unit_test(sums_stay_at_the_top_instead_of_wrapping),
+		WITH_ROOT(several_roots_are_one_tree),
+		WITH_ROOT(what_comes_and_goes_is_told_once),
+		WITH_ROOT(a_slot_is_kept_until_its_departure_was_told),
+		WITH_ROOT(children_before_their_parents_are_found),
+		WITH_ROOT(the_adopters_children_belong),
+		WITH_ROOT(a_process_is_sought_between_two_scans),
+		WITH_ROOT(the_adopter_is_no_member),
+		WITH_ROOT(zombies_are_no_members),
+		WITH_ROOT(outsiders_are_not_read_again_and_again),
+		WITH_ROOT(more_processes_than_fit_are_said),
+		WITH_ROOT(a_member_without_descriptor_gets_one_later),
+		WITH_ROOT(a_reading_that_fails_leaves_the_last_one),
+		WITH_ROOT(sums_stay_at_the_top_instead_of_wrapping),
 		cmocka_unit_test(a_live_tree_is_followed),
 		cmocka_unit_test(every_failure_leaves_a_tree_that_works),
 	};

@@ -173,7 +173,7 @@ static void a_reader_sees_one_moment(void **state)
 	assert_true(read.started_ns > 0 || whole > 0);
 }
 
-/* ---- as nobody honest would write it ---- */
+/* ---- as only a hostile process writes it ---- */
 
 static struct ms_state_abi forged;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables as nobody honest would write them, and files that only look like one. */
+/* Tables as only a hostile process writes them, and files that only look like one. */
 #include "table_bed.h"
 
 #include <errno.h>
@@ -153,7 +153,8 @@ static void hostile_rows_are_tamed(void **state)
 {
 	(void)state;
 	struct ms_table_header header = forge_header();
-	struct ms_row_abi forged[3] = {forge_row("x"), forge_row("odd for ever"), forge_row("result odd for ever")};
+	struct ms_row_abi forged[3] = {forge_row("x"), forge_row("odd for ever"),
+				       forge_row("result odd for ever")};
 
 	memset(forged[0].name, '\x1b', sizeof(forged[0].name));
 	memset(forged[0].source, 's', sizeof(forged[0].source));
@@ -223,8 +224,10 @@ static void rows_in_change_for_ever_cost_little(void **state)
 	uint64_t quiet = count_reads_of_rows(2, 2, 256);
 
 	/* 64 of them are copied four times more, alone: two passes over the shards, and the row. */
-	assert_in_range(count_reads_of_rows(3, 2, 0), 0, quiet + 64 * 4 * 2 * (uint64_t)(table.shard_count + 4));
-	assert_in_range(count_reads_of_rows(2, 3, 256), 0, quiet + 64 * 4 * 2 * (uint64_t)(table.shard_count + 4));
+	assert_in_range(count_reads_of_rows(3, 2, 0), 0,
+			quiet + 64 * 4 * 2 * (uint64_t)(table.shard_count + 4));
+	assert_in_range(count_reads_of_rows(2, 3, 256), 0,
+			quiet + 64 * 4 * 2 * (uint64_t)(table.shard_count + 4));
 }
 
 static void a_header_that_changes_is_refused(void **state)

@@ -65,8 +65,12 @@ static void pulled_fields_replace_charged_ones(void **state)
 	table.header->shard_high = 1;
 	ms_shard_add(&counters(0, row)->added_bytes, 1000);
 	ms_shard_add(&counters(0, row)->hits, 5);
-	struct ms_row_pulled pulled = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_INSERTS, .cost_us = 8, .at_ns = 99,
-				       .bytes = 4, .hits = 12, .inserts = 6};
+	struct ms_row_pulled pulled = {.fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_INSERTS,
+				       .cost_us = 8,
+				       .at_ns = 99,
+				       .bytes = 4,
+				       .hits = 12,
+				       .inserts = 6};
 
 	ms_table_row_pulled(&table, row, &pulled);
 	open_own();
@@ -232,7 +236,8 @@ static void its_own_is_found_among_inherited_ones(void **state)
 	assert_int_equal(control_fd, -1);
 	assert_int_equal(fcntl(reader.fd, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(reader.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
-	/* Death does not take the table from whoever has it open, and is seen by who opens it anew. */
+	/* A process that has it open can read it after the target's end; one that opens it then sees that
+	 * end. */
 	end_child(child);
 	assert_int_equal(ms_table_refresh(&reader), 0);
 	ms_table_close(&reader);

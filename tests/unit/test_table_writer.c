@@ -71,9 +71,12 @@ static void header_says_who_and_what(void **state)
 	unsigned long long ticks = 0;
 
 	assert_non_null(stream);
-	assert_int_equal(fscanf(stream,
-				"%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-				"%*d %*d %*d %llu", &ticks), 1);
+	assert_int_equal(
+		fscanf(stream,
+		       "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+		       "%*d %*d %*d %llu",
+		       &ticks),
+		1);
 	fclose(stream);
 	assert_int_equal(header->start_ticks, ticks);
 }
@@ -476,7 +479,8 @@ static void child_of_many(const struct ends *ends)
 	CHILD_ASSERT(table.header->live_rows == MS_FORK_ROWS - 1);
 	CHILD_ASSERT(table.rows[LAST].state == MS_ROW_FREE);
 	check_row(MS_FORK_ROWS - 1, 1000 + MS_FORK_ROWS - 1);
-	ms_shard_add(&counters(0, LAST)->added_bytes, 50); /* by the owner of shard 0, who needs no row for it */
+	ms_shard_add(&counters(0, LAST)->added_bytes,
+		     50); /* by the owner of shard 0, which needs no row for it */
 	ms_table_row_retire(&table, GONE, 1);
 
 	child = fork();

@@ -88,9 +88,9 @@ static void parses_bytes(void **state)
 static void refuses_what_is_no_size(void **state)
 {
 	static const char *const texts[] = {
-		"", " ", "-1", "-1G", "+1G", "G", ".5G", "1.G", "1.", "1.5", "1.5B", "1,5G", "1 G", "1G ", "1GG",
-		"1Gi", "1iB", "1GiBx", "1X", "1e9", "0x1", "nan", "inf", "max", "80%", "1..5G", "1.5.5G", "1K5",
-		"\xc2\xb2G",
+		"",     " ",    "-1",  "-1G", "+1G", "G",     ".5G",    "1.G",   "1.",        "1.5",
+		"1.5B", "1,5G", "1 G", "1G ", "1GG", "1Gi",   "1iB",    "1GiBx", "1X",        "1e9",
+		"0x1",  "nan",  "inf", "max", "80%", "1..5G", "1.5.5G", "1K5",   "\xc2\xb2G",
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {

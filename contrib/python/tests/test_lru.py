@@ -47,6 +47,35 @@ class Registered(support.TestCase):
         self.assertEqual(small["entries"], 1)
         self.assertAlmostEqual(small["bytes"], 1000000, delta=1000)
 
+    def test_what_is_shown_is_of_now(self):
+        """The program is asked before it is shown: also for wrappers made a moment ago."""
+        program = self.program("import functools")
+
+        def fresh():
+            shown = json.loads(support.tool("show", program.pid, "--json").stdout or "{}")
+            return shown if shown and shown["counts"]["why_old"] is None else None
+        for i in range(1, 6):
+            program.do("@functools.lru_cache(maxsize=None)\ndef f%d(x): return bytes(1000)\n"
+                       "for g in range(1, %d): [eval('f%%d' %% g)(x) for x in range(%d * 10)]" % (i, i + 1, i))
+            shown = {cache["name"]: cache for cache in wait_for(fresh, "a count")["caches"]}
+            for g in range(1, i + 1):
+                self.assertEqual(shown["__main__.f%d" % g]["entries"], i * 10)
+
+    def test_those_of_one_name_are_one_group(self):
+        program = self.program("import functools\ndef make():\n    @functools.lru_cache(maxsize=None)\n"
+                               "    def method(x): return bytes(1000)\n    return method\n"
+                               "made = [make() for i in range(300)]\nfor f in made: f(1); f(2)")
+
+        def complete():
+            shown = json.loads(support.tool("show", program.pid, "--json").stdout or "{}")
+            groups = [group for group in shown.get("groups", []) if group["name"] == "__main__.make.<locals>.method"]
+            return groups[0] if groups and groups[0]["caches"] == 300 and groups[0]["entries"] == 600 else None
+        group = wait_for(complete, "all of them")
+        self.assertEqual(group["misses"], 600)
+        shown = support.tool("show", program.pid).stdout
+        self.assertEqual(shown.count("__main__.make.<locals>.method"), 1)
+        self.assertIn("__main__.make.<locals>.method x 300", shown)
+
     def test_functools_imported_before_a_start_by_hand(self):
         program = self.program(FUNCTIONS, with_memshed=False)
         if program.get("__import__('sys').version_info >= (3, 9)"):
