@@ -204,6 +204,16 @@ static uint64_t resident_bytes(uint64_t now_ns)
 	return atomic_load_explicit(&ms_lib.resident_bytes, memory_order_relaxed);
 }
 
+/* Of an estimate more has come back than it said: memory of a C library's, perhaps. Under [K2]. */
+static uint64_t correct_estimate(const struct memshed_cache *cache, uint64_t bytes)
+{
+	uint32_t per_mille = ms_lib.table.rows[cache->row].last.returned_per_mille;
+
+	if (per_mille <= 1000)
+		return bytes;
+	return bytes > UINT64_MAX / per_mille ? UINT64_MAX : bytes * per_mille / 1000;
+}
+
 /* What all estimates together say is never more than there is: they are scaled. */
 static uint64_t scale_estimate(struct memshed_cache *cache, uint64_t bytes)
 {
@@ -211,6 +221,7 @@ static uint64_t scale_estimate(struct memshed_cache *cache, uint64_t bytes)
 
 	if (!(cache->options.flags & MEMSHED_CACHE_ESTIMATED))
 		return bytes;
+	bytes = correct_estimate(cache, bytes);
 	all = atomic_fetch_add_explicit(&ms_lib.estimated_bytes, bytes - cache->estimated_bytes, memory_order_relaxed) +
 	      bytes - cache->estimated_bytes;
 	cache->estimated_bytes = bytes;

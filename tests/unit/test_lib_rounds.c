@@ -178,6 +178,46 @@ static void test_ratio_may_exceed_one(void **state)
 	drop_pages(&modest, 128 * MIB);
 }
 
+static int count_modestly(void *ctx, struct memshed_usage *usage)
+{
+	const struct pages *pages = ctx;
+
+	bed_meet();
+	usage->fields = MEMSHED_USAGE_BYTES;
+	usage->bytes = pages->bytes * pages->claim_per_mille / 1000;
+	bed_meet();
+	return 0;
+}
+
+/* The row says what came back: of memory that the owner cannot see, too. And never more than is resident. */
+static void test_estimates_are_corrected_and_bounded(void **state)
+{
+	struct pages modest = {.claim_per_mille = 250}, boastful = {.claim_per_mille = 1000000};
+
+	(void)state;
+	add_pages(&modest, MEMSHED_CACHE_OPTIONS(.name = "modest", .flags = MEMSHED_CACHE_ESTIMATED, .count = count_modestly),
+		  64 * MIB);
+	bed_do(&bed, "modest", MS_LEVEL_COUNT, 0);
+	assert_in_range(bed_row(&bed, "modest").bytes, 16 * MIB, 16 * MIB);
+	bed_do(&bed, NULL, MS_LEVEL_TRIM, 8 * MIB);
+	assert_in_range(bed_row(&bed, "modest").last.returned_per_mille, 3500, 4500);
+	assert_in_range(bed_row(&bed, "modest").bytes, modest.bytes * 9 / 10, modest.bytes * 11 / 10);
+	assert_in_range(bed_row(&bed, "modest").last.bytes_after, modest.bytes * 9 / 10, modest.bytes * 11 / 10);
+
+	add_pages(&boastful,
+		  MEMSHED_CACHE_OPTIONS(.name = "boastful", .flags = MEMSHED_CACHE_ESTIMATED, .count = count_modestly),
+		  16 * MIB);
+	bed_do(&bed, "boastful", MS_LEVEL_COUNT, 0);
+	bed_do(&bed, "modest", MS_LEVEL_COUNT, 0);
+	assert_in_range(bed_row(&bed, "boastful").bytes, 1, 512 * MIB);
+	assert_true(bed_row(&bed, "modest").bytes < 8 * MIB); /* beside the other's claim it is little */
+	memshed_unregister(boastful.handle);
+	munmap(boastful.at, 16 * MIB);
+	bed_do(&bed, "modest", MS_LEVEL_COUNT, 0);
+	assert_in_range(bed_row(&bed, "modest").bytes, modest.bytes * 9 / 10, modest.bytes * 11 / 10);
+	drop_pages(&modest, 64 * MIB);
+}
+
 /* What comes back only when the allocator is asked is what the callback freed. */
 enum { BLOCKS = 3000, BLOCK_BYTES = 16000 };
 static void *blocks[BLOCKS];
@@ -611,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_until_enough_came_back),
 		cmocka_unit_test(test_hollow_claims_are_seen_through),
 		cmocka_unit_test(test_ratio_may_exceed_one),
+		cmocka_unit_test(test_estimates_are_corrected_and_bounded),
 		cmocka_unit_test(test_trim_is_shared_by_claims),
 		cmocka_unit_test(test_trim_without_claims),
 		cmocka_unit_test(test_the_collector_frees_what_was_let_go),
