@@ -2,7 +2,9 @@
 # shellcheck shell=sh
 # A real memory limit around a command: a child memory cgroup, v1 or v2. To be sourced.
 #
-#   limit_make BYTES    make it; on failure limit_why says what is missing
+#   limit_make BYTES    make it, "none" for a group without a limit; on failure limit_why says what is missing
+#   limit_nest BYTES    make a group inside it, with a limit of its own or "none"; commands then run in there
+#   limit_set BYTES     change the limit; fails where the kernel does not take it now
 #   limit_run CMD...    run a command inside
 #   limit_without FILE CMD...
 #                       run a command outside; its peak RSS in bytes goes to FILE
@@ -14,7 +16,7 @@
 #
 # Sets limit_dir and limit_kind (v1 or v2).
 
-limit_dir='' limit_kind='' limit_why='' limit_as_root=''
+limit_dir='' limit_inner='' limit_kind='' limit_why='' limit_as_root=''
 
 # The memory controller's mount on cgroup v1, if that is where it is.
 limit_mount_v1() {
@@ -39,6 +41,7 @@ limit_make_v1() {
 		limit_try "$1$(awk -F: '("," $2 ",") ~ /,memory,/ { print $3; exit }' /proc/self/cgroup)" \
 			memory.limit_in_bytes || return 1
 	limit_kind=v1
+	[ "$2" != none ] || return 0
 	limit_write memory.limit_in_bytes "$2" || return 1
 	limit_write memory.memsw.limit_in_bytes "$2" # fails where swap is not accounted, and that is fine
 	return 0
@@ -57,6 +60,7 @@ limit_make_v2() {
 		parent=${parent%/*}
 	done
 	limit_kind=v2
+	[ "$2" != none ] || return 0
 	limit_write memory.max "$2" || return 1
 	limit_write memory.swap.max 0
 	return 0
@@ -67,8 +71,26 @@ limit_write() {
 	$limit_as_root sh -c 'echo "$2" > "$1"' sh "$limit_dir/$1" "$2" 2>/dev/null
 }
 
+limit_nest() {
+	[ "$limit_kind" = v1 ] || limit_write cgroup.subtree_control +memory || return 1
+	$limit_as_root mkdir "$limit_dir/inner" || return 1
+	limit_inner=$limit_dir/inner
+	[ "$1" = none ] || limit_write "inner/$(limit_file)" "$1"
+}
+
+limit_file() {
+	case $limit_kind in
+	v1) echo memory.limit_in_bytes ;;
+	v2) echo memory.max ;;
+	esac
+}
+
+limit_set() {
+	limit_write "$(limit_file)" "$1"
+}
+
 limit_make() {
-	limit_kind=''
+	limit_kind='' limit_inner=''
 	limit_as_root=
 	[ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null || limit_as_root=sudo
 	limit_v1=$(limit_mount_v1)
@@ -84,7 +106,7 @@ limit_make() {
 limit_run() {
 	sh -c 'dir=$1 as_root=$2; shift 2
 		$as_root sh -c "echo $$ > \"$dir/cgroup.procs\"" || exit 125
-		exec "$@"' sh "$limit_dir" "$limit_as_root" "$@"
+		exec "$@"' sh "${limit_inner:-$limit_dir}" "$limit_as_root" "$@"
 }
 
 limit_without() {
@@ -95,9 +117,11 @@ open(sys.argv[1], "w").write(str(peak))
 sys.exit(status)' "$@"
 }
 
+# Version 1 counts each group by itself, version 2 all that is below as well.
 limit_kills() {
 	if [ "$limit_kind" = v1 ]; then
-		awk '$1 == "oom_kill" { print $2 }' "$limit_dir/memory.oom_control"
+		cat "$limit_dir/memory.oom_control" ${limit_inner:+"$limit_inner/memory.oom_control"} |
+			awk '$1 == "oom_kill" { n += $2 } END { print n + 0 }'
 	else
 		awk '$1 == "oom_kill" { print $2 }' "$limit_dir/memory.events"
 	fi
@@ -130,9 +154,10 @@ limit_hits() {
 limit_remove() {
 	[ -n "$limit_dir" ] && [ -d "$limit_dir" ] || return 0
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		while read -r limit_pid; do
+		for limit_pid in $(cat "$limit_dir/cgroup.procs" ${limit_inner:+"$limit_inner/cgroup.procs"} 2>/dev/null); do
 			$limit_as_root kill -9 "$limit_pid" 2>/dev/null
-		done < "$limit_dir/cgroup.procs"
+		done
+		[ -z "$limit_inner" ] || $limit_as_root rmdir "$limit_inner" 2>/dev/null
 		$limit_as_root rmdir "$limit_dir" 2>/dev/null && return 0
 		sleep 0.2
 	done

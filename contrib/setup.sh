@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# setup.sh [build|test|uml]
+# setup.sh [build|test|uml|vm]
 #
 # Install the Debian packages that are missing and build memshed in ./build. "test" also installs what
-# the whole test suite needs; "uml" only installs User-mode Linux. Safe to repeat: what is there
-# already is left alone.
+# the whole test suite needs; "uml" only installs User-mode Linux, "vm" only qemu, and unpacks a kernel of Debian's
+# in ./build/vm-kernel, which is not installed. Safe to repeat: what is there already is left alone.
 # MEMSHED_BUILD names another build folder; CONFIGURE_FLAGS is handed to configure.
 set -e
 what=${1:-build}
@@ -17,6 +17,8 @@ packages="gcc libc6-dev make autoconf automake libtool autoconf-archive pkg-conf
 test_packages="libcmocka-dev xz-utils shellcheck procps util-linux
 	python3-venv man-db"
 uml_packages="user-mode-linux busybox-static"
+vm_packages="qemu-system-x86 busybox-static cpio"
+vm_kernel=linux-image-amd64
 
 say() {
 	echo "setup: $*"
@@ -55,8 +57,12 @@ install() {
 
 install_packages() {
 	command -v dpkg-query >/dev/null || { say "not a Debian system; install what configure asks for"; return 0; }
-	# shellcheck disable=SC2046,SC2086 # words are meant
-	missing=$(missing_of $packages $([ "$what" != uml ] || echo $uml_packages))
+	case $what in
+	uml) packages=$uml_packages ;;
+	vm) packages=$vm_packages ;;
+	esac
+	# shellcheck disable=SC2086
+	missing=$(missing_of $packages)
 	# shellcheck disable=SC2086
 	[ -z "$missing" ] || install $missing
 	[ "$what" = test ] || return 0
@@ -95,11 +101,27 @@ build_all() {
 	make -s -j"$(nproc)" > build.log 2>&1 || { tail -n 40 build.log >&2; return 1; }
 }
 
+# The package that the newest kernel's name stands for, downloaded and unpacked, not installed.
+fetch_vm_kernel() {
+	[ ! -d "$build/vm-kernel/boot" ] || return 0
+	kernel_package=$(apt-cache depends "$vm_kernel" | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
+	[ -n "$kernel_package" ] || { say "apt knows no $vm_kernel" >&2; return 1; }
+	say "fetching $kernel_package"
+	mkdir -p "$build/vm-fetch"
+	cd "$build/vm-fetch"
+	apt-get -q download "$kernel_package" >/dev/null 2>&1
+	dpkg-deb -x "$kernel_package"_*.deb "$build/vm-kernel"
+	rm -r "$build/vm-fetch"
+}
+
 case $what in
-build | test | uml) ;;
-*) echo "usage: setup.sh [build|test|uml]" >&2; exit 2 ;;
+build | test | uml | vm) ;;
+*) echo "usage: setup.sh [build|test|uml|vm]" >&2; exit 2 ;;
 esac
 install_packages
-[ "$what" != uml ] || exit 0
+case $what in
+uml) exit 0 ;;
+vm) fetch_vm_kernel; exit ;;
+esac
 find_pkg_config
 build_all

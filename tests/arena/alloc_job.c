@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alloc_job.c - a plain job for the arena: a hash of malloc'ed blocks that grows as fast as it can.
+ * alloc_job.c - a plain job for the arena: a cache of blocks that grows as fast as it can.
  *
- * It goes over its keys several times, makes the block of a key when it is not cached, and folds every
- * block into a checksum, its output. What was dropped in between must not change the checksum. On
- * stderr it says how often each cache was asked and what that freed.
+ * It goes over its keys, makes the block of a key when it is not cached, and folds every block into a
+ * checksum, its output. What was dropped in between must not change the checksum. On stderr it says how
+ * often each cache was asked, what that freed, and how long a thread stood still at worst.
  *
- *	-k KEYS    different blocks (1024)         -b BYTES   mean size of one (65536)
- *	-p PASSES  over all keys (3)               -w N       N forked workers do it, not this process
- *	-r MIB     make at most so many MiB a second
- *	-s FILE    at half time: create FILE.reached and wait until FILE.go exists
- *	-a KEYS    after half time use only so many keys
- *	-f FAULT   sleep  another cache's callback never returns
- *	           empty  another cache claims 8 GiB and frees nothing
- *	           stop   the first callback stops the whole process (SIGSTOP) before it frees anything
+ *	--keys N         different blocks (1024)     --bytes N     mean size of one (65536)
+ *	--total MIB      so many keys that all of them take that
+ *	--exact          all blocks have the mean size
+ *	--passes N       over all keys (3)           --threads N   share the keys (1)
+ *	--workers N      N forked workers do it, not this process
+ *	--rate MIB       make at most so many MiB a second, each thread
+ *	--map            blocks are mappings of their own, not malloc'ed
+ *	--huge           mappings are advised to have huge pages
+ *	--uncharged      libmemshed is not told what the cache holds
+ *	--mode WHICH     thread, fd (polled by the first thread) or poll (safe points of it)
+ *	--delay MS       the callback begins with a sleep
+ *	--hold try|wait  a thread holds its lock while it makes a block; the callback tries the lock, or waits for it
+ *	--burst MIB      at last, after --quiet MS (3000) of rest, take that much at once, not cached
+ *	--sync FILE      at half time: create FILE.reached and wait until FILE.go exists
+ *	--keys-after N   after half time use only so many keys
+ *	--fault FAULT    sleep  another cache's callback never returns
+ *	                 empty  another cache claims 8 GiB and frees nothing
+ *	                 stop   the first callback stops the whole process (SIGSTOP) before it frees anything
  *
- * Threads: the main thread works; libmemshed's agent calls shrink. blocks.lock guards struct blocks.
+ * -k -b -p -w -r -s -a -f stand for --keys, --bytes, --passes, --workers, --rate, --sync, --keys-after, --fault.
+ *
+ * Threads: each has a shard of the cache (alloc_cache.c); the first one is the main thread.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,200 +42,102 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <memshed.h>
+#include "alloc_job.h"
 
-enum { WORKERS_MAX = 64, FAULT_BYTES = 8 << 20 };
+enum { WORKERS_MAX = 64, BEAT_BYTES = 1 << 16, PIECE_BYTES = 2 << 20 };
 
-struct block {
-	uint64_t bytes;
-	uint64_t data[];
+struct job_options options = {
+	.keys = 1024, .block_bytes = 65536, .passes = 3, .threads = 1, .quiet_ms = 3000};
+
+/* One working thread. Only it writes here. */
+struct worker {
+	pthread_t id;
+	uint64_t thread, seed, sum;
+	uint64_t begin_ns, made_bytes;              /* for the rate */
+	uint64_t beat_ns, worst_ns, bytes_unbeaten; /* for the longest time without progress */
 };
 
-static struct blocks {
-	pthread_mutex_t lock;
-	struct block **slots; /* by key; NULL = not cached */
-	uint64_t in_use;      /* key of the block that the main thread reads */
-	uint64_t next_victim; /* keys are made in order, so the oldest stand from here on */
-	struct memshed_cache *handle;
-} blocks = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static struct options {
-	uint64_t keys, block_bytes, passes, keys_after, workers, rate_mib;
-	const char *sync_file, *fault;
-} options = {.keys = 1024, .block_bytes = 65536, .passes = 3};
-
-static struct {
-	_Atomic uint64_t blocks, blocks_freed, fault;
-} asked;
-
-static void die(const char *what)
+void job_die(const char *what)
 {
 	fprintf(stderr, "alloc_job: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-static void *must(void *pointer)
+void *job_must(void *pointer)
 {
 	if (!pointer)
-		die("out of memory");
+		job_die("out of memory");
 	return pointer;
 }
 
-static bool has_fault(const char *name)
+void *job_map(uint64_t bytes)
 {
-	return options.fault && !strcmp(options.fault, name);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		job_die("mmap");
+	if (options.huge && madvise(memory, bytes, MADV_HUGEPAGE))
+		job_die("madvise");
+	return memory;
 }
 
-/* ---- the cache ---- */
-
-static uint64_t mix(uint64_t value)
+static uint64_t now_ns(void)
 {
-	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return value ^ (value >> 31);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Half to one and a half times the mean size. */
-static struct block *make(uint64_t seed)
+void job_sleep_ms(uint64_t ms)
 {
-	uint64_t bytes = (options.block_bytes / 2 + mix(seed) % options.block_bytes) & ~UINT64_C(7);
-	struct block *block = must(malloc(sizeof(*block) + bytes));
+	struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
 
-	block->bytes = bytes;
-	for (uint64_t i = 0; i < bytes / 8; i++)
-		block->data[i] = seed * (i + 1);
-	return block;
+	while (ms && nanosleep(&left, &left) && errno == EINTR)
+		;
 }
 
-static uint64_t fold(const struct block *block)
-{
-	uint64_t sum = block->bytes;
+/* ---- what a thread does beside its work ---- */
 
-	for (uint64_t i = 0; i < block->bytes / 8; i++)
-		sum = sum * 31 + block->data[i];
-	return sum;
+/* In the modes without an agent thread, the first thread carries out what is asked. */
+static void attend(void)
+{
+	struct pollfd ready = {.fd = -1, .events = POLLIN};
+
+	if (options.mode == MEMSHED_AGENT_SIGNAL)
+		memshed_poll();
+	if (options.mode != MEMSHED_AGENT_FD)
+		return;
+	ready.fd = memshed_fd();
+	if (poll(&ready, 1, 0) > 0)
+		memshed_dispatch();
+}
+
+static void beat(struct worker *worker)
+{
+	uint64_t now = now_ns();
+
+	if (worker->beat_ns && now - worker->beat_ns > worker->worst_ns)
+		worker->worst_ns = now - worker->beat_ns;
+	worker->beat_ns = now;
+	if (worker->thread == 0)
+		attend();
 }
 
 /* Sleep when more was made than the rate allows for the time since the first block. */
-static void keep_rate(uint64_t bytes)
+static void keep_rate(struct worker *worker, uint64_t bytes)
 {
-	static uint64_t begin_ms, made_bytes;
-	struct timespec now;
-	uint64_t now_ms, due_ms;
+	uint64_t due_ns, now = now_ns();
 
-	if (!options.rate_mib)
+	worker->begin_ns = worker->begin_ns ? worker->begin_ns : now;
+	worker->made_bytes += bytes;
+	due_ns = worker->begin_ns + worker->made_bytes * 1000 / (options.rate_mib << 20) * 1000000;
+	if (due_ns <= now)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	begin_ms = begin_ms ? begin_ms : now_ms;
-	made_bytes += bytes;
-	due_ms = begin_ms + made_bytes * 1000 / (options.rate_mib << 20);
-	if (due_ms > now_ms)
-		usleep((useconds_t)(due_ms - now_ms) * 1000);
+	beat(worker);
+	job_sleep_ms((due_ns - now) / 1000000);
+	worker->beat_ns = now_ns();
 }
-
-/* The lock is held to look up and to insert; the block in use is the main thread's until the next. */
-static uint64_t use(uint64_t key, uint64_t seed)
-{
-	struct block *block;
-	bool made;
-
-	pthread_mutex_lock(&blocks.lock);
-	block = blocks.slots[key];
-	blocks.in_use = key;
-	pthread_mutex_unlock(&blocks.lock);
-	made = !block;
-	if (made) {
-		block = make(mix(key + seed));
-		memshed_miss(blocks.handle, 1);
-		memshed_charge(blocks.handle, block->bytes, 1);
-		pthread_mutex_lock(&blocks.lock);
-		blocks.slots[key] = block;
-		pthread_mutex_unlock(&blocks.lock);
-	} else {
-		memshed_hit(blocks.handle, 1);
-	}
-	if (made)
-		keep_rate(block->bytes);
-	return fold(block);
-}
-
-static uint64_t drop_locked(uint64_t key)
-{
-	struct block *block = key == blocks.in_use ? NULL : blocks.slots[key];
-	uint64_t bytes = block ? block->bytes : 0;
-
-	if (!block)
-		return 0;
-	blocks.slots[key] = NULL;
-	memshed_uncharge(blocks.handle, bytes, 1);
-	free(block);
-	return bytes;
-}
-
-static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
-{
-	uint64_t target = request->target_bytes ? request->target_bytes : UINT64_MAX;
-
-	(void)ctx;
-	if (atomic_fetch_add(&asked.blocks, 1) == 0 && has_fault("stop"))
-		raise(SIGSTOP); /* of this thread, so that it does not get any further */
-	if (pthread_mutex_trylock(&blocks.lock))
-		return MEMSHED_BUSY;
-	for (uint64_t i = 0; i < options.keys && result->freed_bytes < target; i++) {
-		uint64_t bytes = drop_locked(blocks.next_victim);
-
-		blocks.next_victim = (blocks.next_victim + 1) % options.keys;
-		result->freed_bytes += bytes;
-		result->freed_entries += bytes > 0;
-		result->scanned_entries++;
-	}
-	pthread_mutex_unlock(&blocks.lock);
-	atomic_fetch_add(&asked.blocks_freed, result->freed_bytes);
-	return !result->freed_bytes ? MEMSHED_EMPTY : MEMSHED_DONE;
-}
-
-/* ---- the faults ---- */
-
-static enum memshed_status shrink_never(void *ctx, const struct memshed_request *request,
-					struct memshed_result *result)
-{
-	(void)ctx, (void)request, (void)result;
-	atomic_fetch_add(&asked.fault, 1);
-	while (true)
-		pause();
-	return MEMSHED_BUSY;
-}
-
-static enum memshed_status shrink_nothing(void *ctx, const struct memshed_request *request,
-					  struct memshed_result *result)
-{
-	(void)ctx, (void)request, (void)result;
-	atomic_fetch_add(&asked.fault, 1);
-	return MEMSHED_DONE;
-}
-
-/* Asked before the blocks: its priority is lower. */
-static void add_fault(void)
-{
-	struct memshed_cache_options stuck = MEMSHED_CACHE_OPTIONS(.name = "stuck", .priority = -500,
-								   .shrink = shrink_never);
-	struct memshed_cache_options hollow = MEMSHED_CACHE_OPTIONS(.name = "hollow", .priority = -500,
-								    .shrink = shrink_nothing);
-	bool sleeps = has_fault("sleep");
-	struct memshed_cache *cache;
-
-	if (!sleeps && !has_fault("empty"))
-		return;
-	errno = -memshed_register(sleeps ? &stuck : &hollow, &cache);
-	if (errno)
-		die("register");
-	memshed_charge(cache, sleeps ? FAULT_BYTES : UINT64_C(8) << 30, 1000);
-	if (sleeps)
-		memset(must(malloc(FAULT_BYTES)), 1, FAULT_BYTES);
-}
-
-/* ---- the work ---- */
 
 static bool exists(const char *suffix)
 {
@@ -243,56 +155,106 @@ static void meet(void)
 	snprintf(path, sizeof(path), "%s.reached", options.sync_file);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
-		die(path);
+		job_die(path);
 	close(fd);
 	while (!exists(".go"))
-		usleep(10000);
+		job_sleep_ms(10);
 }
 
-static uint64_t work(uint64_t seed)
+/* ---- the work ---- */
+
+static void step(struct worker *worker, struct shard *shard, uint64_t slot)
 {
-	uint64_t sum = 0, half = options.passes / 2;
+	uint64_t key = slot * options.threads + worker->thread, made;
+
+	worker->sum = worker->sum * 31 + cache_use(shard, slot, (key + worker->seed) * 0x9e3779b97f4a7c15, &made);
+	if (made && options.rate_mib)
+		keep_rate(worker, made);
+	worker->bytes_unbeaten += made ? made : options.block_bytes;
+	if (worker->bytes_unbeaten < BEAT_BYTES)
+		return;
+	worker->bytes_unbeaten = 0;
+	beat(worker);
+}
+
+static void *work(void *ctx)
+{
+	struct worker *worker = ctx;
+	struct shard *shard = cache_shard(worker->thread);
+	uint64_t half = options.passes / 2, after = options.keys_after / options.threads;
 
 	for (uint64_t pass = 0; pass < options.passes; pass++) {
-		uint64_t keys = options.keys_after && pass >= half ? options.keys_after : options.keys;
+		uint64_t keys = after && pass >= half ? after : shard->keys;
 
-		if (options.sync_file && pass == half)
+		if (options.sync_file && pass == half && worker->thread == 0)
 			meet();
-		for (uint64_t key = 0; key < keys; key++)
-			sum = mix(sum + use(key, seed));
+		for (uint64_t slot = 0; slot < keys; slot++)
+			step(worker, shard, slot);
 	}
-	return sum;
+	return NULL;
 }
 
-static void report(const char *who)
+/* Memory that no cache holds, as fast as it comes. It is there until the process ends. */
+static void burst(struct worker *worker)
 {
-	fprintf(stderr, "%s: blocks asked %" PRIu64 " freed %" PRIu64 "; fault asked %" PRIu64 "\n", who,
-		atomic_load(&asked.blocks), atomic_load(&asked.blocks_freed), atomic_load(&asked.fault));
+	uint64_t until = now_ns() + options.quiet_ms * 1000000;
+
+	while (now_ns() < until) {
+		job_sleep_ms(20);
+		attend();
+	}
+	worker->beat_ns = now_ns();
+	for (uint64_t got = 0; got < options.burst_mib << 20; got += PIECE_BYTES) {
+		memset(job_map(PIECE_BYTES), 1, PIECE_BYTES);
+		beat(worker);
+	}
+}
+
+static uint64_t work_in_threads(const char *who, uint64_t seed)
+{
+	static struct worker workers[JOB_THREADS_MAX];
+	uint64_t sum = 0, worst_ns = 0;
+
+	for (uint64_t i = 0; i < options.threads; i++) {
+		workers[i].thread = i;
+		workers[i].seed = seed;
+		errno = i ? pthread_create(&workers[i].id, NULL, work, &workers[i]) : 0;
+		if (errno)
+			job_die("pthread_create");
+	}
+	work(&workers[0]);
+	for (uint64_t i = 1; i < options.threads; i++)
+		pthread_join(workers[i].id, NULL);
+	if (options.burst_mib)
+		burst(&workers[0]);
+	for (uint64_t i = 0; i < options.threads; i++) {
+		sum = sum * 31 + workers[i].sum;
+		worst_ns = workers[i].worst_ns > worst_ns ? workers[i].worst_ns : worst_ns;
+	}
+	cache_report(who);
+	fprintf(stderr, "%s: worst stall %" PRIu64 " ms\n", who, worst_ns / 1000000);
+	return sum;
 }
 
 /* The blocks were registered before the fork: each child has them in a table of its own. */
 static uint64_t work_in_children(void)
 {
-	size_t bytes = sizeof(uint64_t) * WORKERS_MAX;
-	uint64_t *sums = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), sum = 0;
+	uint64_t *sums = job_map(sizeof(uint64_t) * WORKERS_MAX), sum = 0;
 	int status, failed = 0;
 
-	if (sums == MAP_FAILED)
-		die("mmap");
 	for (uint64_t i = 0; i < options.workers; i++) {
 		pid_t pid = fork();
 
 		if (pid < 0)
-			die("fork");
+			job_die("fork");
 		if (pid)
 			continue;
-		sums[i] = work(i << 32);
-		report("worker");
+		sums[i] = work_in_threads("worker", i << 32);
 		_exit(0);
 	}
 	for (uint64_t i = 0; i < options.workers; i++) {
 		if (wait(&status) < 0)
-			die("wait");
+			job_die("wait");
 		failed += status != 0;
 	}
 	if (failed) {
@@ -300,49 +262,115 @@ static uint64_t work_in_children(void)
 		exit(1);
 	}
 	for (uint64_t i = 0; i < options.workers; i++)
-		sum = mix(sum + sums[i]);
+		sum = sum * 31 + sums[i];
 	return sum;
+}
+
+/* ---- options ---- */
+
+static const char *mode_word = "thread", *hold_word = "";
+
+/* One of the three is set. The letter, if there is one, is short for the name. */
+static const struct known {
+	const char *name;
+	char letter;
+	uint64_t *number;
+	bool *flag;
+	const char **text;
+} known[] = {
+	{"keys", 'k', .number = &options.keys},
+	{"bytes", 'b', .number = &options.block_bytes},
+	{"total", .number = &options.total_mib},
+	{"exact", .flag = &options.exact},
+	{"passes", 'p', .number = &options.passes},
+	{"threads", .number = &options.threads},
+	{"workers", 'w', .number = &options.workers},
+	{"rate", 'r', .number = &options.rate_mib},
+	{"map", .flag = &options.map},
+	{"huge", .flag = &options.huge},
+	{"uncharged", .flag = &options.uncharged},
+	{"mode", .text = &mode_word},
+	{"delay", .number = &options.delay_ms},
+	{"hold", .text = &hold_word},
+	{"burst", .number = &options.burst_mib},
+	{"quiet", .number = &options.quiet_ms},
+	{"sync", 's', .text = &options.sync_file},
+	{"keys-after", 'a', .number = &options.keys_after},
+	{"fault", 'f', .text = &options.fault},
+};
+
+enum { KNOWN = sizeof(known) / sizeof(known[0]) };
+
+static void take_option(const struct known *option, const char *argument)
+{
+	if (option->flag)
+		*option->flag = true;
+	else if (option->text)
+		*option->text = argument;
+	else
+		*option->number = strtoull(argument, NULL, 10);
+}
+
+/* Return: the place of a letter in the table; KNOWN when it is none. */
+static int find_letter(int letter)
+{
+	int i = 0;
+
+	while (i < KNOWN && (!known[i].letter || known[i].letter != letter))
+		i++;
+	return i;
+}
+
+/* Return: the place of a word in a list of words that ends with NULL; ends the process when it is none. */
+static unsigned find_word(const char *word, const char *const *words)
+{
+	for (unsigned i = 0; words[i]; i++)
+		if (!strcmp(words[i], word))
+			return i;
+	fprintf(stderr, "alloc_job: what is %s?\n", word);
+	exit(2);
 }
 
 static void parse(int argc, char **argv)
 {
-	int option;
+	static const char *const modes[] = {"thread", "fd", "poll", NULL};
+	static const char *const holds[] = {"", "try", "wait", NULL};
+	struct option table[KNOWN + 1] = {{0}};
+	int index, code;
 
-	while ((option = getopt(argc, argv, "k:b:p:w:r:s:a:f:")) != -1) {
-		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
-
-		switch (option) {
-		case 'k': options.keys = number; break;
-		case 'b': options.block_bytes = number; break;
-		case 'p': options.passes = number; break;
-		case 'w': options.workers = number; break;
-		case 'r': options.rate_mib = number; break;
-		case 'a': options.keys_after = number; break;
-		case 's': options.sync_file = optarg; break;
-		case 'f': options.fault = optarg; break;
-		default: exit(2);
-		}
-	}
-	if (!options.keys || options.block_bytes < 16 || options.workers > WORKERS_MAX ||
-	    options.keys_after > options.keys)
+	for (int i = 0; i < KNOWN; i++)
+		table[i] = (struct option){.name = known[i].name,
+					   .has_arg = known[i].flag ? no_argument : required_argument};
+	while ((code = getopt_long(argc, argv, "k:b:p:w:r:s:a:f:", table, &index)) != -1 && code != '?')
+		take_option(&known[code ? find_letter(code) : index], optarg);
+	options.mode = (enum memshed_agent_mode)find_word(mode_word, modes);
+	options.hold = (enum job_hold)find_word(hold_word, holds);
+	if (options.total_mib && options.block_bytes)
+		options.keys = (options.total_mib << 20) / options.block_bytes;
+	if (code != -1 || optind != argc || options.block_bytes < 64 || !options.threads ||
+	    options.threads > JOB_THREADS_MAX || options.workers > WORKERS_MAX || options.keys < options.threads || options.keys_after > options.keys) {
+		fprintf(stderr, "alloc_job: see the head of alloc_job.c\n");
 		exit(2);
+	}
+}
+
+static void start_agent(void)
+{
+	struct memshed_agent_options agent = {.size = sizeof(agent), .mode = options.mode};
+
+	errno = -memshed_start(&agent);
+	if (errno)
+		job_die("memshed_start");
 }
 
 int main(int argc, char **argv)
 {
-	struct memshed_cache_options known = MEMSHED_CACHE_OPTIONS(.name = "blocks", .kind = MEMSHED_KIND_BUFFER,
-								   .shrink = shrink);
 	uint64_t sum;
 
 	parse(argc, argv);
-	blocks.slots = must(calloc(options.keys, sizeof(*blocks.slots)));
-	errno = -memshed_register(&known, &blocks.handle);
-	if (errno)
-		die("register");
-	add_fault();
-	sum = options.workers ? work_in_children() : work(0);
-	if (!options.workers)
-		report("alloc_job");
+	start_agent();
+	cache_open();
+	sum = options.workers ? work_in_children() : work_in_threads("alloc_job", 0);
 	printf("checksum %016" PRIx64 "\n", sum);
 	return 0;
 }

@@ -8,6 +8,6 @@ case $size in
 small) limit=$((64 * mib)) keys=3072 ;;
 *) limit=$((256 * mib)) keys=16384 ;;
 esac
-reference "$alloc_job" -k $keys -p 2
-outlives $limit "$alloc_job" -k $keys -p 2
+reference "$alloc_job" --keys $keys --passes 2
+outlives $limit "$alloc_job" --keys $keys --passes 2
 done_testing

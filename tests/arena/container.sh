@@ -10,7 +10,7 @@ small) limit=$((64 * mib)) keys=2048 ;;
 *) limit=$((256 * mib)) keys=8192 ;;
 esac
 unshare --pid --cgroup --mount --fork true 2>/dev/null || skip "not allowed to make namespaces"
-reference "$alloc_job" -k $keys -p 2
+reference "$alloc_job" --keys $keys --passes 2
 make_limit $limit
 : > "$work/journal"
 case $limit_kind in
@@ -23,7 +23,7 @@ limit_run unshare --pid --cgroup --mount --fork --mount-proc sh -c '
 	mount $1 memory "$2" || exit 99
 	shift 2
 	exec "$@"' sh "$mount" "$point" \
-	"$memshed" run --journal "$work/journal" -- "$alloc_job" -k $keys -p 2 > "$work/out" 2> "$work/err"
+	"$memshed" run --journal "$work/journal" -- "$alloc_job" --keys $keys --passes 2 > "$work/out" 2> "$work/err"
 status=$?
 kills=$(limit_kills)
 limit_remove

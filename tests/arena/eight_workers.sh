@@ -9,7 +9,7 @@ case $size in
 small) limit=$((96 * mib)) keys=512 ;;
 *) limit=$((256 * mib)) keys=2048 ;;
 esac
-reference "$alloc_job" -k $keys -p 2 -w 8 -r 64
-outlives $limit "$alloc_job" -k $keys -p 2 -w 8 -r 64
+reference "$alloc_job" --keys $keys --passes 2 --workers 8 --rate 64
+outlives $limit "$alloc_job" --keys $keys --passes 2 --workers 8 --rate 64
 expect "every worker's table was found" "$(count_events target)" -ge 8
 done_testing

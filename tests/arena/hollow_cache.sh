@@ -8,8 +8,8 @@ case $size in
 small) limit=$((64 * mib)) keys=3072 ;;
 *) limit=$((256 * mib)) keys=16384 ;;
 esac
-reference "$alloc_job" -k $keys -p 2 -f empty
-run_supervised $limit "$alloc_job" -k $keys -p 2 -f empty
+reference "$alloc_job" --keys $keys --passes 2 --fault empty
+run_supervised $limit "$alloc_job" --keys $keys --passes 2 --fault empty
 expect_alive
 # What claims nothing is not among the caches that an answer names: the job itself counts.
 hollow=$(sed -n 's/.*fault asked \([0-9]*\)$/\1/p' "$work/err" | tail -n 1) blocks=$(answers_of blocks)

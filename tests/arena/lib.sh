@@ -5,7 +5,8 @@
 #
 # Environment: ARENA_BUILD (the build folder), ARENA_SIZE (small: under User-mode Linux, where a page
 # fault costs 45 us; full: the real jobs at their real size; else normal), ARENA_REPEAT (how often the
-# supervised run is repeated), ARENA_WORK (a folder for the test's files, made and removed by run.sh).
+# supervised run is repeated), ARENA_WORK (a folder for the test's files, made and removed by run.sh),
+# ARENA_PATIENCE (seconds after which a run counts as hung).
 set -u
 tests=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$tests/../.." && pwd)
@@ -14,9 +15,12 @@ top=$(cd "$tests/../.." && pwd)
 
 size=${ARENA_SIZE:-normal}
 repeat=${ARENA_REPEAT:-1}
+patience=${ARENA_PATIENCE:-300}
 work=$ARENA_WORK
 memshed=$ARENA_BUILD/memshed
 alloc_job=$ARENA_BUILD/tests/arena/alloc_job
+python=/usr/bin/python3
+python_job=$tests/python_job.py
 doc_search=$ARENA_BUILD/contrib/examples/doc_search
 stdlib_analysis=$top/contrib/examples/stdlib_analysis.py
 mib=1048576
@@ -75,6 +79,29 @@ make_limit() {
 	limit_make "$1" || skip "$limit_why"
 }
 
+has_python_adapter() {
+	[ -e "$ARENA_BUILD/contrib/python/memshed/_memshed.so" ]
+}
+
+# privilege fifo|plain: who the supervised runs are from now on. fifo: as root, real-time priority and locked memory
+# are to be had. plain: what an ordinary user has, or a container: neither, and no lower oom_score_adj; 8 MiB
+# may be locked. supervised_as is put before the command.
+privilege() {
+	supervised_as=
+	case $1 in
+	fifo)
+		chrt --fifo 1 true 2>/dev/null || return 1
+		;;
+	plain)
+		dropped=-sys_nice,-ipc_lock,-sys_resource
+		supervised_as="prlimit --rtprio=0:0 --memlock=8388608:8388608"
+		[ "$(id -u)" != 0 ] ||
+			supervised_as="$supervised_as setpriv --bounding-set=$dropped --inh-caps=$dropped"
+		;;
+	esac
+}
+supervised_as=''
+
 now_ms() {
 	echo $(($(date +%s%N) / 1000000))
 }
@@ -97,13 +124,27 @@ control() {
 	make_limit "$1"
 	bytes=$1
 	shift
-	limit_run "$@" > "$work/control.out" 2> "$work/control.err"
-	status=$?
-	kills=$(limit_kills)
+	run_bare "$@"
 	echo "control: limit $((bytes / mib)) MiB: status $status, oom_kill $kills"
 	expect "without memshed the OOM killer ends the job" "$kills" -ge 1
 	expect "and it fails" $status -ne 0
-	limit_remove
+}
+
+# journal_sum EVENT KEY: what the events of that kind give when added up.
+journal_sum() {
+	awk -v event="\"event\":\"$1\"" -v key="\"$2\":" '
+		index($0, event) && (at = index($0, key)) { sum += substr($0, at + length(key)) }
+		END { printf "%.0f\n", sum }' "$work/journal"
+}
+
+# What was done in all: for the watch, and by processes of their own accord.
+rounds_done() {
+	echo $(($(count_events returned) + $(journal_sum end own_rounds)))
+}
+
+# The longest time in ms that a thread of the job made no progress, as the job itself says; "-" where it does not.
+worst_stall() {
+	sed -n 's/.*worst stall \([0-9]*\) ms$/\1/p' "$work/err" | sort -n | tail -n 1 | grep . || echo -
 }
 
 # What memshed did, by its own journal.
@@ -116,18 +157,37 @@ run_supervised() {
 	make_limit "$1"
 	bytes=$1
 	shift
-	: > "$work/journal"
+	run_in_limit "$@"
+	echo "supervised: limit $((bytes / mib)) MiB: status $status, oom_kill $kills," \
+		"peak $((peak / mib)) MiB, times at the limit $hits, $took ms"
+}
+
+# run_bare CMD...: without memshed in the limit that stands; sets status, kills, peak, took.
+run_bare() {
 	begin=$(now_ms)
-	limit_run "$memshed" run --journal "$work/journal" -- "$@" > "$work/out" 2> "$work/err"
+	limit_run timeout -k 10 "$patience" "$@" > "$work/out" 2> "$work/err" </dev/null
+	end_in_limit
+}
+
+end_in_limit() {
 	status=$?
 	took=$(($(now_ms) - begin))
 	kills=$(limit_kills)
 	peak=$(limit_peak)
 	hits=$(limit_hits)
 	limit_remove
-	echo "supervised: limit $((bytes / mib)) MiB: status $status, oom_kill $kills," \
-		"peak $((peak / mib)) MiB, times at the limit $hits, $took ms"
 }
+
+# run_in_limit CMD...: with memshed in the limit that stands; run_options are memshed's. status is 124 when it hung.
+run_in_limit() {
+	: > "$work/journal"
+	begin=$(now_ms)
+	# shellcheck disable=SC2086 # words are meant
+	limit_run timeout -k 10 "$patience" $supervised_as "$memshed" run --journal "$work/journal" $run_options \
+		-- "$@" > "$work/out" 2> "$work/err" </dev/null
+	end_in_limit
+}
+run_options=''
 
 # The same in the background: sets run_pid (memshed's own) and leaves the limit in place.
 start_supervised() {

@@ -4,14 +4,12 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-python=/usr/bin/python3
-[ -e "$ARENA_BUILD/contrib/python/memshed" ] || [ -e "$top/contrib/python/memshed" ] ||
-	skip "the adapter for Python was not built: no python3-dev"
+has_python_adapter || skip "the adapter for Python was not built: no python3-dev"
 case $size in
 small) files=120 ;;
 full) files=0 ;;
 *) files=200 ;;
 esac
-reference_with_peak $python "$stdlib_analysis" --limit-files $files
-outlives $((reference_peak / 3)) $python "$stdlib_analysis" --limit-files $files
+reference_with_peak "$python" "$stdlib_analysis" --limit-files $files
+outlives $((reference_peak / 3)) "$python" "$stdlib_analysis" --limit-files $files
 done_testing

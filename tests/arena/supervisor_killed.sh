@@ -14,10 +14,10 @@ after=$((limit / 20 / 65536))
 sync=$work/sync
 
 touch "$sync.go"
-reference "$alloc_job" -k $keys -p 2 -a $after -s "$sync"
+reference "$alloc_job" --keys $keys --passes 2 --keys-after $after --sync "$sync"
 rm -f "$sync.go" "$sync.reached"
 
-start_supervised $limit "$alloc_job" -k $keys -p 2 -a $after -s "$sync"
+start_supervised $limit "$alloc_job" --keys $keys --passes 2 --keys-after $after --sync "$sync"
 until_true 120 test -e "$sync.reached" || fail "the job did not get to half time"
 expect "it was shrunk by then" "$(count_events order)" -ge 1
 kill -9 "$run_pid"

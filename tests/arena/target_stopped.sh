@@ -9,8 +9,8 @@ case $size in
 small) limit=$((64 * mib)) keys=2048 ;;
 *) limit=$((256 * mib)) keys=8192 ;;
 esac
-reference "$alloc_job" -k $keys -p 2
-start_supervised $limit "$alloc_job" -k $keys -p 2 -f stop
+reference "$alloc_job" --keys $keys --passes 2
+start_supervised $limit "$alloc_job" --keys $keys --passes 2 --fault stop
 until_true 60 has_event start || broken "no start in the journal"
 job=$(job_pid)
 until_true 60 is_stopped "$job" || fail "the job did not stop at the threshold"
