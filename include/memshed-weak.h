@@ -72,6 +72,7 @@ struct memshed_weak_api {
 	int (*fd)(void);
 	int (*dispatch)(void);
 	int (*poll)(void);
+	int (*brake)(uint32_t flags);
 	const char *(*version)(void);
 };
 
@@ -129,6 +130,7 @@ static inline int memshed_weak_resolve(void)
 	    !memshed_weak_bind(library, &api->fd, "memshed_fd") ||
 	    !memshed_weak_bind(library, &api->dispatch, "memshed_dispatch") ||
 	    !memshed_weak_bind(library, &api->poll, "memshed_poll") ||
+	    !memshed_weak_bind(library, &api->brake, "memshed_brake") ||
 	    !memshed_weak_bind(library, &api->version, "memshed_version"))
 		return 0;
 	/* [memshed-weak.E1] the functions before found; pairs with [memshed-weak.E1], the two loads of it */
@@ -214,6 +216,11 @@ static inline int memshed_weak_poll(void)
 	return memshed_weak_found() ? memshed_weak_api.poll() : 0;
 }
 
+static inline int memshed_weak_brake(uint32_t flags)
+{
+	return memshed_weak_found() ? memshed_weak_api.brake(flags) : 0;
+}
+
 /* Return: the version of the library that was found, or NULL. */
 static inline const char *memshed_weak_version(void)
 {
@@ -233,6 +240,7 @@ static inline const char *memshed_weak_version(void)
 #define memshed_fd memshed_weak_fd
 #define memshed_dispatch memshed_weak_dispatch
 #define memshed_poll memshed_weak_poll
+#define memshed_brake memshed_weak_brake
 #define memshed_version memshed_weak_version
 #endif
 

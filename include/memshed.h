@@ -80,7 +80,8 @@ enum memshed_cache_flags {
 	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count: all of them never exceed
 					      the resident set */
 	MEMSHED_CACHE_MANUAL = 1u << 2,    /* shrunk only where a person names it */
-	MEMSHED_CACHE_COLLECTOR = 1u << 3, /* frees what other caches let go; MANUAL is implied, see below */
+	MEMSHED_CACHE_NO_BRAKE = 1u << 3,  /* a thread that charges it is never held back */
+	MEMSHED_CACHE_COLLECTOR = 1u << 4, /* frees what other caches let go; MANUAL is implied, see below */
 };
 
 /* What a callback is asked to do. */
@@ -196,6 +197,10 @@ enum memshed_agent_mode {
 	MEMSHED_AGENT_SIGNAL = 2, /* a signal sets a flag; the host calls memshed_poll() when safe */
 };
 
+enum memshed_agent_flags {
+	MEMSHED_AGENT_NO_BRAKE = 1u << 0, /* no thread of the process is ever held back, see memshed_brake() */
+};
+
 /*
  * How the agent is started. Zero what you do not set.
  *
@@ -212,6 +217,7 @@ struct memshed_agent_options {
 	int (*round_begin)(void *ctx);
 	void (*round_end)(void *ctx);
 	void *ctx;
+	uint32_t flags;             /* enum memshed_agent_flags */
 };
 
 /**
@@ -276,7 +282,13 @@ void memshed_unregister(struct memshed_cache *cache);
  * @bytes: bytes added
  * @entries: entries added
  *
- * No lock, no system call, no cache line shared with other threads. Lock-free and wait-free.
+ * No lock, no cache line shared with other threads, and, where memory is not watched, no system call.
+ *
+ * Under a watch a thread that has charged a MiB looks how much memory is used (about 1 us). Where it is short the
+ * thread orders the process's caches to be shrunk; and near the limit it is held back here until some of that
+ * is done: 200 ms at most, and 1 s in any 5 s where nothing is freed meanwhile. See memshed_brake(), also for what
+ * turns that off. It may be called with a lock held that the cache's own callback waits for: then it
+ * goes on after some milliseconds without progress.
  */
 void memshed_charge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries);
 
@@ -325,6 +337,32 @@ int memshed_dispatch(void);
  * Return: the number of orders and callbacks carried out, 0 when there was nothing to do.
  */
 int memshed_poll(void);
+
+enum memshed_brake_flags {
+	MEMSHED_BRAKE_LOOK = 1u << 0, /* do not wait: say whether it would */
+};
+
+/**
+ * memshed_brake - a point at which this thread may be held back while caches are shrunk
+ * @flags: 0, or MEMSHED_BRAKE_LOOK
+ *
+ * For programs that grow without memshed_charge(): an interpreter, or a cache that counts itself. Call it
+ * where no lock is held that a callback may wait for, as often as a MiB or so is added, or each millisecond. Under a
+ * watch it does what memshed_charge() does each MiB: it looks how much memory is used (about 1 us), orders the
+ * process's caches to be shrunk where memory is short, and near the limit waits for that, for 200 ms at most, and
+ * 1 s in any 5 s where nothing is freed meanwhile. What the thread added between its last two looks counts as added already. Without a watch it
+ * costs a load.
+ *
+ * With MEMSHED_BRAKE_LOOK it does not wait, so that it may be called with locks held: give them up and
+ * call it again with 0 where it returns 1.
+ *
+ * It never waits in a callback, in a thread that carries out orders (memshed_dispatch(), memshed_poll()), where
+ * nothing can be freed or shrinking has not helped, or where it is turned off: by MEMSHED_AGENT_NO_BRAKE, or by the
+ * user (memshed run --no-brake).
+ *
+ * Return: 0; 1 with MEMSHED_BRAKE_LOOK where it would wait; -EINVAL for an unknown flag.
+ */
+int memshed_brake(uint32_t flags);
 
 /** memshed_kind_name, memshed_status_name, memshed_level_name - the word for a value, "unknown" for others */
 const char *memshed_kind_name(enum memshed_kind kind);

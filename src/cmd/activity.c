@@ -2,6 +2,7 @@
 /* cmd/activity.c - see activity.h. */
 #include "cmd/activity.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,14 @@ static void describe_state(struct ms_activity *agent, char *text, size_t size)
 		snprintf(text, size, "%s", ms_name_of_agent_state(agent->state));
 }
 
+static void append(struct ms_activity *agent, uint64_t number, const char *what)
+{
+	size_t length = strlen(agent->text);
+
+	if (number > 0)
+		snprintf(agent->text + length, sizeof(agent->text) - length, ", %" PRIu64 " %s", number, what);
+}
+
 void ms_activity_describe(const struct ms_table_info *info, const struct ms_row *rows, unsigned count,
 			  char process_state, uint64_t now_ns, struct ms_activity *ret_activity)
 {
@@ -73,9 +82,7 @@ void ms_activity_describe(const struct ms_table_info *info, const struct ms_row 
 	for (unsigned i = 0; i < count; i++)
 		agent.stuck += !!(rows[i].flags & MS_ROW_STUCK);
 	describe_state(&agent, agent.text, sizeof(agent.text));
-	if (agent.stuck > 0) {
-		size_t length = strlen(agent.text);
-		snprintf(agent.text + length, sizeof(agent.text) - length, ", %u stuck", agent.stuck);
-	}
+	append(&agent, agent.stuck, "stuck");
+	append(&agent, info->braked_threads, "held back");
 	*ret_activity = agent;
 }

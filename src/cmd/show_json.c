@@ -54,6 +54,7 @@ static json_t *supervisor_json(const struct ms_snapshot *snapshot)
 	ms_json_set(object, "returned_bytes", ms_json_number(true, state->returned_bytes));
 	ms_json_set(object, "locked", json_boolean(state->flags & MS_STATE_LOCKED));
 	ms_json_set(object, "real_time", json_boolean(state->flags & MS_STATE_FIFO));
+	ms_json_set(object, "enforced", json_boolean(state->flags & MS_STATE_ENFORCED));
 	ms_json_set(object, "journal", ms_json_text(state->journal[0] ? state->journal : NULL));
 	return object;
 }

@@ -10,6 +10,7 @@
 #include "cmd/snapshot_columns.h"
 #include "table/names.h"
 #include "util/procfs.h"
+#include "util/units.h"
 
 enum {
 	WIDE_COLUMNS = 110, /* from here on there is room for kind, source and when */
@@ -92,8 +93,9 @@ static void describe_measured(const struct ms_snapshot *snapshot, const char *hi
 		snprintf(lowered, sizeof(lowered),
 			 " (lowered: the job can grow by %s before the first callback runs)",
 			 ms_render_bytes(margin, true, false, state->margin_bytes));
-	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s",
-		 (int)snapshot->watch_pid, others, high, low, lowered);
+	snprintf(text, size, "watched by memshed, pid %d%s; shrinks above %s to %s%s%s",
+		 (int)snapshot->watch_pid, others, high, low, lowered,
+		 state->flags & MS_STATE_ENFORCED ? "; the cgroup was made for --max" : "");
 }
 
 static void describe_watch(const struct ms_snapshot *snapshot, char *text, size_t size)
@@ -153,17 +155,46 @@ static void print_other_limits(const struct ms_snapshot *snapshot)
 	}
 }
 
+/* So that a person who looks at a job that is slow sees why. */
+static void print_brake(const struct ms_table_info *info)
+{
+	char count[24], held[48] = "", time[MS_UNITS_TEXT], text[160];
+
+	if (info->brakes == 0)
+		return;
+	snprintf(count, sizeof(count), "%" PRIu64, info->brakes);
+	if (info->braked_threads > 0)
+		snprintf(held, sizeof(held), "; %" PRIu64 " held now", info->braked_threads);
+	snprintf(text, sizeof(text), "times a thread was held back until memory was freed, for %s in all%s",
+		 ms_units_format_duration(time, info->braked_us), held);
+	print_fact("braked", count, text);
+}
+
+static void print_own(const struct ms_table_info *info)
+{
+	char claimed[MS_RENDER_CELL], returned[MS_RENDER_CELL], text[160];
+
+	if (info->own_rounds == 0)
+		return;
+	snprintf(text, sizeof(text), "shrunk by itself: %" PRIu64 "; claimed %s, RSS fell by %s", info->own_rounds,
+		 ms_render_bytes(claimed, true, false, info->own_claimed_bytes),
+		 ms_render_bytes(returned, true, false, info->own_returned_bytes));
+	print_fact("", "", text);
+}
+
 static void print_agent(const struct ms_snapshot *snapshot)
 {
 	const struct ms_table_info *info = &snapshot->info;
 	char trimmed[MS_RENDER_CELL], text[160];
 
 	print_fact("agent", ms_name_of_agent_mode(snapshot->agent.mode), snapshot->agent.text);
-	if (info->orders == 0 && info->trims == 0)
-		return;
-	snprintf(text, sizeof(text), "orders done: %" PRIu64 "; allocator trims: %" PRIu64 ", RSS fell by %s",
-		 info->orders, info->trims, ms_render_bytes(trimmed, true, false, info->trimmed_bytes));
-	print_fact("", "", text);
+	if (info->orders > 0 || info->trims > 0) {
+		snprintf(text, sizeof(text), "orders done: %" PRIu64 "; allocator trims: %" PRIu64 ", RSS fell by %s",
+			 info->orders, info->trims, ms_render_bytes(trimmed, true, false, info->trimmed_bytes));
+		print_fact("", "", text);
+	}
+	print_own(info);
+	print_brake(info);
 }
 
 /* The caches that are not shown, in one line. */

@@ -109,7 +109,7 @@ static void estimate_budget(const struct ms_sample *sample, struct ms_budget_vie
 	*budget = (struct ms_budget_view){.limit = sample->limit};
 	if (sample->limit.source == MS_LIMIT_NONE)
 		return;
-	const struct ms_marks marks = ms_policy_marks(&config, sample->limit.max_bytes, 0);
+	const struct ms_marks marks = ms_policy_marks_of(&config, &sample->limit, 0);
 	budget->high_bytes = marks.high_bytes;
 	budget->low_bytes = marks.low_bytes;
 }
@@ -133,10 +133,12 @@ static void read_budget(const struct ms_root *root, bool all_limits, struct ms_s
 {
 	const struct ms_state *watch = &snapshot->watch;
 	struct ms_sample sample = {.limit.source = MS_LIMIT_NONE};
+	/* Where a cgroup has it as its limit it is among the cgroups' limits. */
+	uint64_t option_max_bytes = watch->flags & MS_STATE_ENFORCED ? 0 : watch->option_max_bytes;
 
 	if (snapshot->measured && !all_limits)
 		return;
-	if (ms_sample_once(root, find_job(snapshot), watch->option_max_bytes, &sample,
+	if (ms_sample_once(root, find_job(snapshot), option_max_bytes, &sample,
 			   all_limits ? snapshot->limits : NULL, all_limits ? MS_SNAPSHOT_LIMITS : 0,
 			   all_limits ? &snapshot->limit_count : NULL) < 0)
 		sample = (struct ms_sample){.limit.source = MS_LIMIT_NONE};

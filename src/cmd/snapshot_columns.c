@@ -14,6 +14,7 @@ enum {
 	CACHES, CACHED, ESTIMATED, EXPLAINED, UNEXPLAINED, REFUSED,
 	AGENT, AGENT_MODE, AGENT_STATE, PROCESS_STATE, CALLBACK, SINCE, STUCK,
 	AGENT_TID, ORDERS, ROUNDS, TRIMS, TRIMMED,
+	OWN_ROUNDS, OWN_CLAIMED, OWN_RETURNED, OWN_US, BRAKES, BRAKED_US, BRAKED_THREADS,
 	COUNTED, COUNTS_AGE,
 };
 /* clang-format on */
@@ -59,6 +60,13 @@ static const struct ms_column columns[] = {
 	{ROUNDS, "agent.rounds", NULL, 0, SHOW},
 	{TRIMS, "agent.trims", NULL, 0, SHOW},
 	{TRIMMED, "agent.trimmed_bytes", NULL, 0, SHOW},
+	{OWN_ROUNDS, "agent.own_rounds", NULL, 0, SHOW},
+	{OWN_CLAIMED, "agent.own_claimed_bytes", NULL, 0, SHOW},
+	{OWN_RETURNED, "agent.own_returned_bytes", NULL, 0, SHOW},
+	{OWN_US, "agent.own_us", NULL, 0, SHOW},
+	{BRAKES, "agent.brakes", NULL, 0, SHOW},
+	{BRAKED_US, "agent.braked_us", NULL, 0, SHOW},
+	{BRAKED_THREADS, "agent.braked_threads", NULL, 0, JSON},
 	{COUNTED, "counts.why_old", NULL, 0, JSON},
 	{COUNTS_AGE, "counts.age_us", NULL, 0, JSON},
 };
@@ -141,6 +149,28 @@ static struct ms_value cached_value(const struct ms_snapshot *snapshot, int id)
 	return (struct ms_value){0};
 }
 
+/* What the process did by itself. */
+static struct ms_value own_value(const struct ms_table_info *info, int id)
+{
+	switch (id) {
+	case OWN_ROUNDS:
+		return ms_value_of(MS_VALUE_COUNT, true, info->own_rounds);
+	case OWN_CLAIMED:
+		return ms_value_bytes(true, false, info->own_claimed_bytes);
+	case OWN_RETURNED:
+		return ms_value_bytes(true, false, info->own_returned_bytes);
+	case OWN_US:
+		return ms_value_of(MS_VALUE_US, true, info->own_us);
+	case BRAKES:
+		return ms_value_of(MS_VALUE_COUNT, true, info->brakes);
+	case BRAKED_US:
+		return ms_value_of(MS_VALUE_US, true, info->braked_us);
+	case BRAKED_THREADS:
+		return ms_value_of(MS_VALUE_COUNT, true, info->braked_threads);
+	}
+	return (struct ms_value){0};
+}
+
 static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 {
 	const struct ms_table_info *info = &snapshot->info;
@@ -169,7 +199,7 @@ static struct ms_value agent_value(const struct ms_snapshot *snapshot, int id)
 	case TRIMMED:
 		return ms_value_bytes(true, false, info->trimmed_bytes);
 	}
-	return (struct ms_value){0};
+	return own_value(info, id);
 }
 
 /* What it does; and how old the counts are, where they are not of now. */

@@ -77,7 +77,10 @@ static void write_start(struct ms_digest *digest)
 /* Worth a line before anything happens: the user's --max is not what will be kept to. */
 static bool is_surprising(const struct ms_event *start)
 {
-	return start->as.start.option_max_bytes != UINT64_MAX && start->limit != MS_LIMIT_OPTION;
+	uint64_t option_max_bytes = start->as.start.option_max_bytes;
+	bool own = start->as.start.enforced && ms_event_is_option(start, option_max_bytes);
+
+	return option_max_bytes != UINT64_MAX && start->limit != MS_LIMIT_OPTION && !own;
 }
 
 static void begin_sum(struct ms_digest *digest, const struct ms_event *now)
@@ -211,7 +214,8 @@ static void take_end(struct ms_digest *digest, const struct ms_event *event)
 
 static bool is_said_beside_a_journal(enum ms_event_kind kind)
 {
-	return kind == MS_EVENT_START || kind == MS_EVENT_BLIND || kind == MS_EVENT_EXIT ||
+	return kind == MS_EVENT_START || kind == MS_EVENT_EXHAUSTED || kind == MS_EVENT_STOP ||
+	       kind == MS_EVENT_RESTART || kind == MS_EVENT_UNLOADED || kind == MS_EVENT_BLIND || kind == MS_EVENT_EXIT ||
 	       kind == MS_EVENT_END;
 }
 

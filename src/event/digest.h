@@ -25,6 +25,7 @@ struct ms_digest_odd {
 
 struct ms_digest_round {
 	uint32_t orders, answers;
+	uint32_t own_answers; /* of processes that had shrunk by themselves */
 	uint64_t target_bytes;
 	struct ms_event_caches asked; /* processes: they have no name of a cache */
 	uint64_t caches;              /* how many were asked, by those that answered */

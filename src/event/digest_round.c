@@ -49,7 +49,8 @@ void ms_digest_add_answer(struct ms_digest_round *round, const struct ms_event *
 	assert(event->kind == MS_EVENT_ANSWER && answer->gave.count <= MS_EVENT_NAMED);
 	round->answers++;
 	round->caches += answer->caches;
-	round->claimed_bytes += answer->claimed_bytes;
+	round->own_answers += answer->own;
+	round->claimed_bytes += answer->own ? 0 : answer->claimed_bytes;
 	round->estimated |= answer->estimated && answer->claimed_bytes > 0;
 	for (uint32_t i = 0; i < answer->gave.count; i++)
 		ms_event_caches_add(&round->gave, &answer->gave.at[i]);
@@ -101,7 +102,9 @@ static void say_answers(struct ms_line *line, const struct ms_digest_round *roun
 	uint64_t named = count_named(&round->gave);
 
 	ms_phrase_caches(line, &round->gave, several);
-	if (round->gave.count == 0)
+	if (round->gave.count == 0 && round->own_answers == round->answers && round->answers > 0)
+		ms_line_add(line, "had shrunk by %s just before", round->orders == 1 ? "itself" : "themselves");
+	else if (round->gave.count == 0)
 		ms_line_add(line, round->claimed_bytes ? "%s claimed" : "nothing claimed",
 			    MS_ABOUT(round->claimed_bytes, round->estimated));
 	if (round->caches > named && named > 0)

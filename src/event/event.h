@@ -19,6 +19,7 @@
 
 #include "policy/policy.h"
 #include "sample/process.h"
+#include "sample/python.h"
 #include "sample/sample.h"
 #include "table/layout.h"
 
@@ -34,6 +35,8 @@
 #define MS_TYPE_LEVEL(name)   uint32_t name; /* enum ms_level */
 #define MS_TYPE_STATUS(name)  uint32_t name; /* enum ms_answer_status */
 #define MS_TYPE_AGENT(name)   uint32_t name; /* enum ms_agent_state */
+#define MS_TYPE_ACTION(name)  uint32_t name; /* enum ms_exhausted_action */
+#define MS_TYPE_PYTHON(name)  uint32_t name; /* enum ms_python_fault */
 #define MS_TYPE_CACHES(name)  struct ms_event_caches name;
 
 /* FIELD(type, key in the journal and name of the member, what it says) */
@@ -73,15 +76,21 @@
 	KIND(TARGET, target, true, "A process with caches was found.")                                       \
 	KIND(LIMIT, limit, false, "A shortage begins, and another limit binds than the one named before.")   \
 	KIND(MARGIN, margin, false, "A shortage begins, and high is lower than was asked for.")              \
+	KIND(UNPRIVILEGED, unprivileged, false,                                                              \
+	     "The first shortage begins, and *memshed* lacks a privilege that would help.")                  \
 	KIND(ORDER, order, true, "A process is asked to free memory.")                                       \
 	KIND(ANSWER, answer, true, "It answered, or its answer is no longer waited for.")                    \
 	KIND(RETURNED, returned, false, "All orders of a round were answered and the reading settled.")      \
 	KIND(WAIT, wait, false, "Above high, and nothing is asked now.")                                     \
 	KIND(WARN, warn, false, "Above high, and there is nothing left to ask.")                             \
+	KIND(EXHAUSTED, exhausted, false, "Above danger for a while, and nothing is left that helps.")       \
+	KIND(STOP, stop, false, "The job is ended: a signal was sent to its processes.")                     \
+	KIND(RESTART, restart, true, "The command was started again.")                                       \
 	KIND(RECOVERED, recovered, false, "The shortage is over.")                                           \
 	KIND(STOPPED, stopped, true, "A process with an order is stopped; the order was taken back.")        \
 	KIND(RESUMED, resumed, true, "It goes on.")                                                          \
 	KIND(SILENT, silent, true, "A process has not begun with its order for half a second.")              \
+	KIND(UNLOADED, unloaded, true, "A Python runs without the adapter: its caches are not known.")       \
 	KIND(EXIT, exit, true, "The command has ended, but processes that it started go on.")                \
 	KIND(END, end, false, "The job has ended.")
 
@@ -89,14 +98,23 @@
 	FIELD(NUMBER, option_max_bytes, "of --max; null without it")                                         \
 	FIELD(FLAG, locked, "whether the memory of *memshed* is locked")                                     \
 	FIELD(FLAG, fifo, "whether it runs with real-time priority")                                         \
-	FIELD(FLAG, oom_protected, "whether the OOM killer spares it")
+	FIELD(FLAG, oom_protected, "whether the OOM killer spares it")                                       \
+	FIELD(FLAG, enforced, "whether a cgroup was made for the job with --max as its limit")               \
+	FIELD(INTEGER, enforce_error, "a negative errno: why not; 0: it was not tried")
 #define MS_FIELDS_BLIND(FIELD)                                                                               \
 	FIELD(INTEGER, error, "a negative errno; ENODEV: /proc is not mounted; EXDEV: it is of another pid namespace")
 #define MS_FIELDS_TARGET(FIELD) FIELD(NUMBER, caches, "how many are registered now")
-#define MS_FIELDS_LIMIT(FIELD)  FIELD(NUMBER, option_max_bytes, "of --max; null without it")
+#define MS_FIELDS_LIMIT(FIELD)                                                                               \
+	FIELD(NUMBER, option_max_bytes, "of --max; null without it")                                         \
+	FIELD(FLAG, enforced, "whether a cgroup of the job has it as its limit")
 #define MS_FIELDS_MARGIN(FIELD)                                                                              \
 	FIELD(NUMBER, margin_bytes, "what the job can grow by before shrinking begins")                      \
 	FIELD(NUMBER, latency_us, "how long that takes")
+#define MS_FIELDS_UNPRIVILEGED(FIELD)                                                                        \
+	FIELD(FLAG, locked, "as in start")                                                                   \
+	FIELD(FLAG, fifo, "likewise")                                                                        \
+	FIELD(FLAG, oom_protected, "likewise")                                                               \
+	FIELD(NUMBER, late_us, "by how much a look came later than planned until now")
 #define MS_FIELDS_ORDER(FIELD)                                                                               \
 	FIELD(REASON, reason, "see above")                                                                   \
 	FIELD(LEVEL, level,                                                                                  \
@@ -113,6 +131,7 @@
 	FIELD(NUMBER, returned_bytes,                                                                        \
 	      "by how much its resident memory fell meanwhile; null: it could not measure that")              \
 	FIELD(NUMBER, caches, "how many were asked")                                                         \
+	FIELD(FLAG, own, "whether the process had done it by itself just before: the figures are of that")   \
 	FIELD(NUMBER, duration_us, "from taking the order to the answer")                                    \
 	FIELD(CACHE, stuck, "a cache of which the callback has not returned in time; empty: none is known")  \
 	FIELD(CACHES, gave, "those that gave most, up to four, with what they claim")
@@ -127,11 +146,28 @@
 	FIELD(NUMBER, caches, "of the job")                                                                  \
 	FIELD(NUMBER, silent_caches, "of processes with an agent that cannot be asked now")
 #define MS_FIELDS_WARN(FIELD)      MS_FIELDS_WAIT(FIELD)
+#define MS_FIELDS_EXHAUSTED(FIELD)                                                                           \
+	FIELD(ACTION, action, "of *--on-exhausted*: warn, term, restart or exec")                            \
+	MS_FIELDS_VERDICT(FIELD)
+#define MS_FIELDS_VERDICT(FIELD)                                                                             \
+	FIELD(NUMBER, in_caches_bytes, "what caches and allocators held when nothing was left; null: it did not happen") \
+	FIELD(NUMBER, unexplained_bytes, "what else was used then: it is in no cache; null likewise")
+#define MS_FIELDS_STOP(FIELD)                                                                                \
+	FIELD(INTEGER, signal, "15 first, 9 after the grace")                                                \
+	FIELD(NUMBER, sent, "to how many processes")
+#define MS_FIELDS_RESTART(FIELD)                                                                             \
+	FIELD(NUMBER, restarts, "how often by now")                                                          \
+	FIELD(NUMBER, pause_ms, "how long after the end of the job")
 #define MS_FIELDS_RECOVERED(FIELD) FIELD(NUMBER, duration_us, "of the shortage")
 #define MS_FIELDS_STOPPED(FIELD)
 #define MS_FIELDS_RESUMED(FIELD)
 #define MS_FIELDS_SILENT(FIELD)                                                                              \
 	FIELD(AGENT, agent_state, "idle, entering (waits for a lock of the program), running ...")
+#define MS_FIELDS_UNLOADED(FIELD)                                                                            \
+	FIELD(PYTHON, obstacle,                                                                              \
+	      "path (its PYTHONPATH does not name the adapter's folder), behind (another folder is before "  \
+	      "that), isolated (-I), no-environment (-E), no-site (-S), version (older than 3.8), build (without a GIL, "      \
+	      "for debugging, or not CPython), other-user (its environment cannot be read), unknown")
 #define MS_FIELDS_EXIT(FIELD)                                                                                \
 	FIELD(INTEGER, exit_code, "as a shell has it: the command's own, or 128 + the signal")               \
 	FIELD(INTEGER, signal, "that ended it; 0: none did")
@@ -146,10 +182,19 @@
 	FIELD(FLAG, estimated, "whether a part of that is an estimate")                                      \
 	FIELD(NUMBER, returned_bytes, "of all rounds")                                                       \
 	FIELD(NUMBER, shrink_us, "from first order to last answer, of all rounds")                           \
+	FIELD(NUMBER, own_rounds, "how often processes shrank their caches by themselves")                   \
+	FIELD(NUMBER, own_claimed_bytes, "likewise; not in claimed_bytes")                                   \
+	FIELD(NUMBER, own_returned_bytes, "likewise, as they measured it; not in returned_bytes")            \
+	FIELD(NUMBER, own_us, "how long that took")                                                          \
+	FIELD(NUMBER, brakes, "how often a thread was held back until memory was freed")                     \
+	FIELD(NUMBER, braked_us, "for how long, of all threads")                                             \
 	FIELD(NUMBER, worst_delay_us, "by how much a look came later than planned")                          \
 	FIELD(NUMBER, worst_growth_bytes, "between two looks")                                               \
 	FIELD(NUMBER, wakeups, "of *memshed*")                                                               \
 	FIELD(NUMBER, lost_lines, "that stderr or the journal did not take")                                 \
+	FIELD(NUMBER, restarts, "how often the command was started again")                                   \
+	FIELD(NUMBER, exhaustions, "how often nothing was left that helps")                                  \
+	MS_FIELDS_VERDICT(FIELD)                                                                             \
 	FIELD(NUMBER, oom_kills, "in its cgroup meanwhile; null when that is not known")                     \
 	FIELD(CACHES, largest, "the largest caches when they were last seen, up to four")
 
@@ -189,6 +234,16 @@ struct ms_event {
 
 /** ms_event_read - what all events say of the memory of the job */
 void ms_event_read(struct ms_event *event, const struct ms_sample *sample, const struct ms_marks *marks);
+
+/* The kernel keeps limits in whole pages, of 64 KiB at most. */
+enum { MS_EVENT_PAGE_MOST = 65536 };
+
+/** ms_event_is_option - is the limit that binds as large as --max, where that is a cgroup's limit? */
+static inline bool ms_event_is_option(const struct ms_event *event, uint64_t option_max_bytes)
+{
+	return (event->limit == MS_LIMIT_CGROUP1 || event->limit == MS_LIMIT_CGROUP2_MAX) &&
+	       option_max_bytes - event->max_bytes < MS_EVENT_PAGE_MOST;
+}
 
 /** ms_event_caches_add - keep the largest; of equal ones those that came first */
 void ms_event_caches_add(struct ms_event_caches *list, const struct ms_event_cache *cache);

@@ -25,11 +25,13 @@ static void say_which_limit(struct ms_line *line, const struct ms_event *event)
 	ms_line_add_name(line, event->limit_where);
 }
 
-static void say_budget(struct ms_line *line, const struct ms_event *event, uint64_t option_max_bytes)
+static void say_budget(struct ms_line *line, const struct ms_event *event, uint64_t option_max_bytes, bool enforced)
 {
-	ms_line_add(line, "max %s (", MS_BYTES(event->max_bytes));
+	bool own = enforced && ms_event_is_option(event, option_max_bytes);
+
+	ms_line_add(line, "max %s (%s", MS_BYTES(event->max_bytes), own ? "--max, enforced by " : "");
 	say_which_limit(line, event);
-	if (option_max_bytes != UINT64_MAX && event->limit != MS_LIMIT_OPTION)
+	if (option_max_bytes != UINT64_MAX && event->limit != MS_LIMIT_OPTION && !own)
 		ms_line_add(line, ", nearer than --max %s", MS_BYTES(option_max_bytes));
 	ms_line_add(line, "), high %s, low %s", MS_BYTES(event->high_bytes), MS_BYTES(event->low_bytes));
 }
@@ -40,7 +42,7 @@ static void say_start(struct ms_line *line, const struct ms_event *event)
 	if (event->limit == MS_LIMIT_NONE)
 		ms_line_add(line, "no limit was found");
 	else
-		say_budget(line, event, event->as.start.option_max_bytes);
+		say_budget(line, event, event->as.start.option_max_bytes, event->as.start.enforced);
 }
 
 static void say_blind(struct ms_line *line, const struct ms_event *event)
@@ -54,7 +56,7 @@ static void say_blind(struct ms_line *line, const struct ms_event *event)
 static void say_limit(struct ms_line *line, const struct ms_event *event)
 {
 	ms_line_add(line, "another limit is the nearest now: ");
-	say_budget(line, event, event->as.limit.option_max_bytes);
+	say_budget(line, event, event->as.limit.option_max_bytes, event->as.limit.enforced);
 }
 
 static void say_margin(struct ms_line *line, const struct ms_event *event)
@@ -62,6 +64,20 @@ static void say_margin(struct ms_line *line, const struct ms_event *event)
 	ms_line_add(line, "high is lowered to %s: the job can grow by %s in the %s before shrinking begins",
 		    MS_BYTES(event->high_bytes), MS_BYTES(event->as.margin.margin_bytes),
 		    MS_DURATION(event->as.margin.latency_us));
+}
+
+static void say_unprivileged(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_unprivileged *lacks = &event->as.unprivileged;
+	const char *join = "memshed runs without ";
+
+	if (!lacks->fifo)
+		ms_line_add(line, "%sreal-time priority", join), join = ", ";
+	if (!lacks->locked)
+		ms_line_add(line, "%slocked memory", join), join = ", ";
+	if (!lacks->oom_protected)
+		ms_line_add(line, "%sprotection from the OOM killer", join);
+	ms_line_add(line, "; it looked up to %s late so far (see memshed doctor)", MS_DURATION(lacks->late_us));
 }
 
 static void say_wait(struct ms_line *line, const struct ms_event *event)
@@ -78,6 +94,42 @@ static void say_wait(struct ms_line *line, const struct ms_event *event)
 
 /* A warning has the same fields. */
 #define say_warn say_wait
+
+static void say_exhausted(struct ms_line *line, const struct ms_event *event)
+{
+	static const char *const deeds[] = {
+		[MS_EXHAUSTED_WARN] = "",
+		[MS_EXHAUSTED_TERM] = "; ending the job",
+		[MS_EXHAUSTED_RESTART] = "; ending the job, to start it again",
+		[MS_EXHAUSTED_EXEC] = "; running the command of --on-exhausted",
+	};
+	const struct ms_event_exhausted *exhausted = &event->as.exhausted;
+
+	ms_line_add(line, "%s, and nothing is left that helps: %s in caches, %s in no cache%s", MS_FILL(event),
+		    MS_BYTES(exhausted->in_caches_bytes), MS_BYTES(exhausted->unexplained_bytes),
+		    deeds[exhausted->action]);
+}
+
+static void say_stop(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_stop *stop = &event->as.stop;
+
+	ms_line_add(line, "SIG%s was sent to %s of the job", sigabbrev_np(stop->signal),
+		    MS_COUNTED(stop->sent, "process", "processes"));
+}
+
+static void say_restart(struct ms_line *line, const struct ms_event *event)
+{
+	ms_line_add(line, "%s was started after %s: started again %s", MS_PROCESS(event),
+		    MS_DURATION(event->as.restart.pause_ms * 1000),
+		    MS_COUNTED(event->as.restart.restarts, "time", "times"));
+}
+
+static void say_unloaded(struct ms_line *line, const struct ms_event *event)
+{
+	ms_line_add(line, "%s runs without the adapter for Python, so its caches are not known: %s",
+		    MS_PROCESS(event), ms_python_fault_words(event->as.unloaded.obstacle));
+}
 
 /* Without a round just before: the memory went by itself. */
 static void say_recovered(struct ms_line *line, const struct ms_event *event)
@@ -127,10 +179,22 @@ static void say_exit(struct ms_line *line, const struct ms_event *event)
 		    name ? name : "", one ? "it" : "them");
 }
 
+/* What the processes did by themselves, and did not leave to the watch. */
+static void say_own(struct ms_line *line, const struct ms_event_end *end)
+{
+	if (end->own_rounds > 0)
+		ms_line_add(line, ", shrunk by itself %s in %s: claimed %s, %s came back",
+			    MS_COUNTED(end->own_rounds, "time", "times"), MS_DURATION(end->own_us),
+			    MS_ABOUT(end->own_claimed_bytes, end->estimated), MS_BYTES(end->own_returned_bytes));
+	if (end->brakes > 0)
+		ms_line_add(line, ", threads held back %s for %s in all", MS_COUNTED(end->brakes, "time", "times"),
+			    MS_DURATION(end->braked_us));
+}
+
 static void say_work(struct ms_line *line, const struct ms_event_end *end)
 {
 	if (end->shortages == 0) {
-		ms_line_add(line, ", never above high");
+		ms_line_add(line, end->own_rounds > 0 ? ", never above high when looked at" : ", never above high");
 		return;
 	}
 	ms_line_add(line, ", above high %s, shrunk %s", MS_COUNTED(end->shortages, "time", "times"),
@@ -162,6 +226,18 @@ static void say_largest(struct ms_line *line, const struct ms_event_caches *larg
 	ms_phrase_caches(line, largest, several);
 }
 
+/* The last that is said: where the memory is. */
+static void say_verdict(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_end *end = &event->as.end;
+
+	if (end->restarts)
+		ms_line_add(line, "; started again %s", MS_COUNTED(end->restarts, "time", "times"));
+	if (end->exhaustions)
+		ms_line_add(line, "; when nothing was left %s of %s were in no cache",
+			    MS_BYTES(end->unexplained_bytes), MS_BYTES(event->max_bytes));
+}
+
 static void say_end(struct ms_line *line, const struct ms_event *event)
 {
 	const struct ms_event_end *end = &event->as.end;
@@ -174,8 +250,10 @@ static void say_end(struct ms_line *line, const struct ms_event *event)
 		ms_line_add(line, ")");
 	}
 	say_work(line, end);
+	say_own(line, end);
 	say_largest(line, &end->largest);
 	say_troubles(line, end);
+	say_verdict(line, event);
 }
 
 /* Not said by themselves. */

@@ -17,6 +17,7 @@
  */
 #include "lib/agent.h"
 
+#include "lib/brake.h"
 #include "lib/count.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
@@ -39,7 +40,7 @@ uint64_t ms_agent_due(void)
 	uint64_t wait_until = atomic_load_explicit(&ms_lib.agent.wait_until_ns, memory_order_relaxed);
 	uint64_t sweep = atomic_load_explicit(&ms_lib.agent.sweep_ns, memory_order_relaxed);
 
-	if (atomic_load_explicit(&ms_lib.executor.replied, memory_order_relaxed))
+	if (atomic_load_explicit(&ms_lib.executor.replied, memory_order_relaxed) || ms_brake_is_wanted())
 		return 0;
 	if (wait_until < due)
 		due = wait_until;
@@ -50,21 +51,27 @@ uint64_t ms_agent_due(void)
 
 void ms_agent_reset(void)
 {
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
+	for (uint32_t i = 0; i < MS_JOB_COUNT; i++)
 		ms_lib.agent.jobs[i].phase = MS_JOB_NONE;
 	ms_lib.agent.current = NULL;
 	atomic_store_explicit(&ms_lib.agent.wait_until_ns, UINT64_MAX, memory_order_relaxed);
 	atomic_store_explicit(&ms_lib.agent.sweep_ns, UINT64_MAX, memory_order_relaxed);
 	ms_count_reset();
 	ms_sweep_reset();
+	ms_brake_reset();
 }
 
 /* ---- one job ---- */
 
 static void answer(struct ms_job *job)
 {
+	bool is_own = job->handle.slot == MS_OWN_JOB;
+
 	job->phase = MS_JOB_NONE;
 	ms_lib.agent.current = NULL;
+	ms_brake_end(&job->order, &job->answer, job->there_bytes, is_own);
+	if (is_own)
+		return;
 	if (job->order.level != MS_LEVEL_COUNT)
 		add_to(&ms_lib.table.header->orders, 1);
 	ms_control_answer(&ms_lib.control, &job->handle, &job->answer);
@@ -74,7 +81,7 @@ static void plan_wait(void)
 {
 	uint64_t until = UINT64_MAX;
 
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
+	for (uint32_t i = 0; i < MS_JOB_COUNT; i++)
 		if (ms_lib.agent.jobs[i].phase == MS_JOB_WAITING && ms_lib.agent.jobs[i].deadline_ns < until)
 			until = ms_lib.agent.jobs[i].deadline_ns;
 	atomic_store_explicit(&ms_lib.agent.wait_until_ns, until, memory_order_relaxed);
@@ -121,7 +128,7 @@ static int serve_waiting(void)
 	int answered = 0;
 
 	atomic_store_explicit(&ms_lib.executor.replied, false, memory_order_relaxed); /* before the look at all of them */
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
+	for (uint32_t i = 0; i < MS_JOB_COUNT; i++) {
 		int result = ms_lib.agent.jobs[i].phase == MS_JOB_WAITING ? end_or_wait(&ms_lib.agent.jobs[i]) : 0;
 
 		if (result < 0)
@@ -131,20 +138,44 @@ static int serve_waiting(void)
 	return answered;
 }
 
+static int serve(const struct ms_order *order, const struct ms_order_handle *handle)
+{
+	struct ms_job *job = &ms_lib.agent.jobs[handle->slot];
+
+	ms_lib_show_agent(MS_AGENT_RUNNING);
+	ms_round_open(job, order, handle);
+	return go_on(job);
+}
+
+/* The process's own order: it is for the shortage that a watch's may be for as well, and nearer to it. */
+static int serve_own(void)
+{
+	struct ms_order_handle handle = {.slot = MS_OWN_JOB};
+	struct ms_order order;
+
+	if (ms_lib.agent.jobs[MS_OWN_JOB].phase != MS_JOB_NONE || !ms_lib_runs() ||
+	    !ms_brake_take(ms_clock_ns(), &order))
+		return 0;
+	return serve(&order, &handle);
+}
+
 static int serve_posted(void)
 {
 	struct ms_order_handle handle;
 	struct ms_order order;
+	struct ms_answer done;
 	int answered = 0;
 
 	while (ms_lib_runs() && ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0) {
-		struct ms_job *job = &ms_lib.agent.jobs[handle.slot];
+		int result = 1;
 
-		ms_lib_show_agent(MS_AGENT_RUNNING);
-		ms_round_open(job, &order, &handle);
-
-		int result = go_on(job);
-
+		if (ms_brake_has_done(&order, ms_clock_ns(), &done)) {
+			add_to(&ms_lib.table.header->orders, 1);
+			ms_control_answer(&ms_lib.control, &handle, &done);
+		} else {
+			ms_brake_begin(&order);
+			result = serve(&order, &handle);
+		}
 		if (result < 0)
 			return result;
 		answered += result;
@@ -193,9 +224,16 @@ int ms_agent_serve(void)
 	complete_table();
 	atomic_store_explicit(&ms_lib.table.header->heartbeat_ns, ms_clock_ns(), memory_order_relaxed);
 
+	ms_brake_prepare(ms_clock_ns());
+
 	uint64_t orders_before = orders_done();
 	int answered = serve_waiting();
 
+	if (answered >= 0) {
+		int served = serve_own();
+
+		answered = served < 0 ? served : answered + served;
+	}
 	/* The sweep of what dead clients left is a look for orders, too. */
 	if (answered >= 0 && (ms_control_posted(&ms_lib.control) || is_sweep_due(ms_clock_ns()))) {
 		int served = serve_posted();
@@ -232,7 +270,7 @@ static void refuse_all(void)
 	struct ms_order_handle handle;
 	struct ms_order order;
 
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++) {
+	for (uint32_t i = 0; i < MS_JOB_COUNT; i++) {
 		struct ms_job *job = &ms_lib.agent.jobs[i];
 
 		if (job->phase == MS_JOB_NONE)
@@ -266,6 +304,7 @@ void ms_agent_finish_stop(void)
 		if (ms_lib.mode->stopped)
 			ms_lib.mode->stopped();
 		refuse_all();
+		ms_brake_reset();
 		ms_lib_show_agent(MS_AGENT_STOPPED);
 		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lib/api.c - memshed_fd(), memshed_dispatch(), memshed_poll(). Any thread. */
+/* lib/api.c - memshed_fd(), memshed_dispatch(), memshed_poll(), memshed_brake(). Any thread. */
+#include "lib/brake.h"
 #include "lib/lib.h"
 #include "lib/mode.h"
 
@@ -30,4 +31,14 @@ MS_PUBLIC int memshed_poll(void)
 		return 0;
 	word = atomic_load_explicit(&ms_lib.poll_word, memory_order_acquire); /* [mode_poll.O2] */
 	return ms_poll_run(word & ~MS_POLL_LAZY);
+}
+
+MS_PUBLIC int memshed_brake(uint32_t flags)
+{
+	if (ms_unlikely(flags & ~(uint32_t)MEMSHED_BRAKE_LOOK))
+		return -EINVAL;
+	/* Before the start, and in a child that has not used the library yet, there are no marks. */
+	if (!atomic_load_explicit(&ms_guard.base, memory_order_relaxed)) /* [lib.L4] */
+		return 0;
+	return ms_brake_point(flags);
 }

@@ -10,13 +10,19 @@
 #include "lib/count.h"
 
 #include "lib/allocator.h"
+#include "lib/brake.h"
 #include "lib/executor.h"
 #include "lib/hooks.h"
 #include "lib/lib.h"
 #include "lib/registry.h"
 #include "util/clock.h"
 
-enum { BACK_OFF_LIMIT = 8, SLICE_SHARE = 200, ROWS_UNTIMED = 16 };
+enum {
+	BACK_OFF_LIMIT = 8,
+	COUNT_SHARE = 4, /* orders for pressure may come every few ms: counting first takes a fifth of that time at most */
+	SLICE_SHARE = 200,
+	ROWS_UNTIMED = 16,
+};
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
 
 static uint64_t shortest_ns(void)
@@ -95,23 +101,31 @@ static uint32_t find_puller(uint32_t row)
 	return generation;
 }
 
-/* Stops as soon as an order waits, or the slice is over: the rest is counted next time. */
-static int count_rows(uint64_t end_ns, bool *ret_changed)
+/* Return: whether an order waits, or the slice is over. */
+static bool is_slice_over(uint32_t rows_done, uint64_t end_ns)
+{
+	return ms_control_posted(&ms_lib.control) || ms_brake_is_wanted() ||
+	       (rows_done && rows_done % ROWS_UNTIMED == 0 && ms_clock_ns() >= end_ns);
+}
+
+/* @sliced: go on where the last pass stopped, and leave the rest for the next one. */
+static int count_rows(bool sliced, bool *ret_changed)
 {
 	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
-	uint32_t first = ms_lib.count.next_row > MS_ALLOCATOR_ROW ? ms_lib.count.next_row : MS_ALLOCATOR_ROW + 1;
+	uint32_t next = sliced ? ms_lib.count.next_row : 0;
+	uint32_t first = next > MS_ALLOCATOR_ROW ? next : MS_ALLOCATOR_ROW + 1;
+	uint64_t end_ns = ms_clock_ns() + shortest_ns() / SLICE_SHARE;
 
 	ms_lib.count.next_row = 0;
 	for (uint32_t row = first; row < high && ms_lib_runs(); row++) {
-		uint32_t generation = find_puller(row);
-		uint32_t status;
+		uint32_t generation, status;
 
-		if (ms_control_posted(&ms_lib.control) || (row % ROWS_UNTIMED == 0 && row != first && ms_clock_ns() >= end_ns)) {
+		if (sliced && is_slice_over(row - first, end_ns)) {
 			ms_lib.count.next_row = row;
 			*ret_changed = true; /* so that the rest comes soon */
 			return 0;
 		}
-
+		generation = find_puller(row);
 		if (generation &&
 		    ms_count_one(row, generation, ms_clock_ns() + COUNT_TIMEOUT_NS, ret_changed, &status) < 0)
 			return MS_AGENT_LOST;
@@ -128,7 +142,7 @@ static int count_caches(uint64_t now_ns)
 	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
 	if (ms_hooks_begin() < 0)
 		return 0;
-	result = count_rows(ms_clock_ns() + shortest_ns() / SLICE_SHARE, &changed);
+	result = count_rows(true, &changed);
 	ms_hooks_end();
 	if (result < 0)
 		return result;
@@ -136,6 +150,20 @@ static int count_caches(uint64_t now_ns)
 	if (ms_lib.count.interval_ns > BACK_OFF_LIMIT * shortest_ns())
 		ms_lib.count.interval_ns = BACK_OFF_LIMIT * shortest_ns();
 	atomic_store_explicit(&ms_lib.count.due_ns, now_ns + ms_lib.count.interval_ns, memory_order_relaxed);
+	return 0;
+}
+
+int ms_count_all(uint64_t now_ns)
+{
+	bool changed = false;
+	uint64_t end;
+
+	if (now_ns < ms_lib.count.all_due_ns || !atomic_load_explicit(&ms_lib.pullers, memory_order_relaxed))
+		return 0;
+	if (count_rows(false, &changed) < 0)
+		return MS_AGENT_LOST;
+	end = ms_clock_ns();
+	ms_lib.count.all_due_ns = end + COUNT_SHARE * (end - now_ns);
 	return 0;
 }
 

@@ -12,10 +12,13 @@ struct ms_count {
 	_Atomic uint64_t due_ns;
 	uint64_t interval_ns; /* writer: agent */
 	uint32_t next_row;    /* where a pass that took too long goes on; writer: agent */
+	uint64_t all_due_ns;  /* no ms_count_all() before; writer: agent */
 };
 
 /** ms_count_when_due - refresh the pulled counters of all caches; Return: 0 or MS_AGENT_LOST */
 int ms_count_when_due(void);
+/** ms_count_all - now, inside the host's hooks, unless that was done a moment ago; Return: 0 or MS_AGENT_LOST */
+int ms_count_all(uint64_t now_ns);
 /** ms_count_one - Return: 0 or MS_AGENT_LOST; *ret_status: enum ms_answer_status */
 int ms_count_one(uint32_t row, uint32_t generation, uint64_t deadline_ns, bool *ret_changed,
 		 uint32_t *ret_status);

@@ -112,7 +112,7 @@ void ms_executor_reply_add(struct ms_replies *replies, const struct ms_outcome *
 /* Its outcome goes to the job that waits for it; @ran: a callback did. */
 static void reply(struct ms_executor *executor, struct memshed_cache *cache, const struct ms_outcome *outcome, bool ran)
 {
-	struct ms_replies *replies = &executor->replies[cache->job % MS_SLOT_COUNT];
+	struct ms_replies *replies = &executor->replies[cache->job % MS_JOB_COUNT];
 
 	if (cache->job == MS_NO_JOB)
 		return;
@@ -134,6 +134,7 @@ static void make_late(struct ms_executor *executor)
 	};
 
 	stop_running(executor);
+	atomic_fetch_add_explicit(&executor->late, 1, memory_order_relaxed);
 	if (state_of(cache) == MS_CACHE_RUNNING)
 		move(cache, MS_CACHE_LATE);
 	ms_table_row_set_flags(&ms_lib.table, cache->row, MS_ROW_STUCK);
@@ -162,8 +163,10 @@ static void finish(struct memshed_cache *cache, const struct memshed_usage *usag
 		ms_callback_write(cache->row, &cache->ask, outcome);
 	else if (cache->ask.level != MS_LEVEL_COUNT)
 		ms_callback_write_late(cache->row, outcome);
-	if (!in_time)
+	if (!in_time) {
+		atomic_fetch_sub_explicit(&executor->late, 1, memory_order_relaxed);
 		ms_table_row_clear_flags(&ms_lib.table, cache->row, MS_ROW_STUCK);
+	}
 	reply(executor, cache, outcome, true);
 	executor->inside--;
 	*ret_in_time = in_time;
@@ -416,6 +419,11 @@ bool ms_executor_is_in_callback(void)
 	return calling && state_of(calling) != MS_CACHE_LATE;
 }
 
+bool ms_executor_is_calling(void)
+{
+	return calling;
+}
+
 bool ms_executor_is_overdue(void)
 {
 	bool overdue = is_late(lock(), ms_clock_ns());
@@ -500,6 +508,7 @@ void ms_executor_after_fork(void)
 	executor->running = NULL;
 	executor->alarm_ns = 0;
 	executor->inside = calling ? 1 : 0;
-	for (uint32_t i = 0; i < MS_SLOT_COUNT; i++)
+	atomic_store_explicit(&executor->late, executor->inside, memory_order_relaxed);
+	for (uint32_t i = 0; i < MS_JOB_COUNT; i++)
 		executor->replies[i] = (struct ms_replies){.open = 0};
 }

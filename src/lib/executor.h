@@ -23,7 +23,8 @@ enum ms_cache_state {
 	MS_CACHE_DYING,   /* unregistered; freed when no thread is in its callback */
 };
 
-enum { MS_NO_JOB = MS_SLOT_COUNT };
+/* A job stands in the place of its slot; one more is for the process's own order. */
+enum { MS_OWN_JOB = MS_SLOT_COUNT, MS_JOB_COUNT, MS_NO_JOB = MS_JOB_COUNT };
 
 /* What the queued caches of one job have answered so far. */
 struct ms_replies {
@@ -41,8 +42,9 @@ struct ms_executor {
 	uint64_t since_ns;
 	uint64_t alarm_ns;    /* when the thread that looks after late callbacks wakes by itself */
 	uint32_t inside;      /* threads that are in callbacks, late ones too */
+	_Atomic uint32_t late; /* callbacks that are late and have not returned; read by any thread as a hint */
 	struct cds_list_head active; /* caches that are not idle; all zeroes before the first start */
-	struct ms_replies replies[MS_SLOT_COUNT];
+	struct ms_replies replies[MS_JOB_COUNT];
 	_Atomic bool replied; /* since they were last looked at; read by any thread as a hint */
 };
 
@@ -93,6 +95,8 @@ bool ms_executor_end_thread(void);
 
 /** ms_executor_is_in_callback - is this thread in one? One that it left by a jump counts until it is late. */
 bool ms_executor_is_in_callback(void);
+/** ms_executor_is_calling - is this thread in a callback, late or not? */
+bool ms_executor_is_calling(void);
 /** ms_executor_is_overdue - the callback that runs is past its deadline, and not late yet */
 bool ms_executor_is_overdue(void);
 /** ms_executor_in_fork - the cache in a callback of this thread, late or not; in the child's handlers */

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "lib/brake.h"
 #include "lib/executor.h"
 #include "lib/host.h"
 #include "lib/lib.h"
@@ -78,6 +79,7 @@ static void start_afresh(void)
 	atomic_store_explicit(&ms_lib.workers, 0, memory_order_relaxed);
 	ms_shards_after_fork();
 	ms_executor_after_fork();
+	ms_brake_after_fork();
 	ms_host_after_fork();
 	if (ms_lib.mode->after_fork)
 		ms_lib.mode->after_fork();

@@ -14,12 +14,14 @@
 #include <stddef.h>
 
 #include "lib/agent.h"
+#include "lib/brake.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
 #include "util/clock.h"
 
 enum ms_entry ms_host_enter(void)
 {
+	ms_brake_exempt();
 	if (atomic_exchange_explicit(&ms_lib.dispatching, 1, memory_order_seq_cst) == 0) /* [host.D1] */
 		return MS_ENTRY_FREE;
 	return ms_executor_take_over(ms_clock_ns(), NULL, 0) ? MS_ENTRY_TAKEN_OVER : MS_ENTRY_REFUSED;

@@ -6,6 +6,7 @@
  *   lib, statm, shards, options    what needs none of the others
  *   registry                       which cache is in which row
  *   callback, executor             runs a cache's callbacks, one at a time
+ *   usage, brake                   the process looks by itself, and holds its threads back
  *   allocator, candidates, learn,
  *   sweep, hooks, count, round,
  *   agent                          carries out orders
@@ -43,6 +44,7 @@
 #include "lib/agent.h"
 #include "lib/allocator.h"
 #include "lib/ask.h"
+#include "lib/brake.h"
 #include "lib/candidates.h"
 #include "lib/count.h"
 #include "lib/executor.h"
@@ -51,6 +53,7 @@
 #include "lib/shards.h"
 #include "lib/statm.h"
 #include "lib/sweep.h"
+#include "lib/usage.h"
 #include "memshed.h"
 #include "table/control.h"
 #include "table/layout.h"
@@ -72,6 +75,7 @@ struct memshed_cache {
 	struct ms_ask ask;            /* of what it is queued for, or does; guarded by [K2] */
 	struct ms_lesson lesson;      /* writer: agent */
 	uint64_t estimated_bytes;     /* as its count said, where that is an estimate; guarded by [K2] */
+	_Atomic uint32_t patience_us; /* how long a thread that charges is held while its callback stands; 0: not learnt */
 };
 
 enum ms_life {
@@ -122,6 +126,8 @@ struct ms_lib {
 	struct memshed_agent_options agent_options; /* guarded by [K1]; fixed while the agent runs */
 	const struct ms_mode *mode;  /* likewise */
 	struct ms_statm statm;
+	struct ms_usage usage;
+	struct ms_brake brake;
 	struct ms_executor executor;
 	struct ms_candidates candidates;
 	struct ms_sweep sweep;

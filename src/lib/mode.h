@@ -13,6 +13,7 @@
 /* NULL where a mode has nothing to do. */
 struct ms_mode {
 	bool has_threads;
+	bool is_agent; /* these threads carry the orders out; else the host's do */
 	int (*start)(bool in_child);  /* under [K1], life is RUNNING; @in_child: see ms_lib_start_agent() */
 	void (*settle)(void);         /* after start(), with no lock held; not in a child */
 	void (*stop)(void);           /* life is about to be STOPPING; under [K1] */

@@ -146,4 +146,4 @@ static void ring(void)
 	ms_futex_wake_all(&mode->alarm_bell);
 }
 
-const struct ms_mode ms_mode_thread = {.has_threads = true, .start = start, .settle = settle, .ring = ring};
+const struct ms_mode ms_mode_thread = {.has_threads = true, .is_agent = true, .start = start, .settle = settle, .ring = ring};

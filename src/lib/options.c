@@ -29,7 +29,8 @@ static int copy(void *to, size_t to_size, const void *from, size_t from_size)
 
 int ms_options_copy_cache(const struct memshed_cache_options *from, struct memshed_cache_options *ret)
 {
-	enum { FLAGS = MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_COLLECTOR };
+	enum { FLAGS = MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL |
+	       MEMSHED_CACHE_NO_BRAKE | MEMSHED_CACHE_COLLECTOR };
 
 	if (!from)
 		return -EINVAL;
@@ -63,7 +64,7 @@ int ms_options_copy_agent(const struct memshed_agent_options *from, struct memsh
 		return -EINVAL;
 	if (ret->mode != MEMSHED_AGENT_THREAD && ret->mode != MEMSHED_AGENT_FD && ret->mode != MEMSHED_AGENT_SIGNAL)
 		return -EINVAL;
-	if (!ret->round_begin != !ret->round_end)
+	if (!ret->round_begin != !ret->round_end || ret->flags & ~(uint32_t)MEMSHED_AGENT_NO_BRAKE)
 		return -EINVAL;
 	if (!ret->count_interval_ms)
 		ret->count_interval_ms = 1000;

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "lib/allocator.h"
+#include "lib/brake.h"
 #include "lib/candidates.h"
 #include "lib/count.h"
 #include "lib/hooks.h"
@@ -41,7 +42,7 @@ enum {
 #define BUSY_PAUSE_NS (MS_NS_PER_MS / 2)
 #define SEEN_BYTES (UINT64_C(1) << 20) /* pages that other threads give back meanwhile are fewer */
 
-enum step { COLLECT, ASK, RETRY, TRIM, SWEEP, END };
+enum step { COUNT, COLLECT, ASK, RETRY, TRIM, SWEEP, END };
 
 /* ---- how far it is ---- */
 
@@ -158,7 +159,7 @@ static enum step choose(struct ms_job *job)
 	bool all_asked = job->next >= job->count || is_hopeless(job);
 
 	if (!job->collected)
-		return ms_lib_runs() ? COLLECT : END;
+		return !ms_lib_runs() ? END : job->counted ? COLLECT : COUNT;
 
 	if (ms_round_is_enough(job) || (all_asked && !job->busy))
 		return sweep_or(job, END);
@@ -224,8 +225,9 @@ static uint64_t callback_deadline(const struct ms_job *job)
 {
 	uint64_t share = (job->deadline_ns - job->taken_ns) / SHARE_OF_TIME;
 	uint64_t deadline = ms_clock_ns() + (share > LEAST_SHARE_NS ? share : LEAST_SHARE_NS);
+	bool is_only_one = job->order.scope == MS_SCOPE_ROW || (job->collected && job->count == 1);
 
-	return job->order.scope == MS_SCOPE_ROW || deadline > job->deadline_ns ? job->deadline_ns : deadline;
+	return is_only_one || deadline > job->deadline_ns ? job->deadline_ns : deadline;
 }
 
 /* Of what the cache claims, for what is still wanted to come back. */
@@ -264,6 +266,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	ms_executor_reply_add(&reply, outcome);
 	add(job, &reply);
 	measure(job);
+	ms_brake_freed(outcome->claimed_bytes);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	if (job->rss_bytes)
 		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
@@ -341,6 +344,7 @@ static int trim(struct ms_job *job)
 		return MS_AGENT_LOST;
 	case MS_ASKED_RAN:
 		measure(job);
+		ms_brake_freed(0);
 		job->expected_bytes = job->returned_bytes;
 		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, ms_sat_sub(before, job->rss_now_bytes));
 		judge_sweep(job);
@@ -377,6 +381,7 @@ static int sweep(struct ms_job *job)
 		return MS_AGENT_LOST;
 	case MS_ASKED_RAN:
 		measure(job);
+		ms_brake_freed(0);
 		job->sweep_open = true;
 		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, ms_sat_sub(before, job->rss_now_bytes));
 		job->sweep_took_ns = ms_clock_ns() - started;
@@ -411,11 +416,22 @@ static int collect(struct ms_job *job)
 		ms_round_note(job, MS_ANSWER_GONE);
 	else
 		job->count = (uint32_t)count;
+	for (uint32_t i = 0; i < job->count; i++)
+		job->there_bytes = ms_sat_add(job->there_bytes, job->keys[i].bytes);
 	return 0;
+}
+
+/* A thread that gets stuck in one leaves the job as one that was counted. */
+static int count_all(struct ms_job *job)
+{
+	job->counted = true;
+	return ms_count_all(ms_clock_ns());
 }
 
 static int take_step(struct ms_job *job, enum step step)
 {
+	if (step == COUNT)
+		return count_all(job);
 	if (step == COLLECT)
 		return collect(job);
 	if (step == TRIM)
@@ -439,7 +455,7 @@ int ms_round_go_on(struct ms_job *job)
 
 	while (result == 0) {
 		enum step step = choose(job);
-		bool calls_back = step == ASK || step == COLLECT || step == SWEEP;
+		bool calls_back = step == ASK || step == COLLECT || step == COUNT || step == SWEEP;
 
 		if (!calls_back && inside) {
 			ms_hooks_end();
@@ -478,6 +494,8 @@ void ms_round_open(struct ms_job *job, const struct ms_order *order, const struc
 		.deadline_ns = now + order->timeout_us * MS_NS_PER_US,
 		.rss_bytes = ms_statm_rss_bytes(),
 		.one = {.row = order->row},
+		.counted = order->scope != MS_SCOPE_PROCESS || order->reason != MEMSHED_REASON_PRESSURE ||
+			   (order->level != MS_LEVEL_TRIM && order->level != MS_LEVEL_CLEAR),
 		.collected = order->scope == MS_SCOPE_ROW,
 		.count = order->scope == MS_SCOPE_ROW,
 	};

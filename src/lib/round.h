@@ -30,12 +30,14 @@ struct ms_job {
 	uint32_t statuses;        /* bit per enum ms_answer_status that came */
 	struct ms_rank_key *keys; /* the caches in the order in which they are asked */
 	struct ms_rank_key one;   /* of an order for one row */
+	bool counted;             /* an order for pressure has all caches counted first: it is ranked by sizes of now */
 	bool collected;           /* the keys are made */
 	uint32_t next, count;     /* keys[next] is asked next; keys[0..busy) said MEMSHED_BUSY */
 	uint32_t asked;           /* keys[0..asked) were asked */
 	uint32_t busy;
 	uint64_t busy_until_ns;   /* 0: none has said so yet */
 	bool queued;              /* some cache of it is left to its owner's thread */
+	uint64_t there_bytes;     /* what the caches held, when they were ranked */
 	uint64_t rss_bytes;       /* when it was taken; 0 = it cannot be measured */
 	uint64_t rss_now_bytes;   /* as last read */
 	uint64_t returned_bytes;  /* by how much it fell since */

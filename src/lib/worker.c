@@ -20,6 +20,7 @@
 #include "lib/worker.h"
 
 #include "lib/agent.h"
+#include "lib/brake.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
 #include "table/proc.h"
@@ -116,6 +117,7 @@ static void ask_for_fifo(void)
 
 void ms_worker_warm(const char *name, bool runs_callbacks)
 {
+	ms_brake_exempt();
 	prctl(PR_SET_NAME, name);
 	ask_for_fifo();
 	if (!runs_callbacks)

@@ -149,13 +149,15 @@ enum ms_policy_standing ms_policy_standing(const struct ms_policy_round *round,
 }
 
 /* Near max whole caches, but where parts were quick to come: 45 MiB of a cache in 5 ms are better than all
- * of its 250 in 300. */
+ * of its 250 in 300. A process that holds its threads back meanwhile has time for parts, as long as they help. */
 uint32_t ms_policy_level(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
 {
 	uint32_t level = evidence->next_level ? evidence->next_level : MS_LEVEL_TRIM;
 	bool quick = evidence->answered_ns && evidence->useless == 0 &&
 		     evidence->answered_ns - evidence->asked_ns <= round->config->quick_ns;
 
+	if (evidence->brakes && evidence->useless == 0)
+		return MS_LEVEL_TRIM;
 	if (round->danger && evidence->late)
 		return MS_LEVEL_EMERGENCY;
 	if (!round->danger)

@@ -19,8 +19,12 @@
 #include <unistd.h>
 
 #include "run/child.h"
+#include "run/enforce.h"
+#include "run/exhausted.h"
+#include "run/helper.h"
 #include "run/live.h"
 #include "run/signals.h"
+#include "util/procfs.h"
 #include "watch/hello.h"
 #include "watch/watch.h"
 
@@ -53,7 +57,10 @@ struct run {
 	struct ms_loop loop;
 	struct ms_loop_timer rest; /* to say that the job goes on without its command */
 	struct ms_report report;
+	struct ms_child_setup setup;
+	struct ms_exhausted exhausted;
 	char hello_name[MS_HELLO_NAME_BYTES];
+	struct ms_enforce enforce;
 	struct ms_watch watch;
 };
 
@@ -110,6 +117,8 @@ static void say_exit(void *arg, uint64_t now_ns)
 
 	(void)now_ns;
 	run->rest.at_ns = MS_LOOP_NEVER;
+	if (!run->child.ended || run->child.job_ended) /* it was started again, or is going to be */
+		return;
 	ms_report_command(&run->report, &run->watch.reading, &event);
 }
 
@@ -126,6 +135,20 @@ static void signal_came(void *arg, short revents, uint64_t now_ns)
 		run->rest.at_ns = now_ns + REST_NS;
 }
 
+static void enforce(struct run *run)
+{
+	struct ms_root root;
+
+	/* A command that is started again would be outside. */
+	if (run->options->on_exhausted == MS_EXHAUSTED_RESTART)
+		return;
+	if (run->options->max_bytes == 0 || run->options->no_cgroup || ms_procfs_check() < 0 ||
+	    ms_root_init(&root, "/") < 0)
+		return;
+	ms_enforce_open(&run->enforce, &root, run->child.pid, run->options->max_bytes);
+	ms_root_fini(&root);
+}
+
 /* The command runs even where the watch, or a part of it, cannot be had. */
 static void open_watch(struct run *run)
 {
@@ -134,8 +157,16 @@ static void open_watch(struct run *run)
 		.root_count = 1,
 		.adopter_pid = getpid(),
 		.max_bytes = run->options->max_bytes,
+		.enforced = run->enforce.enforced,
+		.enforce_error = run->enforce.error,
 		.high = run->options->high,
 		.low = run->options->low,
+		.no_brake = run->options->no_brake,
+		.on_exhausted = run->options->on_exhausted,
+		.exhausted = ms_exhausted_came,
+		.exhausted_arg = &run->exhausted,
+		.python_dir = run->options->python_dir,
+		.except_pid = run->exhausted.helper.pid,
 		.hello_fd = ms_hello_open(run->hello_name),
 		.journal = run->options->journal,
 	};
@@ -147,6 +178,7 @@ static void open_watch(struct run *run)
 	(void)ms_loop_add(&run->loop, run->signals.fd, POLLIN, signal_came,
 			  run); /* the first: there is room */
 	ms_report_init(&run->report, run->child.pid, basename(run->options->argv[0]), run->options->quiet);
+	ms_exhausted_init(&run->exhausted, &run->watch, &run->signals, &run->child, &run->loop);
 	ms_watch_open(&run->watch, &options, &run->report, &run->loop);
 	if (run->watch.blind_error == 0)
 		ms_signals_keep_rest(&run->signals);
@@ -154,9 +186,21 @@ static void open_watch(struct run *run)
 	ms_watch_start(&run->watch, &live);
 }
 
+/* Before the command's own process: neither inherits a descriptor of the other. */
+static int fork_helper(struct run *run)
+{
+	const struct ms_run_options *options = run->options;
+
+	run->exhausted.action = options->on_exhausted;
+	run->exhausted.restarts_most = options->restarts_most;
+	if (options->on_exhausted != MS_EXHAUSTED_EXEC && options->on_exhausted != MS_EXHAUSTED_RESTART)
+		return 0;
+	return ms_helper_fork(&run->exhausted.helper, &run->setup, options->hook);
+}
+
 static int start(struct run *run, struct ms_run_outcome *outcome)
 {
-	struct ms_child_setup setup = {
+	run->setup = (struct ms_child_setup){
 		.argv = run->options->argv,
 		.socket_name = run->hello_name,
 		.python_dir = run->options->python_dir,
@@ -166,7 +210,9 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 	ms_hello_choose_name(run->hello_name);
 	ms_signals_block(&run->signals);
 	outcome->what = "cannot fork";
-	outcome->error = ms_child_fork(&run->child, &setup);
+	outcome->error = fork_helper(run);
+	if (outcome->error == 0)
+		outcome->error = ms_child_fork(&run->child, &run->setup);
 	if (outcome->error < 0)
 		return outcome->error;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -175,10 +221,13 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 		ms_child_cancel(&run->child);
 		return outcome->error;
 	}
+	enforce(run);
 	open_watch(run);
 	outcome->error = ms_child_start(&run->child);
-	if (outcome->error < 0)
+	if (outcome->error < 0) {
 		outcome->end = MS_RUN_CANNOT_EXEC;
+		ms_enforce_close(&run->enforce);
+	}
 	return outcome->error;
 }
 
@@ -202,9 +251,15 @@ void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome 
 		.end = MS_RUN_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
 	if (!run || start(run, ret_outcome) < 0)
 		return;
-	while (!run->child.job_ended)
+	while (!ms_exhausted_is_over(&run->exhausted, ms_clock_ns()))
 		ms_loop_turn(&run->loop);
 	end_watch(run);
+	ms_enforce_close(&run->enforce);
+	if (run->exhausted.ended_job) {
+		ret_outcome->error = run->exhausted.start_error;
+		ret_outcome->end = ret_outcome->error < 0 ? MS_RUN_CANNOT_EXEC : MS_RUN_EXHAUSTED;
+		return;
+	}
 	if (signal_of(&run->child))
 		ms_signals_die_of(signal_of(&run->child));
 	ret_outcome->end = MS_RUN_ENDED;

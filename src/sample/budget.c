@@ -46,7 +46,7 @@ uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root)
 	char text[256];
 	MS_CLEANUP_FD int fd = ms_root_open(root, "sys/kernel/mm/transparent_hugepage/enabled");
 
-	if (fd < 0 || ms_text_read(root, fd, text, sizeof(text)) < 0 || !strstr(text, "[always]"))
+	if (fd < 0 || ms_text_read(root, fd, text, sizeof(text)) < 0 || strstr(text, "[never]"))
 		return MS_PACE_WRITER_BYTES_PER_S;
 	return MS_PACE_HUGE_WRITER_BYTES_PER_S;
 }
@@ -252,7 +252,7 @@ uint32_t ms_budget_list(const struct ms_budget *budget, const struct ms_tree *tr
 	struct ms_limit option = {
 		.source = MS_LIMIT_OPTION,
 		.max_bytes = budget->option_bytes,
-		.used_bytes = tree->memory.rss_bytes,
+		.used_bytes = tree->memory.held_bytes,
 	};
 
 	if (capacity == 0)
@@ -294,6 +294,16 @@ void ms_sample_take(struct ms_tree *tree, struct ms_budget *budget, uint64_t now
 	*ret_sample = sample;
 }
 
+/* All of a round at once: for readings that have the time. */
+static void measure(struct ms_tree *tree)
+{
+	uint64_t now_ns = ms_clock_ns();
+
+	ms_tree_sample(tree);
+	while (ms_tree_wants_measuring(tree, now_ns, false) && ms_tree_measure(tree, now_ns))
+		;
+}
+
 int ms_sample_once(const struct ms_root *root, pid_t pid, uint64_t option_bytes, struct ms_sample *ret_sample,
 		   struct ms_limit *limits, uint32_t capacity, uint32_t *ret_limit_count)
 {
@@ -309,8 +319,12 @@ int ms_sample_once(const struct ms_root *root, pid_t pid, uint64_t option_bytes,
 		return r;
 	r = ms_budget_open(&budget, root, pid, option_bytes);
 	if (r == 0) {
+		if (option_bytes)
+			ms_tree_count_held(tree);
 		/* The root process is a member already; without a listing it stays the only one. */
 		(void)ms_tree_scan(tree);
+		if (option_bytes)
+			measure(tree);
 		ms_sample_take(tree, &budget, ms_clock_ns(), &sample);
 		if (ret_limit_count)
 			*ret_limit_count = ms_budget_list(&budget, tree, limits, capacity);

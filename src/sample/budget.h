@@ -3,11 +3,13 @@
  * sample/budget.h - all limits of a target, and the one that binds.
  *
  *   limit                          max                          used
- *   --max                          what the user said           RSS of the tree
- *   cgroup, each ancestor          its limit                    usage without reclaimable page cache
+ *   --max                          what the user said           what the tree holds (held.h)
+ *   cgroup, each ancestor          its limit                    usage without what is reclaimable (cgroup.h)
  *   RLIMIT_AS, each process        /proc/PID/limits             its address space (statm size)
  *   RLIMIT_DATA, each process      /proc/PID/limits             its data and stack (statm data)
  *   the machine                    RSS of the tree + MemAvailable   RSS of the tree
+ *
+ * Of the tree what it holds is counted where ms_tree_count_held() was called, else its RSS.
  *
  * The one that binds has the least max - used. After ms_budget_open() nothing allocates and nothing is
  * opened. One thread per struct.
@@ -34,7 +36,8 @@ int ms_budget_parse_meminfo(const char *text, struct ms_meminfo *ret_meminfo);
 
 /**
  * ms_budget_writer_bytes_per_s - how fast one thread can fill memory here, for ms_pace_init()
- * More where transparent huge pages are always on. Opens a file. See pace.h for the figures.
+ * More where there are transparent huge pages: with [madvise] too, as numpy asks for them for every large array.
+ * Opens a file. See pace.h for the figures.
  */
 uint64_t ms_budget_writer_bytes_per_s(const struct ms_root *root);
 

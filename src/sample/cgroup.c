@@ -2,7 +2,7 @@
 /*
  * sample/cgroup.c - readings of an opened chain; see cgroup.h.
  *
- * used = usage - page cache, where usage is fresh and the page cache is from memory.stat, up to a second
+ * used = usage - reclaimable, where usage is fresh and what is reclaimable is from memory.stat, up to a second
  * old, and was up to 2 s old in the kernel when it was read (it flushes every 2 s, or when enough
  * changed). At a full cgroup the kernel takes page cache away for every page a job allocates:
  * usage does not change, and with an old page cache figure used would not change either, up to the OOM kill.
@@ -23,13 +23,17 @@
 
 #include "sample/text.h"
 #include "util/clock.h"
+#include "util/saturate.h"
 
-static const uint64_t LIMITS_EVERY_NS = 2 * MS_NS_PER_S;
+static const uint64_t LIMITS_EVERY_NS = 50 * MS_NS_PER_MS; /* a limit that falls kills: see edge.h */
 static const uint64_t LIMITS_SELDOM_NS = 10 * MS_NS_PER_S; /* where a change is told */
+static const uint64_t MEMBERSHIP_EVERY_NS = 2 * MS_NS_PER_S;
 static const uint64_t STAT_EVERY_NS = MS_NS_PER_S;
 static const uint64_t STAT_SELDOM_NS = 10 * MS_NS_PER_S; /* where usage itself is far from the limit */
 static const uint64_t STAT_GAP_NS = 10 * MS_NS_PER_MS;
 static const uint64_t STAT_NOISE_BYTES = UINT64_C(1) << 20;
+
+enum { KERNEL_DIVISOR = 4 }; /* of the limit: what kernel memory counts for at most, on v1 */
 
 /* Keeps the old value where there is no file, or what it says makes no sense. */
 static int read_bytes(const struct ms_root *root, int fd, uint64_t *bytes)
@@ -137,19 +141,29 @@ static int read_stat(const struct ms_cgroup *cgroup, struct ms_cgroup_level *lev
 	return 0;
 }
 
-static uint64_t at_most(uint64_t a, uint64_t b)
+/*
+ * v1 does not tell reclaimable slab from the rest of kernel memory. Of the rest (page tables, stacks, pipes) a job
+ * seldom has much, and where it has, the kernel cannot take it back: a quarter of the limit is counted as that.
+ */
+static uint64_t slab_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level)
 {
-	return a < b ? a : b;
+	uint64_t max_bytes = nearest_max(cgroup, level), pages_bytes = level->stat.pages_bytes;
+	uint64_t kernel_bytes = ms_sat_sub(level->stat_usage_bytes, pages_bytes);
+
+	if (cgroup->version == MS_CGROUP_V2)
+		return level->stat.slab_reclaimable_bytes;
+	return ms_sat_sub(kernel_bytes, max_bytes / KERNEL_DIVISOR);
 }
 
-static uint64_t used_of(const struct ms_cgroup_level *level, uint64_t anon_bytes, uint64_t largest_anon_bytes)
+static uint64_t used_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level, uint64_t anon_bytes,
+			uint64_t largest_anon_bytes)
 {
-	uint64_t file_bytes = level->stat.file_lru_bytes;
-	uint64_t used_bytes = level->usage_bytes - at_most(level->usage_bytes, file_bytes);
+	uint64_t reclaimable_bytes = ms_sat_add(level->stat.file_lru_bytes, slab_of(cgroup, level));
+	uint64_t used_bytes = ms_sat_sub(level->usage_bytes, reclaimable_bytes);
 
 	/* (1) */
 	if (anon_bytes > level->stat_tree_anon_bytes && level->stat_at_ns != 0) {
-		uint64_t then = level->stat_usage_bytes - at_most(level->stat_usage_bytes, file_bytes);
+		uint64_t then = ms_sat_sub(level->stat_usage_bytes, reclaimable_bytes);
 		uint64_t least = then + (anon_bytes - level->stat_tree_anon_bytes);
 
 		used_bytes = least > used_bytes ? least : used_bytes;
@@ -159,7 +173,7 @@ static uint64_t used_of(const struct ms_cgroup_level *level, uint64_t anon_bytes
 
 	if (largest_anon_bytes > used_bytes && level->stat.anon_bytes >= largest_then - largest_then / 8)
 		used_bytes = largest_anon_bytes;
-	return at_most(used_bytes, level->usage_bytes);
+	return ms_least(used_bytes, level->usage_bytes);
 }
 
 static int sample_level(const struct ms_cgroup *cgroup, struct ms_cgroup_level *level, uint64_t anon_bytes,
@@ -171,7 +185,7 @@ static int sample_level(const struct ms_cgroup *cgroup, struct ms_cgroup_level *
 		r = first_error(r, read_bytes(cgroup->root, level->swap_usage_fd, &level->swap_usage_bytes));
 	if (stat_due(cgroup, level, anon_bytes, now_ns))
 		r = first_error(r, read_stat(cgroup, level, anon_bytes, largest_anon_bytes, now_ns));
-	level->used_bytes = used_of(level, anon_bytes, largest_anon_bytes);
+	level->used_bytes = used_of(cgroup, level, anon_bytes, largest_anon_bytes);
 	return r;
 }
 
@@ -192,8 +206,10 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
 
 	if (cgroup->level_count == 0)
 		return 0;
-	if (limits_due) {
+	if (limits_due)
 		cgroup->limits_at_ns = now_ns;
+	if (cgroup->membership_at_ns == 0 || now_ns - cgroup->membership_at_ns >= MEMBERSHIP_EVERY_NS) {
+		cgroup->membership_at_ns = now_ns;
 		notice_move(cgroup);
 	}
 	for (uint32_t i = 0; i < cgroup->level_count; i++) {
@@ -228,7 +244,7 @@ static void append(struct ms_limit *limits, uint32_t capacity, uint32_t *count, 
 /* v1's memory and swap together; page cache is in it as it is in usage. */
 static uint64_t memsw_used(const struct ms_cgroup_level *level)
 {
-	uint64_t swapped = level->swap_usage_bytes - at_most(level->swap_usage_bytes, level->usage_bytes);
+	uint64_t swapped = ms_sat_sub(level->swap_usage_bytes, level->usage_bytes);
 
 	return level->used_bytes + swapped;
 }
@@ -246,14 +262,30 @@ uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limit
 			.used_bytes = level->used_bytes,
 		};
 
+		struct ms_limit second = {
+			.source = v1 ? MS_LIMIT_CGROUP1_MEMSW : MS_LIMIT_CGROUP2_HIGH,
+			.max_bytes = v1 ? level->swap_max_bytes : level->high_bytes,
+			.used_bytes = v1 ? memsw_used(level) : level->used_bytes,
+		};
+
 		memcpy(limit.where, level->path, sizeof(limit.where));
-		append(limits, capacity, &count, &limit);
-		limit.source = v1 ? MS_LIMIT_CGROUP1_MEMSW : MS_LIMIT_CGROUP2_HIGH;
-		limit.max_bytes = v1 ? level->swap_max_bytes : level->high_bytes;
-		limit.used_bytes = v1 ? memsw_used(level) : level->used_bytes;
-		append(limits, capacity, &count, &limit);
+		memcpy(second.where, level->path, sizeof(second.where));
+		/* Of equal ones the first binds: memory.high, which wants more distance. */
+		append(limits, capacity, &count, v1 ? &limit : &second);
+		append(limits, capacity, &count, v1 ? &second : &limit);
 	}
 	return count;
+}
+
+const struct ms_cgroup_level *ms_cgroup_level_of(const struct ms_cgroup *cgroup, const struct ms_limit *limit)
+{
+	if (limit->source != MS_LIMIT_CGROUP1 && limit->source != MS_LIMIT_CGROUP1_MEMSW &&
+	    limit->source != MS_LIMIT_CGROUP2_MAX && limit->source != MS_LIMIT_CGROUP2_HIGH)
+		return NULL;
+	for (uint32_t i = 0; i < cgroup->level_count; i++)
+		if (strcmp(cgroup->levels[i].path, limit->where) == 0)
+			return &cgroup->levels[i];
+	return NULL;
 }
 
 int ms_cgroup_oom_kills(const struct ms_cgroup *cgroup, uint64_t *ret_kills)

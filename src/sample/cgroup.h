@@ -6,11 +6,13 @@
  * chain, as far as this process can see it, is opened once and stays open; a sample is a pread per level
  * with a limit. v1 and v2 alike; on a hybrid system the one that has the memory controller.
  *
- * Used is usage minus the page cache on the file LRU lists (active and inactive): the kernel gives that
- * back by itself before it calls the OOM killer, so a job that reads many files is not short of memory.
- * What stays is anonymous memory, shmem, mlocked pages and kernel memory. The page cache is known from
- * memory.stat, which costs the kernel a flush and may be up to 2 s old; how an old reading is kept from
- * hiding growth is said at ms_cgroup_sample().
+ * Used is usage minus what the kernel takes back by itself before it calls the OOM killer: the page cache on
+ * the file LRU lists (active and inactive), so that a job that reads many files is not short of memory, and
+ * reclaimable slab, so that one that looks up many names is not (dentries and inodes stay until usage is at the
+ * limit). What stays is anonymous memory, shmem, mlocked pages and the rest of kernel memory. v1 counts
+ * kernel memory in all alone: what of it is beyond a quarter of the limit is taken for reclaimable there.
+ * All this is known from memory.stat, which costs the kernel a flush and may be up to 2 s old; how an old
+ * reading is kept from hiding growth is said at ms_cgroup_sample().
  *
  * After ms_cgroup_open() nothing allocates and nothing is opened. One thread per struct.
  */
@@ -28,6 +30,7 @@ enum {
 	MS_CGROUP_LEVELS = 32, /* deeper chains lose the levels furthest from the process */
 	MS_CGROUP_PATH_BYTES = 4096, /* PATH_MAX */
 	MS_CGROUP_MEMBERSHIP_BYTES = 16384, /* of /proc/PID/cgroup: a line per v1 hierarchy */
+	MS_CGROUP_DIRECTORY_BYTES = 640, /* of a directory that is told to others */
 };
 
 #define MS_CGROUP_NO_LIMIT UINT64_MAX
@@ -42,6 +45,8 @@ enum ms_cgroup_version {
 struct ms_cgroup_stat {
 	uint64_t anon_bytes;
 	uint64_t file_lru_bytes; /* active_file + inactive_file */
+	uint64_t slab_reclaimable_bytes; /* v2; v1 has no such row */
+	uint64_t pages_bytes; /* v1: anonymous memory and all of the page cache, with shmem: the rest is the kernel's */
 	uint64_t hierarchy_max_bytes; /* v1: the least limit of all ancestors, also of those out of sight */
 };
 
@@ -49,13 +54,14 @@ struct ms_cgroup_level {
 	/* Descriptors; -1 where the file does not exist or must not be read. */
 	int max_fd, high_fd, usage_fd, stat_fd, events_fd, swap_max_fd, swap_usage_fd;
 	int event_control_fd; /* v1, for edge.h; to be written to */
+	int local_events_fd;  /* v2, for edge.h: events_fd without those of the groups below */
 
 	uint64_t max_bytes;      /* memory.max, memory.limit_in_bytes */
 	uint64_t high_bytes;     /* memory.high; v1 has none */
 	uint64_t swap_max_bytes; /* v2: memory.swap.max, swap alone; v1: memory.memsw..., the sum */
 	uint64_t usage_bytes;
 	uint64_t swap_usage_bytes; /* likewise; read only where it is limited */
-	uint64_t used_bytes;       /* usage without reclaimable page cache, as above; where limited */
+	uint64_t used_bytes;       /* usage without what is reclaimable, as above; where limited */
 
 	/* memory.stat as last read, and what was read with it. */
 	struct ms_cgroup_stat stat;
@@ -64,6 +70,7 @@ struct ms_cgroup_level {
 	uint64_t stat_tree_anon_bytes, stat_largest_anon_bytes;
 
 	char path[MS_LIMIT_WHERE_BYTES]; /* as /proc/PID/cgroup names it; cut at the front with "..." */
+	char directory[MS_CGROUP_DIRECTORY_BYTES]; /* where it is found here, padded with zeroes; "" = too long */
 };
 
 struct ms_cgroup {
@@ -74,7 +81,7 @@ struct ms_cgroup {
 	int membership_fd;
 	uint64_t membership_hash;
 	uint32_t level_count;
-	uint64_t limits_at_ns;
+	uint64_t limits_at_ns, membership_at_ns; /* when they were read; 0 = read them next */
 	bool limits_are_told; /* ms_cgroup_reread() is called when one changes */
 	struct ms_cgroup_level levels[MS_CGROUP_LEVELS]; /* [0] is the process's own */
 };
@@ -125,6 +132,14 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 void ms_cgroup_close(struct ms_cgroup *cgroup);
 
 /**
+ * ms_cgroup_find - the directory of a process's memory cgroup, as it is seen here
+ * @ret_path: 2 * MS_CGROUP_PATH_BYTES; half written on failure
+ * Return: 0; -ENOENT there is no memory controller, or the directory is out of sight; -ESRCH; another negative errno.
+ */
+int ms_cgroup_find(const struct ms_root *root, pid_t pid, enum ms_cgroup_version *ret_version,
+		   char ret_path[2 * MS_CGROUP_PATH_BYTES]);
+
+/**
  * ms_cgroup_sample - read usage, and now and then limits and memory.stat
  * @tree_anon_bytes: anonymous memory of the target, all processes (tree.h): its growth since memory.stat
  *                   was read is growth of used, whatever the page cache was then
@@ -133,7 +148,7 @@ void ms_cgroup_close(struct ms_cgroup *cgroup);
  *
  * memory.stat is read again when it is a second old (ten where usage, which used never exceeds, is below three
  * quarters of the limit), or when so much changed that it could matter, at most every 10 ms. Limits are read
- * again every 2 s (10 s where changes are told); then it is also noticed when the process moved.
+ * again every 50 ms (10 s where changes are told); every 2 s it is noticed whether the process moved.
  *
  * Return: 0, or the first negative errno; the levels keep their last reading then.
  */
@@ -145,6 +160,9 @@ int ms_cgroup_sample(struct ms_cgroup *cgroup, uint64_t tree_anon_bytes, uint64_
  * Return: how many there are; the first @capacity are written.
  */
 uint32_t ms_cgroup_limits(const struct ms_cgroup *cgroup, struct ms_limit *limits, uint32_t capacity);
+
+/** ms_cgroup_level_of - the level that this limit is of, or NULL: it is no limit of a cgroup */
+const struct ms_cgroup_level *ms_cgroup_level_of(const struct ms_cgroup *cgroup, const struct ms_limit *limit);
 
 /** ms_cgroup_reread - have the next sample read the limits again: one of them was written to */
 void ms_cgroup_reread(struct ms_cgroup *cgroup);

@@ -185,6 +185,7 @@ static const struct {
 	{offsetof(struct ms_cgroup_level, swap_usage_fd), "memory.memsw.usage_in_bytes",
 	 "memory.swap.current"},
 	{offsetof(struct ms_cgroup_level, event_control_fd), "cgroup.event_control", NULL},
+	{offsetof(struct ms_cgroup_level, local_events_fd), NULL, "memory.events.local"},
 };
 
 enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
@@ -250,6 +251,10 @@ static int open_level(struct ms_cgroup *cgroup, const char *point, const char *b
 		close_level(level);
 		return r;
 	}
+	int n = snprintf(level->directory, sizeof(level->directory), "%s%.*s", point, (int)length, below);
+
+	if (n < 0 || (size_t)n >= sizeof(level->directory))
+		memset(level->directory, 0, sizeof(level->directory));
 	cgroup->level_count++;
 	return 0;
 }
@@ -318,6 +323,27 @@ static int read_membership(struct ms_cgroup *cgroup, pid_t pid, enum ms_cgroup_v
 	return ms_cgroup_parse_membership(text, ret_version, path);
 }
 
+int ms_cgroup_find(const struct ms_root *root, pid_t pid, enum ms_cgroup_version *ret_version,
+		   char ret_path[2 * MS_CGROUP_PATH_BYTES])
+{
+	struct ms_cgroup cgroup = {.root = root};
+	char path[MS_CGROUP_PATH_BYTES];
+	struct place place;
+	int r = read_membership(&cgroup, pid, ret_version, path);
+
+	ms_cleanup_close(&cgroup.membership_fd);
+	if (r == 0)
+		r = find_mount(root, *ret_version, path, &place);
+	if (r < 0)
+		return r;
+	if (!place.found || place.above)
+		return -ENOENT;
+	const char *below = strip(path, place.root);
+
+	snprintf(ret_path, 2 * MS_CGROUP_PATH_BYTES, "%s%s", place.point, strcmp(below, "/") == 0 ? "" : below);
+	return 0;
+}
+
 static int find_and_open(struct ms_cgroup *cgroup, pid_t pid)
 {
 	enum ms_cgroup_version version;
@@ -345,7 +371,7 @@ int ms_cgroup_open(struct ms_cgroup *cgroup, const struct ms_root *root, pid_t p
 	cgroup->membership_hash = 0;
 	cgroup->moved = cgroup->partial = false;
 	cgroup->level_count = 0;
-	cgroup->limits_at_ns = 0;
+	cgroup->limits_at_ns = cgroup->membership_at_ns = 0;
 	cgroup->limits_are_told = false;
 	MS_CLEANUP_FD int dirfd = ms_root_open(root, "proc/%d", (int)pid);
 

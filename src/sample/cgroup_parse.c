@@ -170,6 +170,7 @@ int ms_cgroup_parse_stat(const char *text, enum ms_cgroup_version version, struc
 
 	if (version == MS_CGROUP_V1) {
 		ok = ms_text_row_u64(text, "total_rss", &stat.anon_bytes) &&
+		     add_rows(text, "total_rss", "total_cache", &stat.pages_bytes) &&
 		     add_rows(text, "total_inactive_file", "total_active_file", &stat.file_lru_bytes) &&
 		     ms_text_row_u64(text, "hierarchical_memory_limit", &stat.hierarchy_max_bytes);
 		if (stat.hierarchy_max_bytes >= V1_NO_LIMIT)
@@ -177,6 +178,9 @@ int ms_cgroup_parse_stat(const char *text, enum ms_cgroup_version version, struc
 	} else {
 		ok = ms_text_row_u64(text, "anon", &stat.anon_bytes) &&
 		     add_rows(text, "inactive_file", "active_file", &stat.file_lru_bytes);
+		/* A kernel that does not count kernel memory has no such row. */
+		if (!ms_text_row_u64(text, "slab_reclaimable", &stat.slab_reclaimable_bytes))
+			stat.slab_reclaimable_bytes = 0;
 	}
 	if (!ok)
 		return -EBADMSG;

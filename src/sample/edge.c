@@ -102,6 +102,7 @@ static void open_limits(struct ms_edge *edge, struct ms_cgroup *cgroup)
 {
 	edge->limits_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	cgroup->limits_are_told = edge->limits_fd >= 0;
+	ms_cgroup_reread(cgroup);
 	for (uint32_t i = 0; cgroup->limits_are_told && i < cgroup->level_count; i++) {
 		const struct ms_cgroup_level *level = &cgroup->levels[i];
 
@@ -121,16 +122,27 @@ static uint64_t sum_limits(const struct ms_cgroup *cgroup)
 	return sum;
 }
 
+static void open_events(struct ms_edge *edge, const struct ms_cgroup *cgroup)
+{
+	for (uint32_t i = 0; i < cgroup->level_count && edge->events_count < MS_EDGE_FILES; i++) {
+		const struct ms_cgroup_level *level = &cgroup->levels[i];
+		int fd = i == 0 ? level->events_fd : level->local_events_fd;
+
+		if (fd >= 0)
+			edge->events_fds[edge->events_count++] = fd;
+	}
+}
+
 void ms_edge_open(struct ms_edge *edge, struct ms_cgroup *cgroup)
 {
-	*edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1, .slack_bytes = read_slack()};
+	*edge = (struct ms_edge){.usage_fd = -1, .limits_fd = -1, .slack_bytes = read_slack()};
 	edge->limits_sum = sum_limits(cgroup);
 	if (cgroup->level_count == 0)
 		return;
 	if (cgroup->version == MS_CGROUP_V1)
 		open_usage(edge, cgroup);
 	else
-		edge->events_fd = cgroup->levels[0].events_fd;
+		open_events(edge, cgroup);
 	open_limits(edge, cgroup);
 }
 
@@ -138,7 +150,7 @@ void ms_edge_close(struct ms_edge *edge)
 {
 	ms_cleanup_close(&edge->usage_fd); /* and the kernel takes the thresholds away */
 	ms_cleanup_close(&edge->limits_fd);
-	*edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1};
+	*edge = (struct ms_edge){.usage_fd = -1, .limits_fd = -1};
 }
 
 bool ms_edge_is_current(const struct ms_edge *edge, const struct ms_cgroup *cgroup)

@@ -5,9 +5,11 @@
  *   usage   cgroup v1: thresholds at a half, three quarters and seven eighths of every limit of the chain, on
  *           memory.usage_in_bytes or memory.memsw.usage_in_bytes, all on one eventfd. They count page cache, which
  *           used leaves out: so used is never above usage, and the edge does not come too late.
- *   events  cgroup v2: memory.events of the process's own cgroup. An event there says that a limit was met: it
- *           is time to look, but nothing follows from its absence.
- *   limits  inotify on the files of all limits of the chain.
+ *   events  cgroup v2: memory.events of the process's own cgroup, memory.events.local of its ancestors, where
+ *           what other children of them meet is not told. An event there says that a limit was met: it is time
+ *           to look, but nothing follows from its absence.
+ *   limits  inotify on the files of all limits of the chain: a limit that falls is met by a job that did not
+ *           grow, and no look would be due.
  *
  * The kernel looks at its thresholds after 128 pages on one CPU: slack_bytes. To put one it waits for every CPU
  * (synchronize_rcu()): 6 to 18 ms were measured, for each. So they are put one at a time, when there is time.
@@ -24,7 +26,7 @@
 #include "sample/cgroup.h"
 
 enum {
-	MS_EDGE_FILES = 8, /* with thresholds; the limits nearest to the process go first */
+	MS_EDGE_FILES = 8, /* with thresholds, or events; those nearest to the process go first */
 	MS_EDGE_STEPS = 3,
 };
 
@@ -38,7 +40,8 @@ struct ms_edge_file {
 
 struct ms_edge {
 	int usage_fd;  /* eventfd; -1 = none */
-	int events_fd; /* memory.events, to be polled for POLLPRI; -1 = none; not owned */
+	int events_fds[MS_EDGE_FILES]; /* to be polled for POLLPRI; not owned */
+	uint32_t events_count;
 	int limits_fd; /* inotify; -1 = none */
 	uint64_t slack_bytes;
 	uint64_t limits_sum; /* of the limits when it was opened */
@@ -46,7 +49,10 @@ struct ms_edge {
 	struct ms_edge_file files[MS_EDGE_FILES];
 };
 
-/** ms_edge_open - for the limits that @cgroup had when it was sampled last, which it is told; no threshold yet */
+/**
+ * ms_edge_open - for the limits that @cgroup had when it was sampled last; no threshold yet
+ * The next sample of @cgroup reads its limits again: one that was changed before now is not told.
+ */
 void ms_edge_open(struct ms_edge *edge, struct ms_cgroup *cgroup);
 void ms_edge_close(struct ms_edge *edge);
 
@@ -67,7 +73,7 @@ bool ms_edge_is_current(const struct ms_edge *edge, const struct ms_cgroup *cgro
 bool ms_edge_is_sure(const struct ms_edge *edge, const struct ms_cgroup *cgroup, const struct ms_limit *limit,
 		     uint64_t mark_bytes);
 
-/** ms_edge_drain - take what one of the three descriptors has to say */
+/** ms_edge_drain - take what one of the descriptors has to say */
 void ms_edge_drain(int fd);
 
 #endif

@@ -20,7 +20,8 @@
  *             speed = max(peak, what a writer could do here); the 2 makes it look again half way
  *   margin    speed * (time between two looks near the mark + wake-up + reading + order + callback)
  *
- * With a floor of 2.9 GB/s a target 11.6 GB from its mark or further is looked at every two seconds.
+ * With a floor of 10 GiB/s a target 40 GiB from its mark or further is looked at every two seconds, without huge
+ * pages (2.9 GB/s) one 11.6 GB from it.
  */
 #ifndef MS_SAMPLE_PACE_H
 #define MS_SAMPLE_PACE_H

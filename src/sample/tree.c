@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "sample/listing.h"
+#include "util/saturate.h"
 
 enum {
 	OUTSIDER_SCANS = 16,
@@ -84,12 +85,19 @@ static int admit(struct ms_tree *tree, const struct ms_tree_newcomer *newcomer)
 	tree->members++;
 	tree->untold++;
 	read_limits(tree, member);
+	member->young = true;
+	member->held.status_fd = -1;
+	if (tree->counts_held)
+		(void)ms_held_open(&member->held, tree->root, newcomer->pid);
+	tree->round.due = true;
 	return r;
 }
 
 static void dismiss(struct ms_tree *tree, struct ms_tree_member *member)
 {
 	ms_process_close(&member->process);
+	ms_held_close(&member->held);
+	tree->round.due = true;
 	tree->members--;
 	if (member->state == MS_TREE_CAME) {
 		member->state = MS_TREE_FREE;
@@ -152,8 +160,10 @@ int ms_tree_init(struct ms_tree *tree, const struct ms_root *root, pid_t root_pi
 void ms_tree_fini(struct ms_tree *tree)
 {
 	for (uint32_t slot = 0; slot < tree->high; slot++)
-		if (is_member(&tree->slots[slot]))
+		if (is_member(&tree->slots[slot])) {
 			ms_process_close(&tree->slots[slot].process);
+			ms_held_close(&tree->slots[slot].held);
+		}
 	if (tree->proc_fd >= 0)
 		close(tree->proc_fd);
 	tree->proc_fd = -1;
@@ -188,7 +198,7 @@ static bool recall_outsider(struct ms_tree *tree, pid_t pid)
 
 static bool belongs(const struct ms_tree *tree, const struct ms_tree_newcomer *newcomer)
 {
-	if (newcomer->pid == tree->adopter_pid)
+	if (newcomer->pid == tree->adopter_pid || newcomer->pid == tree->except_pid)
 		return false;
 	if (tree->adopter_pid != 0 && newcomer->ppid == tree->adopter_pid)
 		return true;
@@ -318,6 +328,7 @@ static void judge_members(struct ms_tree *tree)
 		if (!is_member(member))
 			continue;
 		judge(tree, member);
+		ms_held_forget(&member->held);
 		if (is_member(member) && (slot + tree->scans) % LIMIT_SCANS == 0)
 			read_limits(tree, member);
 	}
@@ -339,6 +350,26 @@ int ms_tree_scan(struct ms_tree *tree)
 		meet(tree, pid);
 	settle(tree);
 	return r;
+}
+
+/* What a fork gave it counts in its parent already. */
+static void take_first(struct ms_tree *tree, struct ms_tree_member *member)
+{
+	int parent = ms_tree_find(tree, member->ppid);
+
+	member->young = false;
+	if (parent >= 0)
+		member->held.twice_bytes = ms_least(member->held.bytes, tree->slots[parent].held.bytes);
+}
+
+static uint64_t held_of(struct ms_tree *tree, struct ms_tree_member *member)
+{
+	if (!tree->counts_held)
+		return member->memory.resident_bytes;
+	ms_held_sample(&member->held, tree->root, &member->memory);
+	if (member->young && member->held.bytes > 0)
+		take_first(tree, member);
+	return ms_sat_sub(member->held.bytes, member->held.twice_bytes);
 }
 
 static void add_up(struct ms_tree_memory *sum, const struct ms_process_memory *memory)
@@ -383,8 +414,10 @@ uint32_t ms_tree_sample(struct ms_tree *tree)
 			continue;
 		if (member->process.statm_fd >= 0)
 			read_member(tree, member);
-		if (is_member(member))
-			add_up(&sum, &member->memory);
+		if (!is_member(member))
+			continue;
+		add_up(&sum, &member->memory);
+		sum.held_bytes = ms_sat_add(sum.held_bytes, held_of(tree, member));
 	}
 	sum.processes = tree->members;
 	tree->memory = sum;

@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "sample/held.h"
 #include "sample/process.h"
 #include "util/root.h"
 
@@ -51,6 +52,9 @@ struct ms_tree_member {
 	struct ms_process_memory memory; /* last reading */
 	struct ms_process_limits limits; /* last reading; UINT64_MAX when it could not be read */
 	char comm[MS_COMM_BYTES];        /* when it was found; escape before printing */
+	struct ms_held held;             /* where it is counted: ms_tree_count_held() */
+	bool young;                      /* not sampled yet */
+	uint64_t next_twice_bytes;       /* of the round of measuring that is under way */
 };
 
 /* The sums of the last ms_tree_sample(). */
@@ -59,6 +63,16 @@ struct ms_tree_memory {
 	uint64_t rss_bytes;          /* pages they share count in each */
 	uint64_t anon_bytes;         /* the same without file and shmem pages */
 	uint64_t largest_anon_bytes; /* of one process: counts no page twice */
+	uint64_t held_bytes; /* anonymous memory and shmem, shared pages once; all of rss where it is not counted */
+};
+
+/* Measuring what processes share: one process after the other, and then all of it counts. */
+struct ms_tree_round {
+	bool due;      /* since the last one began processes came or left, or changed much */
+	bool running;
+	uint32_t next; /* slot */
+	uint64_t began_ns;
+	uint64_t held_bytes; /* when the last one ended */
 };
 
 struct ms_tree_outsider {
@@ -75,6 +89,7 @@ struct ms_tree_newcomer {
 struct ms_tree {
 	const struct ms_root *root;
 	pid_t adopter_pid; /* 0 = none */
+	pid_t except_pid;  /* a child of the adopter that is no member, nor what it starts; set after ms_tree_init() */
 	int proc_fd;
 	uint32_t high;    /* slots from here on were never used */
 	uint32_t members; /* CAME and IN */
@@ -84,6 +99,8 @@ struct ms_tree {
 	bool incomplete; /* the last scan left a process out: no slot, no descriptor, no memory to open one */
 	bool scan_soon;  /* a sample met a member that only a scan can judge (its main thread ended) */
 	struct ms_tree_memory memory;
+	bool counts_held;
+	struct ms_tree_round round;
 	struct ms_tree_member slots[MS_TREE_CAPACITY];
 	struct ms_tree_outsider outsiders[MS_TREE_OUTSIDERS];
 	struct ms_tree_newcomer newcomers[MS_TREE_NEWCOMERS];
@@ -125,6 +142,28 @@ int ms_tree_scan(struct ms_tree *tree);
  * Return: the number of members, 0 when the target is gone.
  */
 uint32_t ms_tree_sample(struct ms_tree *tree);
+
+/**
+ * ms_tree_count_held - have held.h count what of the memory a cleared cache could return
+ * Call it after ms_tree_init(): it opens a file more per member. A member of which that cannot be opened counts
+ * with all of its resident set.
+ */
+void ms_tree_count_held(struct ms_tree *tree);
+
+/** ms_tree_measuring_ns - how long a round takes, about */
+uint64_t ms_tree_measuring_ns(const struct ms_tree *tree);
+
+/**
+ * ms_tree_wants_measuring - do processes share pages, and is it time to see how many?
+ * @urgent: caches are to be dropped else: up to half of the time may go into it
+ */
+bool ms_tree_wants_measuring(const struct ms_tree *tree, uint64_t now_ns, bool urgent);
+
+/**
+ * ms_tree_measure - see of one more process what it shares: milliseconds, and opens files
+ * Return: whether the round goes on: ms_tree_memory.held_bytes follows when it has ended.
+ */
+bool ms_tree_measure(struct ms_tree *tree, uint64_t now_ns);
 
 /**
  * ms_tree_next_change - tell one arrival or departure, each once

@@ -67,6 +67,9 @@ void ms_control_close(struct ms_control_client *client);
 int ms_control_post(struct ms_control_client *client, const struct ms_order *order,
 		    struct ms_order_handle *ret_handle);
 
+/** ms_control_ring - have the agent look around: there is something new in the page */
+void ms_control_ring(struct ms_control_client *client);
+
 /**
  * ms_control_poll - has it been answered?
  * Return: 1 and *ret_answer (the slot is free again); 0 still posted or running (*ret_running says

@@ -132,7 +132,7 @@ static bool fill_and_post(struct ms_slot_abi *slot, uint32_t ticket, const struc
 						       memory_order_acq_rel, memory_order_relaxed); /* [control_client.C1] */
 }
 
-static void ring(struct ms_control_client *client)
+void ms_control_ring(struct ms_control_client *client)
 {
 	wake_agent(client->page);
 	if (client->signal && client->pidfd >= 0)
@@ -159,7 +159,7 @@ int ms_control_post(struct ms_control_client *client, const struct ms_order *ord
 			continue;
 		MS_KILL_POINT("post:posted");
 		*ret_handle = (struct ms_order_handle){.slot = index, .word_ticket = ticket};
-		ring(client);
+		ms_control_ring(client);
 		return 0;
 	}
 	return any_sane ? -EAGAIN : -EPROTO;

@@ -44,6 +44,8 @@
  *   [G4] The answer is complete when DONE is seen with acquire, and stays until FREE.
  *   [G5] Sums over the shards, removed first and added afterwards, never go below zero, and never fall
  *        while nothing is removed.
+ *   [G6] Marks that fit their check are those of one writer, whole: a writer that was killed half way, or
+ *        two that wrote at once, leave marks that are not used.
  */
 #ifndef MS_TABLE_LAYOUT_H
 #define MS_TABLE_LAYOUT_H
@@ -58,7 +60,7 @@
 #define MS_CONTROL_MAGIC 0x324c544344534d00ULL /* bytes "\0MSDCTL2" */
 #define MS_ENDIAN_MARK 0x01020304u
 #define MS_TABLE_MAJOR 2u
-#define MS_TABLE_MINOR 0u
+#define MS_TABLE_MINOR 1u
 
 enum {
 	MS_ROW_COUNT = 65536, /* row 0 is the allocator's */
@@ -74,6 +76,8 @@ enum {
 	MS_SLOT_COUNT = 16,
 	MS_SLOT_BYTES = 192,
 	MS_CONTROL_BYTES = 4096,
+	MS_MARKS_BYTES = 768,
+	MS_MARKS_DIRECTORY_BYTES = 640,
 };
 
 /* The row of the allocator is LIVE from its first use on; the others are as in the table above. */
@@ -193,6 +197,15 @@ struct ms_table_header {
 	_Atomic uint64_t trims;        /* times the allocator was asked to give back */
 	_Atomic uint64_t trimmed_bytes; /* by how much RSS fell across those, in all */
 	_Atomic uint64_t heartbeat_ns; /* when the agent last looked at its orders */
+	/* What the process did by itself, see struct ms_marks_abi. writer: agent */
+	_Atomic uint64_t own_rounds;
+	_Atomic uint64_t own_claimed_bytes;
+	_Atomic uint64_t own_returned_bytes;
+	_Atomic uint64_t own_us;
+	/* Threads that were held back until memory was freed. writer: each of them, by atomic add */
+	_Atomic uint64_t brakes;
+	_Atomic uint64_t braked_us;
+	_Atomic uint64_t braked_threads; /* now */
 };
 
 enum ms_slot_state {
@@ -277,17 +290,59 @@ struct ms_control_header {
 	uint32_t reserved1;
 };
 
+/* What the process reads to know how much is used. */
+enum ms_usage_kind {
+	MS_USAGE_NONE = 0,    /* no limit is known */
+	MS_USAGE_CGROUP1 = 1, /* memory.usage_in_bytes in the directory of the marks */
+	MS_USAGE_CGROUP2 = 2, /* memory.current there */
+	MS_USAGE_ANON = 3,    /* its own anonymous memory; also where such a file cannot be opened */
+};
+
+enum ms_marks_flags {
+	MS_MARKS_NO_BRAKE = 1u << 0, /* no thread is to be held back */
+	MS_MARKS_SWAP = 1u << 1,     /* swap counts: usage_offset is not page cache alone */
+};
+
+/* The budget as a watch sees it. Used is what is read plus an offset, which has all that the process does not
+ * read (page cache, the other processes), as of written_ns. */
+struct ms_marks_body {
+	uint32_t kind;        /* enum ms_usage_kind */
+	uint32_t sharers;     /* processes with caches under this budget */
+	uint64_t written_ns;  /* CLOCK_MONOTONIC */
+	uint64_t until_ns;    /* they hold no longer than to then */
+	uint64_t generation;  /* ms_marks_generation() of kind, file and directory; 0: never written */
+	uint64_t device, inode; /* of the file, as stat(2) gives them */
+	uint64_t high_bytes;  /* above it the process shrinks its caches by itself, to low */
+	uint64_t low_bytes;
+	uint64_t brake_bytes; /* above it threads that grow are held back until that is done */
+	uint64_t max_bytes;
+	int64_t usage_offset; /* used - what the file says */
+	int64_t anon_offset;  /* used - the process's own anonymous memory */
+	uint32_t flags;       /* enum ms_marks_flags */
+	uint32_t reserved;
+};
+
+/* writer: each watch, at every look; reader: the process. Every byte is hostile. */
+struct ms_marks_abi {
+	struct ms_marks_body body;
+	uint64_t check;     /* of body */
+	char directory[MS_MARKS_DIRECTORY_BYTES]; /* of a memory cgroup, absolute, in the watch's mount namespace */
+	uint64_t reserved[2];
+};
+
 struct ms_control_abi {
 	struct ms_control_header header;
 	uint8_t pad[256 - sizeof(struct ms_control_header)];
 	struct ms_slot_abi slots[MS_SLOT_COUNT];
+	struct ms_marks_abi marks;
 };
 
 _Static_assert(sizeof(struct ms_shard_row) == MS_SHARD_ROW_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_row_abi) == MS_ROW_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_table_header) <= MS_HEADER_BYTES, "ABI");
 _Static_assert(sizeof(struct ms_slot_abi) == MS_SLOT_BYTES, "ABI");
-_Static_assert(sizeof(struct ms_control_abi) <= MS_CONTROL_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_marks_abi) == MS_MARKS_BYTES, "ABI");
+_Static_assert(sizeof(struct ms_control_abi) == MS_CONTROL_BYTES, "ABI");
 
 /* The hello: one SOCK_DGRAM packet to the abstract or path address in $MEMSHED_SOCKET ("@name" is
  * abstract; after the last colon a token in hexadecimal digits), with the table's and the control page's

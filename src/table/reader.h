@@ -39,6 +39,8 @@ struct ms_table_info {
 	uint32_t current_row;
 	uint64_t current_since_ns;
 	uint64_t rounds, orders, trims, trimmed_bytes, heartbeat_ns;
+	uint64_t own_rounds, own_claimed_bytes, own_returned_bytes, own_us;
+	uint64_t brakes, braked_us, braked_threads;
 	char allocator[16];
 };
 

@@ -69,6 +69,13 @@ static void decode_header(const struct ms_table_header *header, struct ms_table_
 		.trims = header->trims,
 		.trimmed_bytes = header->trimmed_bytes,
 		.heartbeat_ns = header->heartbeat_ns,
+		.own_rounds = header->own_rounds,
+		.own_claimed_bytes = header->own_claimed_bytes,
+		.own_returned_bytes = header->own_returned_bytes,
+		.own_us = header->own_us,
+		.brakes = header->brakes,
+		.braked_us = header->braked_us,
+		.braked_threads = header->braked_threads,
 	};
 
 	memcpy(info.allocator, header->allocator, sizeof(info.allocator) - 1);

@@ -45,6 +45,7 @@ enum ms_state_flags {
 	MS_STATE_LOCKED = 1u << 1,        /* all its memory is locked */
 	MS_STATE_FIFO = 1u << 2,          /* it has real-time priority */
 	MS_STATE_OOM_PROTECTED = 1u << 3, /* the OOM killer spares it */
+	MS_STATE_ENFORCED = 1u << 4,      /* the job is in a cgroup that has --max as its limit */
 };
 
 enum ms_state_phase {

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "watch/hello.h"
+#include "watch/marks.h"
 #include "watch/watch.h"
 
 enum { HELLOS_AT_ONCE = 16 };
@@ -29,6 +30,8 @@ void ms_greet_report(struct ms_watch *watch, uint32_t slot)
 	struct ms_member *member = &watch->members.at[slot];
 	struct ms_event event = {.kind = MS_EVENT_TARGET};
 
+	/* First of all: a young process fills its caches meanwhile. */
+	ms_watch_tell_member(watch, slot);
 	if (!member->has_table || ms_table_refresh(&member->reader) < 0)
 		return;
 	event.as.target.caches = member->reader.info.live_rows;

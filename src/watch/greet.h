@@ -19,7 +19,7 @@ void ms_greet_receive(struct ms_watch *watch, uint64_t now_ns);
 /** ms_greet_follow - processes came or left, as the tree tells */
 void ms_greet_follow(struct ms_watch *watch, uint64_t now_ns);
 
-/** ms_greet_report - say that a table was found */
+/** ms_greet_report - a table was found: tell its process the marks, and say so */
 void ms_greet_report(struct ms_watch *watch, uint32_t slot);
 
 #endif

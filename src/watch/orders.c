@@ -83,6 +83,12 @@ void ms_orders_post(struct ms_watch *watch, uint64_t now_ns)
 
 /* ---- ending ---- */
 
+/* With figures, but of no cache that was asked for it: the process had shrunk by itself. */
+static bool is_own(const struct ms_answer *answer)
+{
+	return answer->caches == 0 && answer->claimed_bytes > 0;
+}
+
 static void say_answer(struct ms_watch *watch, uint32_t slot, const struct ms_answer *answer)
 {
 	const struct ms_member *member = member_at(watch, slot);
@@ -93,6 +99,7 @@ static void say_answer(struct ms_watch *watch, uint32_t slot, const struct ms_an
 					       .claimed_entries = answer->claimed_entries,
 					       .returned_bytes = answer->returned_bytes,
 					       .caches = answer->caches,
+					       .own = is_own(answer),
 					       .duration_us = answer->duration_us}};
 	struct ms_event_answer *said = &event.as.answer;
 
@@ -116,7 +123,7 @@ static void finish(struct ms_watch *watch, uint32_t slot, uint32_t unanswered, u
 		answer.duration_us = (now_ns - post->posted_ns) / MS_NS_PER_US;
 	watch->orders.open--;
 	learn(watch, slot, &answer, now_ns);
-	ms_result_answer(watch, answer.claimed_bytes, now_ns);
+	ms_result_answer(watch, is_own(&answer) ? 0 : answer.claimed_bytes, now_ns);
 	if (answer.status != MS_ANSWER_NONE) /* else what was wrong with its process has been said */
 		say_answer(watch, slot, &answer);
 	ms_post_reset(post);
@@ -134,6 +141,7 @@ static void give_up(struct ms_watch *watch, uint32_t slot, uint32_t status, uint
 
 void ms_orders_forget(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
+	ms_watch_own_keep(watch, slot);
 	give_up(watch, slot, MS_ANSWER_GONE, now_ns);
 	ms_policy_forget(&watch->policy, slot);
 }

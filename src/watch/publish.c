@@ -42,7 +42,8 @@ static uint32_t flags_of(const struct ms_watch *watch)
 	const struct ms_watch_live *live = &watch->live;
 
 	return (watch->reading.marks.lowered ? MS_STATE_HIGH_LOWERED : 0) | (live->locked ? MS_STATE_LOCKED : 0) |
-	       (live->fifo ? MS_STATE_FIFO : 0) | (live->oom_protected ? MS_STATE_OOM_PROTECTED : 0);
+	       (live->fifo ? MS_STATE_FIFO : 0) | (live->oom_protected ? MS_STATE_OOM_PROTECTED : 0) |
+	       (watch->reading.enforced_bytes ? MS_STATE_ENFORCED : 0);
 }
 
 static void put_budget(struct ms_state *state, const struct ms_reading *reading)

@@ -15,6 +15,8 @@
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
 #define FIRST_EDGE_NS  (20 * MS_NS_PER_MS)
 
+/* A round of measuring, at most. */
+#define MEASURE_MOST_NS (200 * MS_NS_PER_MS)
 enum { LIMITS = 8 };
 
 static int open_tree(struct ms_reading *reading, const struct ms_root *root, const pid_t *roots, uint32_t root_count,
@@ -27,15 +29,26 @@ static int open_tree(struct ms_reading *reading, const struct ms_root *root, con
 	return error;
 }
 
+static void keep_to_option(struct ms_reading *reading, uint64_t max_bytes)
+{
+	reading->budget.option_bytes = max_bytes;
+	if (max_bytes)
+		ms_tree_count_held(&reading->tree);
+}
+
 int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, const pid_t *roots, uint32_t root_count,
-		    pid_t adopter_pid, uint64_t option_max_bytes, uint64_t now_ns)
+		    pid_t adopter_pid, uint64_t option_max_bytes, bool enforced, uint64_t now_ns)
 {
 	int error = open_tree(reading, root, roots, root_count, adopter_pid);
 
 	if (error == 0)
-		error = ms_budget_open(&reading->budget, root, roots[0], option_max_bytes);
+		error = ms_budget_open(&reading->budget, root, roots[0], 0);
 	if (error < 0)
 		return error;
+	if (enforced)
+		reading->enforced_bytes = option_max_bytes;
+	else
+		keep_to_option(reading, option_max_bytes);
 	ms_pace_init(&reading->pace, ms_budget_writer_bytes_per_s(root));
 	reading->started_ns = now_ns;
 	reading->edge_took_ns = FIRST_EDGE_NS;
@@ -87,6 +100,10 @@ bool ms_reading_scan(struct ms_reading *reading, uint64_t now_ns)
 	/* A job may be put into another cgroup after its start; the old limits hold until this succeeds. */
 	if (pid > 0)
 		moved = ms_budget_follow(&reading->budget, pid) == 1;
+	if (moved && reading->enforced_bytes) {
+		keep_to_option(reading, reading->enforced_bytes);
+		reading->enforced_bytes = 0;
+	}
 	return moved || !ms_edge_is_current(&reading->edge, &reading->budget.cgroup);
 }
 
@@ -117,9 +134,42 @@ static void find_margin(struct ms_reading *reading, uint64_t now_ns)
 	reading->margin_bytes = ms_pace_margin(&measured, &latency) + reading->budget.statm_error_bytes;
 }
 
+/* Threads that are held back do not grow until the first callback. */
+static struct ms_marks marks_of(const struct ms_reading *reading, const struct ms_policy_config *config,
+				const struct ms_limit *limit)
+{
+	uint64_t margin_bytes = reading->margin_bytes;
+
+	if (reading->brakes)
+		margin_bytes = ms_least(margin_bytes,
+					limit->max_bytes - ms_policy_marks_of(config, limit, 0).high_bytes);
+	return ms_policy_marks_of(config, limit, margin_bytes);
+}
+
 static bool wants_edge(const struct ms_reading *reading, uint64_t now_ns)
 {
 	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
+}
+
+static bool is_above_high(const struct ms_reading *reading, const struct ms_policy_config *config)
+{
+	const struct ms_limit *limit = &reading->sample.limit;
+
+	return limit->used_bytes >= ms_policy_marks_of(config, limit, reading->margin_bytes).high_bytes;
+}
+
+/* Before caches are dropped for pages that were counted twice. No other limit is as near as --max, at which no
+ * OOM killer waits: so there is the time, and memory to open files. */
+static bool measure_all(struct ms_reading *reading, uint64_t now_ns)
+{
+	struct ms_tree *tree = &reading->tree;
+
+	if (reading->sample.limit.source != MS_LIMIT_OPTION || !ms_tree_wants_measuring(tree, now_ns, true) ||
+	    ms_tree_measuring_ns(tree) > MEASURE_MOST_NS)
+		return false;
+	while (ms_tree_measure(tree, now_ns))
+		;
+	return true;
 }
 
 void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config *config, uint64_t now_ns,
@@ -132,6 +182,8 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	if (!reading->edge_is_waited_for && wants_edge(reading, now_ns))
 		ms_edge_drain(reading->edge.usage_fd);
 	ms_sample_take(&reading->tree, &reading->budget, now_ns, sample);
+	if (is_above_high(reading, config) && measure_all(reading, now_ns))
+		ms_sample_take(&reading->tree, &reading->budget, now_ns, sample);
 	if (reading->tree.scan_soon || !ms_edge_is_current(&reading->edge, &reading->budget.cgroup))
 		ms_reading_scan_soon(reading, now_ns);
 	*ret_grown_bytes = 0;
@@ -144,7 +196,7 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	}
 	sample->growth_bytes_per_s = ms_pace_speed(&reading->pace);
 	find_margin(reading, now_ns);
-	reading->marks = ms_policy_marks(config, sample->limit.max_bytes, reading->margin_bytes);
+	reading->marks = marks_of(reading, config, &sample->limit);
 }
 
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns)
@@ -162,7 +214,7 @@ void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns)
 static uint64_t calm_ns(const struct ms_reading *reading, const struct ms_policy_config *config,
 			const struct ms_limit *limit, bool edges)
 {
-	uint64_t high = ms_policy_marks(config, limit->max_bytes, reading->margin_bytes).high_bytes;
+	uint64_t high = marks_of(reading, config, limit).high_bytes;
 
 	if (edges && ms_edge_is_sure(&reading->edge, &reading->budget.cgroup, limit, high))
 		return MS_PACE_MAX_NS;
@@ -179,6 +231,24 @@ static uint64_t calm_of_all_ns(const struct ms_reading *reading, const struct ms
 	for (uint32_t i = 0; i < count; i++)
 		calm = ms_least(calm, calm_ns(reading, config, &limits[i], edges));
 	return calm;
+}
+
+/* So that what stopped being shared is noticed; nearer, all are measured at once. */
+static bool wants_measuring(const struct ms_reading *reading, uint64_t now_ns)
+{
+	const struct ms_limit *limit = &reading->sample.limit;
+
+	return limit->source == MS_LIMIT_OPTION && limit->used_bytes >= reading->marks.high_bytes / 2 &&
+	       limit->used_bytes < reading->marks.high_bytes && ms_tree_wants_measuring(&reading->tree, now_ns, false);
+}
+
+void ms_reading_measure(struct ms_reading *reading, const struct ms_policy_config *config)
+{
+	uint64_t now_ns = ms_clock_ns();
+
+	if (wants_measuring(reading, now_ns) &&
+	    calm_ns(reading, config, &reading->sample.limit, false) >= 2 * ms_tree_measuring_ns(&reading->tree))
+		ms_tree_measure(&reading->tree, now_ns);
 }
 
 void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config)

@@ -36,12 +36,14 @@ struct ms_reading {
 	struct ms_sample sample;
 	struct ms_marks marks;
 	uint64_t margin_bytes, latency_ns;
+	bool brakes; /* its processes hold their threads back: no margin lowers high; set by the owner of this */
 	uint64_t started_ns;
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */
 	bool edge_is_waited_for;
 	uint64_t edge_took_ns; /* putting a threshold, at the longest */
 	bool hellos; /* processes that register say so */
+	uint64_t enforced_bytes; /* --max, where the job's cgroup has it as its limit: 0 once it left that */
 	struct ms_tree tree;
 };
 
@@ -49,10 +51,11 @@ struct ms_reading {
  * ms_reading_open - open all that is read
  * @roots: pids; their descendants belong to the job
  * @adopter_pid: a process with children that are all members, or 0
+ * @enforced: the roots' own cgroup has @option_max_bytes as its limit, and so that is how it counts
  * Return: 0; -ESRCH; another negative errno.
  */
 int ms_reading_open(struct ms_reading *reading, const struct ms_root *root, const pid_t *roots, uint32_t root_count,
-		    pid_t adopter_pid, uint64_t option_max_bytes, uint64_t now_ns);
+		    pid_t adopter_pid, uint64_t option_max_bytes, bool enforced, uint64_t now_ns);
 
 /** ms_reading_is_short - above danger: nothing is to be opened now */
 bool ms_reading_is_short(const struct ms_reading *reading);
@@ -82,6 +85,12 @@ void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns);
  * Call it last in a look.
  */
 void ms_reading_put_edge(struct ms_reading *reading, const struct ms_policy_config *config);
+
+/**
+ * ms_reading_measure - see of one more process what it shares with others, if that matters and there is time
+ * Likewise.
+ */
+void ms_reading_measure(struct ms_reading *reading, const struct ms_policy_config *config);
 
 /** ms_reading_wait_for_edge - is the eventfd worth waiting for until the next look? */
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns);

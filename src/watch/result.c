@@ -28,6 +28,7 @@ void ms_result_begin(struct ms_watch *watch, uint64_t now_ns)
 					   .processes = sample->processes,
 					   .rss_before_bytes = sample->rss_bytes,
 					   .rss_least_bytes = sample->rss_bytes,
+					   .own_before_bytes = ms_watch_own_sum(watch, false).returned_bytes,
 					   .sums = {.began_ns = now_ns, .orders = plan->count}};
 	for (uint32_t i = 0; i < plan->count; i++) {
 		watch->result.sums.asked_bytes =
@@ -58,9 +59,19 @@ static void note_rss(struct ms_result *result, const struct ms_sample *sample)
 	result->sums.returned_bytes = result->rss_before_bytes - result->rss_least_bytes;
 }
 
+static void leave_out_own(struct ms_watch *watch)
+{
+	struct ms_result *result = &watch->result;
+	uint64_t own = ms_sat_sub(ms_watch_own_sum(watch, true).returned_bytes, result->own_before_bytes);
+
+	result->sums.returned_bytes = ms_sat_sub(result->sums.returned_bytes, own);
+}
+
 static void end(struct ms_watch *watch, uint64_t now_ns)
 {
 	const struct ms_state_round *sums = &watch->result.sums;
+
+	leave_out_own(watch);
 	struct ms_event event = {.kind = MS_EVENT_RETURNED,
 				 .as.returned = {.claimed_bytes = sums->claimed_bytes,
 						 .returned_bytes = sums->returned_bytes,

@@ -3,7 +3,8 @@
  * watch/result.h - what the orders of one plan brought together.
  *
  * A round is measured from the first order of a plan until all are answered and the reading has settled, or
- * the next plan comes. Nothing is opened or allocated.
+ * the next plan comes. What processes freed by themselves meanwhile is not the round's (own.h). Nothing is
+ * opened or allocated.
  */
 #ifndef MS_WATCH_RESULT_H
 #define MS_WATCH_RESULT_H
@@ -20,6 +21,7 @@ struct ms_result {
 	uint64_t answered_ns; /* the last answer; 0 while orders are out */
 	uint32_t processes;   /* when it began */
 	uint64_t rss_before_bytes, rss_least_bytes;
+	uint64_t own_before_bytes; /* what had come back of the members' own rounds */
 	struct ms_state_round sums; /* as they are published */
 };
 

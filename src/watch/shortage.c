@@ -11,12 +11,27 @@ static void say(struct ms_watch *watch, struct ms_event *event)
 	ms_report_say(watch->report, &watch->reading, event);
 }
 
+/* Why it may be late, once it matters. */
+static void say_unprivileged(struct ms_watch *watch)
+{
+	const struct ms_watch_live *live = &watch->live;
+	struct ms_event event = {.kind = MS_EVENT_UNPRIVILEGED,
+				 .as.unprivileged = {live->locked, live->fifo, live->oom_protected,
+						     watch->summary.worst_delay_us}};
+
+	if (watch->shortage.said_unprivileged || (live->locked && live->fifo && live->oom_protected))
+		return;
+	watch->shortage.said_unprivileged = true;
+	say(watch, &event);
+}
+
 /* Above high for the first time: against which limit, and with which margin. */
 static void begin(struct ms_watch *watch, uint64_t now_ns)
 {
 	struct ms_shortage *shortage = &watch->shortage;
 	const struct ms_reading *reading = &watch->reading;
-	struct ms_event limit = {.kind = MS_EVENT_LIMIT, .as.limit = {ms_watch_option_max(watch)}};
+	struct ms_event limit = {.kind = MS_EVENT_LIMIT,
+				 .as.limit = {ms_watch_option_max(watch), watch->options.enforced}};
 	struct ms_event margin = {.kind = MS_EVENT_MARGIN,
 				  .as.margin = {reading->margin_bytes, reading->latency_ns / MS_NS_PER_US}};
 
@@ -30,6 +45,7 @@ static void begin(struct ms_watch *watch, uint64_t now_ns)
 	if (reading->marks.lowered && !shortage->said_margin)
 		say(watch, &margin);
 	shortage->said_margin |= reading->marks.lowered;
+	say_unprivileged(watch);
 }
 
 /* The last round is measured to its end before the shortage is called over. */
@@ -78,6 +94,25 @@ static void say_wait(struct ms_watch *watch, uint64_t now_ns)
 	say(watch, &event);
 }
 
+/* What is done comes before a word about it. */
+static void meet_exhaustion(struct ms_watch *watch, uint64_t now_ns)
+{
+	uint64_t used_bytes = watch->reading.sample.limit.used_bytes, held_bytes = watch->plan.held_bytes;
+	struct ms_event event = {.kind = MS_EVENT_EXHAUSTED};
+
+	if (held_bytes > used_bytes) /* estimates */
+		held_bytes = used_bytes;
+	watch->summary.exhaustions++;
+	watch->summary.in_caches_bytes = held_bytes;
+	watch->summary.unexplained_bytes = used_bytes - held_bytes;
+	if (watch->options.exhausted)
+		watch->options.exhausted(watch->options.exhausted_arg, now_ns);
+	event.as.exhausted = (struct ms_event_exhausted){.action = watch->options.on_exhausted,
+							  .in_caches_bytes = held_bytes,
+							  .unexplained_bytes = used_bytes - held_bytes};
+	say(watch, &event);
+}
+
 static void make_plan(struct ms_watch *watch, uint64_t now_ns)
 {
 	const struct ms_reading *reading = &watch->reading;
@@ -111,6 +146,8 @@ void ms_shortage_decide(struct ms_watch *watch, uint64_t now_ns)
 		say_wait(watch, now_ns);
 		break;
 	}
+	if (watch->plan.exhausted)
+		meet_exhaustion(watch, now_ns);
 	end(watch);
 }
 

@@ -17,7 +17,7 @@ struct ms_shortage {
 	uint64_t since_ns;     /* 0 = there is none */
 	uint64_t recovered_ns; /* it is over, but the last round has not settled yet; 0 = it is not */
 	enum ms_why said_why;  /* of a wait or a warning; MS_WHY_BELOW_HIGH = none */
-	bool said_margin;
+	bool said_margin, said_unprivileged;
 	struct ms_limit said_limit;
 };
 

@@ -4,12 +4,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "util/clock.h"
 #include "util/procfs.h"
 #include "util/saturate.h"
 #include "watch/greet.h"
+#include "watch/marks.h"
 #include "watch/publish.h"
 
 /* Above high with nothing to ask, looking every millisecond would not help. */
@@ -17,6 +19,9 @@
 /* What a wake-up costs at worst before one was measured: with SCHED_FIFO, and up to the next tick. */
 #define FIFO_WAKE_NS (200 * MS_NS_PER_US)
 #define TICK_NS      (4 * MS_NS_PER_MS)
+/* Without SCHED_FIFO what it costs depends on the machine's load: it is tried at once, before it matters. */
+#define TRIAL_NS      MS_NS_PER_S
+#define TRIAL_STEP_NS (10 * MS_NS_PER_MS)
 
 /* ---- sources ---- */
 
@@ -40,7 +45,8 @@ static void limit_was_met(void *arg, short revents, uint64_t now_ns)
 	struct ms_watch *watch = arg;
 
 	(void)revents;
-	ms_edge_drain(watch->reading.edge.events_fd);
+	for (uint32_t i = 0; i < watch->reading.edge.events_count; i++)
+		ms_edge_drain(watch->reading.edge.events_fds[i]);
 	look_now(watch, now_ns);
 }
 
@@ -73,12 +79,14 @@ static void put_edges(struct ms_watch *watch)
 	struct ms_edge *edge = &watch->reading.edge;
 
 	ms_loop_remove(watch->loop, edge->usage_fd);
-	ms_loop_remove(watch->loop, edge->events_fd);
+	for (uint32_t i = 0; i < edge->events_count; i++)
+		ms_loop_remove(watch->loop, edge->events_fds[i]);
 	ms_loop_remove(watch->loop, edge->limits_fd);
 	ms_edge_close(edge);
 	ms_edge_open(edge, &watch->reading.budget.cgroup);
 	add_source(watch, edge->usage_fd, POLLIN, usage_rose);
-	add_source(watch, edge->events_fd, POLLPRI, limit_was_met);
+	for (uint32_t i = 0; i < edge->events_count; i++)
+		add_source(watch, edge->events_fds[i], POLLPRI, limit_was_met);
 	add_source(watch, edge->limits_fd, POLLIN, limit_was_changed);
 }
 
@@ -93,6 +101,8 @@ static void look_for_tables(struct ms_watch *watch, uint64_t now_ns)
 		return;
 	if (ms_members_look(&watch->members, (uint32_t)slot, now_ns) == 1)
 		ms_greet_report(watch, (uint32_t)slot);
+	else
+		ms_unloaded_look(watch, (uint32_t)slot);
 }
 
 static void scan(struct ms_watch *watch, uint64_t now_ns)
@@ -107,6 +117,8 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 	struct ms_event_end *summary = &watch->summary;
 	uint64_t grown_bytes;
 
+	watch->reading.brakes =
+		!watch->options.no_brake && ms_members_brake(&watch->members, watch->reading.tree.high);
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
 	ms_greet_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)
@@ -137,6 +149,8 @@ static uint64_t next_look_ns(const struct ms_watch *watch, uint64_t now_ns)
 	if (watch->members.next_look_ns > now_ns)
 		next = ms_least(next, watch->members.next_look_ns);
 	next = ms_least(next, ms_orders_next_ns(watch, now_ns));
+	if (!watch->live.fifo && now_ns < watch->reading.started_ns + TRIAL_NS)
+		next = ms_least(next, now_ns + TRIAL_STEP_NS);
 	return next < now_ns + MS_PACE_MIN_NS ? now_ns + MS_PACE_MIN_NS : next;
 }
 
@@ -157,6 +171,7 @@ static void look(void *arg, uint64_t now_ns)
 	note_lateness(watch, now_ns);
 	scan(watch, now_ns);
 	sample(watch, now_ns);
+	ms_watch_tell_marks(watch);
 	ms_orders_collect(watch, now_ns);
 	ms_silence_resume(watch, now_ns);
 	ms_result_settle(watch, now_ns, false);
@@ -169,8 +184,10 @@ static void look(void *arg, uint64_t now_ns)
 	uint64_t done_ns = ms_clock_ns();
 
 	ms_pace_worst_note(&reading->worst.look, done_ns - now_ns, done_ns);
-	if (watch->orders.open == 0)
+	if (watch->orders.open == 0) {
 		ms_reading_put_edge(reading, &watch->config);
+		ms_reading_measure(reading, &watch->config);
+	}
 	watch->look.at_ns = next_look_ns(watch, done_ns);
 	ms_loop_events(watch->loop, reading->edge.usage_fd,
 		       ms_reading_wait_for_edge(reading, done_ns) ? POLLIN : 0);
@@ -187,12 +204,16 @@ static int open_all(struct ms_watch *watch)
 		error = ms_root_init(&watch->root, "/");
 	if (error == 0)
 		error = ms_reading_open(&watch->reading, &watch->root, options->roots, options->root_count,
-					options->adopter_pid, options->max_bytes, ms_clock_ns());
+					options->adopter_pid, options->max_bytes, options->enforced, ms_clock_ns());
 	if (error < 0)
 		return error;
+	watch->reading.tree.except_pid = options->except_pid;
 	ms_members_init(&watch->members, &watch->root, &watch->writer);
+	watch->members.handles =
+		options->on_exhausted == MS_EXHAUSTED_TERM || options->on_exhausted == MS_EXHAUSTED_RESTART;
 	if (ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &watch->oom_kills_before) < 0)
 		watch->oom_kills_before = UINT64_MAX;
+	watch->oom_kills_seen = watch->oom_kills_before;
 	add_source(watch, options->hello_fd, POLLIN, hello_came);
 	watch->reading.hellos = options->hello_fd >= 0;
 	return 0;
@@ -206,10 +227,11 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->report = report;
 	watch->loop = loop;
 	watch->look = (struct ms_loop_timer){.at_ns = MS_LOOP_NEVER, .fire = look, .arg = watch};
-	watch->reading.edge = (struct ms_edge){.usage_fd = -1, .events_fd = -1, .limits_fd = -1};
+	watch->reading.edge = (struct ms_edge){.usage_fd = -1, .limits_fd = -1};
 	watch->config = ms_policy_defaults();
 	watch->config.high = options->high;
 	watch->config.low = options->low;
+	watch->summary.in_caches_bytes = watch->summary.unexplained_bytes = UINT64_MAX;
 	watch->writer.fd = -1;
 	(void)ms_state_create(&watch->writer); /* without it the watch goes on, but cannot be read */
 	ms_publish_begin(watch, options->journal);
@@ -233,6 +255,8 @@ static void say_start(struct ms_watch *watch)
 {
 	struct ms_event event = {.kind = MS_EVENT_START,
 				 .as.start = {.option_max_bytes = ms_watch_option_max(watch),
+					      .enforced = watch->options.enforced,
+					      .enforce_error = watch->options.enforce_error,
 					      .locked = watch->live.locked,
 					      .fifo = watch->live.fifo,
 					      .oom_protected = watch->live.oom_protected}};
@@ -278,6 +302,66 @@ void ms_watch_notice(struct ms_watch *watch)
 	watch->look.at_ns = ms_least(watch->look.at_ns, watch->reading.next_scan_ns);
 }
 
+static int send_one(struct ms_watch *watch, uint32_t slot, int signal)
+{
+	const struct ms_process *process = &watch->reading.tree.slots[slot].process;
+	struct ms_process_memory memory;
+	int error = ms_members_signal(&watch->members.at[slot], signal);
+
+	/* What can still be read below the kept descriptor has not ended, so the pid is its own. */
+	if (error == -ENOENT && ms_process_sample(process, &watch->root, &memory) >= 0)
+		error = kill(process->pid, signal) < 0 ? -errno : 0;
+	return error;
+}
+
+uint32_t ms_watch_signal(struct ms_watch *watch, int signal)
+{
+	uint32_t sent = 0;
+
+	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++) {
+		const struct ms_tree_member *known = ms_tree_member(&watch->reading.tree, slot);
+		struct ms_member *member = &watch->members.at[slot];
+
+		if (!known || member->pid != known->process.pid || (member->signal == signal && signal != SIGKILL))
+			continue;
+		member->signal = signal;
+		sent += send_one(watch, slot, signal) == 0;
+		if (signal == SIGTERM)
+			send_one(watch, slot, SIGCONT);
+	}
+	return sent;
+}
+
+void ms_watch_restarted(struct ms_watch *watch, pid_t pid, uint64_t pause_ms)
+{
+	uint64_t now_ns = ms_clock_ns();
+	struct ms_event event = {.kind = MS_EVENT_RESTART,
+				 .as.restart = {.restarts = ++watch->summary.restarts, .pause_ms = pause_ms}};
+
+	watch->report->command_pid = pid;
+	watch->options.roots[0] = pid;
+	watch->state.root_pids[0] = (uint32_t)pid;
+	watch->reading.started_ns = now_ns; /* it forks most while it starts */
+	ms_policy_restart(&watch->policy);
+	if (watch->blind_error < 0)
+		return;
+	(void)ms_tree_add_root(&watch->reading.tree, pid, 0); /* else the next scan finds it: the adopter's child */
+	ms_greet_follow(watch, now_ns);
+	ms_report_command(watch->report, &watch->reading, &event);
+	ms_watch_notice(watch);
+}
+
+bool ms_watch_was_oom_killed(struct ms_watch *watch)
+{
+	uint64_t kills, before = watch->oom_kills_seen;
+
+	if (watch->blind_error < 0 || before == UINT64_MAX ||
+	    ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &kills) < 0)
+		return false;
+	watch->oom_kills_seen = kills;
+	return kills > before;
+}
+
 static void count_oom_kills(struct ms_watch *watch)
 {
 	uint64_t kills;
@@ -293,10 +377,18 @@ void ms_watch_end(struct ms_watch *watch, const struct ms_watch_end *end)
 	struct ms_event_end *summary = &watch->summary;
 	struct ms_report *report = watch->report;
 	struct ms_event event = {.kind = MS_EVENT_END};
+	struct ms_watch_own own;
 
 	if (watch->blind_error < 0)
 		return;
 	ms_result_settle(watch, ms_clock_ns(), true);
+	own = ms_watch_own_sum(watch, true);
+	summary->own_rounds = own.rounds;
+	summary->own_claimed_bytes = own.claimed_bytes;
+	summary->own_returned_bytes = own.returned_bytes;
+	summary->own_us = own.us;
+	summary->brakes = own.brakes;
+	summary->braked_us = own.braked_us;
 	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++)
 		ms_members_name(&watch->members, slot, 0, &summary->largest, NULL);
 	summary->run_ms = (ms_clock_ns() - report->started_ns) / MS_NS_PER_MS;

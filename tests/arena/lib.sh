@@ -19,6 +19,7 @@ patience=${ARENA_PATIENCE:-300}
 work=$ARENA_WORK
 memshed=$ARENA_BUILD/memshed
 alloc_job=$ARENA_BUILD/tests/arena/alloc_job
+threads_job=$ARENA_BUILD/tests/arena/threads_job
 python=/usr/bin/python3
 python_job=$tests/python_job.py
 doc_search=$ARENA_BUILD/contrib/examples/doc_search

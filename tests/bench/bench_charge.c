@@ -10,6 +10,9 @@
  * same time: each had a CPU, and they overlapped, for four fifths of it. Where a busy machine allows
  * none, says so and takes the last.
  *
+ * With marks: the same under a watch, far from its limit, where a thread looks at each MiB that it has charged; the
+ * look alone too, of the process's own memory, by memshed_brake().
+ *
  * BENCH_REPEAT: repetitions (101), tried up to ten times as often; BENCH_CALLS: calls in each (100,000).
  */
 #include <pthread.h>
@@ -20,6 +23,9 @@
 
 #include "bench.h"
 #include "memshed.h"
+#include "table/control.h"
+#include "table/marks.h"
+#include "table/reader.h"
 
 enum { WAYS = 3, CHARGE = 0, ATOMIC = 1, LOCAL = 2, MAX_THREADS = 256 };
 
@@ -170,6 +176,73 @@ static double measure_all_cpus(int way, unsigned long repeat, unsigned threads, 
 	return ns[0];
 }
 
+static struct ms_control_client open_own_page(void)
+{
+	static struct ms_table_scratch scratch;
+	struct ms_control_client client;
+	struct ms_table_reader reader;
+	int control_fd;
+
+	if (ms_table_open_pid(&reader, &scratch, getpid(), &control_fd) < 0 ||
+	    ms_control_open(&client, control_fd, reader.info.identity, -1, 0) < 0)
+		abort();
+	ms_table_close(&reader);
+	return client;
+}
+
+/* This process is the watch: a tenth of the budget is used. */
+static void tell_marks(struct ms_control_client *client)
+{
+	static const char directory[MS_MARKS_DIRECTORY_BYTES];
+	uint64_t now = ms_clock_ns();
+	const struct ms_marks_body marks = {.kind = MS_USAGE_ANON,
+					    .sharers = 1,
+					    .generation = 1,
+					    .written_ns = now,
+					    .until_ns = now + MS_MARKS_LIFE_NS,
+					    .high_bytes = UINT64_C(900) << 30,
+					    .low_bytes = UINT64_C(800) << 30,
+					    .brake_bytes = UINT64_C(910) << 30,
+					    .max_bytes = UINT64_C(1000) << 30,
+					    .anon_offset = INT64_C(100) << 30};
+
+	if (ms_marks_write(client->page, &marks, directory))
+		ms_control_ring(client);
+}
+
+static double look_time_ns(void)
+{
+	enum { LOOKS = 2000 };
+	double cpu = cpu_ns();
+
+	for (unsigned i = 0; i < LOOKS; i++)
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+	return (cpu_ns() - cpu) / LOOKS;
+}
+
+/* Beside a thread-local add, as without marks. */
+static void measure_with_marks(unsigned long repeat, double local_ns)
+{
+	struct ms_control_client client = open_own_page();
+	double *ns = calloc(repeat, sizeof(double)), *looks = calloc(repeat, sizeof(double));
+
+	for (unsigned long i = 0; i < repeat; i++) {
+		struct task task = {.way = CHARGE};
+
+		tell_marks(&client);
+		measure(&task); /* what the looks have thrown out of the CPU's caches is there again */
+		measure(&task);
+		ns[i] = task.ns;
+		looks[i] = look_time_ns();
+	}
+	bench_line("charge, 1 thread, with marks, beside a thread-local add", bench_quantile(ns, repeat, 0.5), "ns",
+		   local_ns);
+	bench_line("a look at the memory", bench_quantile(looks, repeat, 0.5), "ns", 0);
+	ms_control_close(&client);
+	free(ns);
+	free(looks);
+}
+
 int main(void)
 {
 	struct memshed_cache_options options = MEMSHED_CACHE_OPTIONS(.name = "bench", .clear = clear);
@@ -193,6 +266,7 @@ int main(void)
 	}
 	bench_line("charge, 1 thread, beside a thread-local add", one[CHARGE], "ns", one[LOCAL]);
 	bench_line("charge, 1 thread, beside a shared atomic add", one[CHARGE], "ns", one[ATOMIC]);
+	measure_with_marks(repeat, one[LOCAL]);
 	bench_line("charge, all CPUs, beside 1 thread", all[CHARGE], "ns", one[CHARGE]);
 	bench_line("charge, all CPUs, beside a thread-local add", all[CHARGE], "ns", all[LOCAL]);
 	bench_line("charge, all CPUs, beside a contended atomic add", all[CHARGE], "ns", all[ATOMIC]);

@@ -12,7 +12,7 @@ has_event() { grep -q "^{\"event\":\"$1\"" "$journal"; }
 field() { grep "^{\"event\":\"$1\"" "$journal" | tail -n 1 >"$work/event"; "$jsonget" "$work/event" ".$2"; }
 
 # 400 MiB through a cache, under 120 MiB.
-expect 0 "$memshed" run --max 120M --journal "$journal" -- "$growing" --name 'a "cache"\n' --mib 400 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 120M --journal "$journal" -- "$growing" --name 'a "cache"\n' --mib 400 --rate 400
 [ "$(wc -l <"$work/err")" = 1 ] || fail "with a journal only the summary goes to stderr"
 err_has 'ended after .*: peak RSS .* of 120M \(--max\), above high [0-9]+ times?, shrunk [0-9]+ times? in '
 while read -r line; do
@@ -42,7 +42,7 @@ grep -q '^{"event":"answer".*"status":"done"' "$journal" || fail "no order was c
 [ "$(field end exit_code)" = 0 ] || fail "exit_code is $(field end exit_code)"
 
 # Lines instead of a journal; a hostile name stays on its line.
-expect 0 "$memshed" run --max 120M -- "$growing" --name $'a\e[2Jb' --mib 200 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 120M -- "$growing" --name $'a\e[2Jb' --mib 200 --rate 400
 err_has '^memshed: \+[0-9.]+s watching growing \(pid [0-9]+\): max 120M \(--max\), high 108M, low 96M$'
 err_has '^memshed: \+[0-9.]+s asking growing \(pid [0-9]+\) for [0-9.]+M \(.* of 120M, above high 108M\)$'
 err_has 'growing \(pid [0-9]+\): a\\x1b\[2Jb ~?[0-9.]+M.*; .*M came back in .*; .* of 120M'
@@ -51,28 +51,28 @@ err_has 'the shortage (is|was) over after .*s'
 
 # The same in every mode, in a child of a child, and after an exec.
 for mode in thread fd signal; do
-	expect 0 "$memshed" run --max 120M -- "$growing" --mode "$mode" --mib 200 --rate 400
+	expect 0 "$memshed" run --no-cgroup --max 120M -- "$growing" --mode "$mode" --mib 200 --rate 400
 	err_has 'shrunk [1-9][0-9]* times?'
 done
-expect 0 "$memshed" run --max 120M -- sh -c '"$0" --mib 200 --rate 400; exit $?' "$growing"
+expect 0 "$memshed" run --no-cgroup --max 120M -- sh -c '"$0" --mib 200 --rate 400; exit $?' "$growing"
 err_has 'shrunk [1-9][0-9]* times?'
-expect 0 "$memshed" run --max 120M -- "$growing" --exec --mib 200 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 120M -- "$growing" --exec --mib 200 --rate 400
 err_has 'shrunk [1-9][0-9]* times?'
 # In a forked child, whose parent has the same caches.
-expect 0 "$memshed" run --max 120M -- "$growing" --fork --mib 200 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 120M -- "$growing" --fork --mib 200 --rate 400
 err_has 'shrunk [1-9][0-9]* times?'
 # And where it closes everything right after the fork: only its hello can tell of its table.
-expect 0 "$memshed" run --max 120M -- "$growing" --fork --close --mib 200 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 120M -- "$growing" --fork --close --mib 200 --rate 400
 err_has 'shrunk [1-9][0-9]* times?'
 # Without a hello (another network namespace, say) the table is found by its descriptor.
-expect 0 "$memshed" run --max 120M -- env -u MEMSHED_SOCKET "$growing" --mib 200 --rate 200
+expect 0 "$memshed" run --no-cgroup --max 120M -- env -u MEMSHED_SOCKET "$growing" --mib 200 --rate 200
 err_has 'shrunk [1-9][0-9]* times?'
 
 # What a shortage needs was touched before: a fault at the limit of a cgroup would call the OOM killer. New pages
 # come with new processes only, and here is one.
 faults() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 8; }
 rm -f "$journal"
-spawn "$memshed" run --max 120M --journal "$journal" -- "$growing" --mib 300 --rate 200
+spawn "$memshed" run --no-cgroup --max 120M --journal "$journal" -- "$growing" --mib 300 --rate 200
 supervisor=$pid
 wait_for "the table to be found" has_event target
 first=$(faults "$supervisor")
@@ -82,13 +82,13 @@ wait "$supervisor" || fail "the command failed"
 [ $((last - first)) -le 8 ] || fail "$((last - first)) page faults in a shortage"
 
 # Nothing registered: said once, and left alone.
-expect 0 "$memshed" run --max 60M -- "$growing" --no-table --mib 100 --rate 400
+expect 0 "$memshed" run --no-cgroup --max 60M -- "$growing" --no-table --mib 100 --rate 400
 [ "$(grep -c 'nothing here registered a cache' "$work/err")" = 1 ] || fail "not said once"
 err_has 'shrunk 0 times'
 
 # Stopped in the middle: said, not piled up; asked again when it goes on.
 rm -f "$journal"
-spawn "$memshed" run --max 120M --journal "$journal" -- "$growing" --mib 200 --rate 400 --stop
+spawn "$memshed" run --no-cgroup --max 120M --journal "$journal" -- "$growing" --mib 200 --rate 400 --stop
 supervisor=$pid
 wait_for "the stop to be noticed" has_event stopped
 child=$(field stopped pid)

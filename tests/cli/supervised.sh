@@ -17,7 +17,7 @@ end_run() {
 	wait_for "the supervisor to end" gone "$supervisor"
 }
 
-start_run --max 300M --high 80% --low 120M
+start_run --no-cgroup --max 300M --high 80% --low 120M
 json_is .supervisor.pid "$supervisor"
 json_is .supervisor.child_pid "$child"
 json_is .supervisor.processes 1
@@ -42,18 +42,18 @@ out_has ' done   a$'
 end_run
 
 # Options may be shortened, as getopt_long(3) has it.
-start_run --max 400M --hi 50% --lo 40%
+start_run --no-cgroup --max 400M --hi 50% --lo 40%
 json_is .limit.high_bytes $((200 << 20))
 json_is .limit.low_bytes $((160 << 20))
 end_run
-start_run --jou "$work/journal" --max 400M --high 50% --low 40%
+start_run --jou "$work/journal" --no-cgroup --max 400M --high 50% --low 40%
 json_is .limit.max_bytes $((400 << 20))
 json_is .limit.high_bytes $((200 << 20))
 json_is .supervisor.journal "$work/journal"
 end_run
 
 # So little room that high is lowered: what is in force is shown, and why.
-start_run --max 64M --high 100% --low 10M
+start_run --no-cgroup --max 64M --high 100% --low 10M
 json_is .supervisor.high_lowered true
 [ "$(json .limit.high_bytes)" -lt $((64 << 20)) ] || fail "high as configured is shown, not as lowered"
 [ "$(json .supervisor.margin_bytes)" -gt 0 ] || fail "lowered for no margin"

@@ -3,7 +3,7 @@
  * Both ends of a control page that a third party scribbles on at any moment.
  *
  * Input: operations of one byte and what each needs. The server must take only orders within bounds, the
- * client return only answers that make sense, and in the end, when the scribbling stops and every client's
+ * client return only answers that make sense, marks be in their order, and in the end, when the scribbling stops and every client's
  * patience has passed, every slot must be free again.
  */
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "table/control.h"
+#include "table/marks.h"
 #include "table/names.h"
 #include "table/slot.h"
 #include "util/clock.h"
@@ -145,6 +146,38 @@ static void set_state(struct world *world, struct input *input)
 	slot->word = ms_slot_word(ms_slot_ticket(slot->word), next(input, 1));
 }
 
+/* Whatever stands there: in order, or not believed. */
+static void check_marks(const struct world *world)
+{
+	char directory[MS_MARKS_DIRECTORY_BYTES];
+	struct ms_marks_body marks;
+
+	if (!ms_marks_read(world->server.page, world->now_ns, &marks))
+		return;
+	require(marks.low_bytes > 0 && marks.low_bytes < marks.high_bytes);
+	require(marks.high_bytes <= marks.brake_bytes && marks.brake_bytes <= marks.max_bytes);
+	require(marks.sharers >= 1 && marks.sharers <= MS_MARKS_SHARERS_MOST);
+	require(marks.until_ns > world->now_ns && marks.until_ns - world->now_ns <= MS_MARKS_LIFE_NS);
+	if (ms_marks_read_directory(world->server.page, &marks, directory))
+		require(directory[0] == '/' && memchr(directory, '\0', sizeof(directory)));
+}
+
+static void write_marks(struct world *world)
+{
+	static const char directory[MS_MARKS_DIRECTORY_BYTES] = "/sys/fs/cgroup";
+	struct ms_marks_body marks = {.kind = MS_USAGE_CGROUP2,
+				      .sharers = 1,
+				      .written_ns = world->now_ns,
+				      .until_ns = world->now_ns + MS_MARKS_LIFE_NS,
+				      .high_bytes = 90,
+				      .low_bytes = 80,
+				      .brake_bytes = 91,
+				      .max_bytes = 100};
+
+	marks.generation = ms_marks_generation(marks.kind, 0, 0, directory);
+	ms_marks_write(world->client.page, &marks, directory);
+}
+
 static void operate(struct world *world, struct input *input)
 {
 	switch ((enum operation)(next(input, 1) % OPERATIONS)) {
@@ -209,8 +242,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ms_control_create(&world.server, 42) < 0 ||
 	    ms_control_open(&world.client, dup(world.server.fd), 42, -1, 0) < 0)
 		abort();
-	while (input.size > 0)
+	write_marks(&world);
+	while (input.size > 0) {
 		operate(&world, &input);
+		check_marks(&world);
+	}
 	settle(&world);
 	ms_control_close(&world.client);
 	ms_control_destroy(&world.server);

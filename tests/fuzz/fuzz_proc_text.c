@@ -12,6 +12,7 @@
 
 #include "sample/budget.h"
 #include "sample/cgroup.h"
+#include "sample/held.h"
 #include "sample/process.h"
 
 static void check(bool holds)
@@ -94,6 +95,22 @@ static void parse_meminfo(const char *text)
 		check(meminfo.total_bytes % 1024 == 0 && meminfo.available_bytes % 1024 == 0);
 }
 
+static void parse_status(const char *text)
+{
+	uint64_t bytes;
+
+	if (ms_held_parse_status(text, &bytes) == 0)
+		check(strstr(text, "RssShmem:") && bytes % 1024 == 0);
+}
+
+static void parse_rollup(const char *text)
+{
+	uint64_t bytes;
+
+	if (ms_held_parse_rollup(text, &bytes) == 0)
+		check(strstr(text, "Pss_Anon:") && strstr(text, "Pss_Shmem:"));
+}
+
 static void parse_figure(const char *text)
 {
 	uint64_t bytes, kills;
@@ -138,6 +155,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'f':
 		parse_meminfo(text);
+		break;
+	case 't':
+		parse_status(text);
+		break;
+	case 'r':
+		parse_rollup(text);
 		break;
 	default:
 		parse_figure(text);

@@ -53,6 +53,7 @@ static void test_absent(void **state)
 	assert_int_equal(memshed_fd(), -ENOENT);
 	assert_int_equal(memshed_dispatch(), -ENOENT);
 	assert_int_equal(memshed_poll(), 0);
+	assert_int_equal(memshed_brake(0), 0);
 	assert_int_equal(test_weak_other_file(), 0);
 }
 
@@ -68,6 +69,8 @@ static void test_present(void **state)
 	assert_non_null(memshed_version());
 	assert_int_equal(memshed_start(NULL), -EALREADY);
 	assert_int_equal(memshed_poll(), 0);
+	assert_int_equal(memshed_brake(77), -EINVAL);
+	assert_int_equal(memshed_brake(0), 0);
 	assert_int_equal(test_weak_other_file(), 1); /* which has registered nothing itself */
 	memshed_unregister(cache);
 	assert_int_equal(memshed_stop(), 0);

@@ -101,6 +101,30 @@ static void danger_lies_within_the_margin_of_max(void **state)
 	assert_int_equal(resolve(bytes(1000), unset, 1000, 0).danger_bytes, 1000);
 }
 
+static struct ms_marks resolve_of(enum ms_limit_source source, struct ms_mark high, uint64_t max)
+{
+	struct ms_policy_config config = ms_policy_defaults();
+	const struct ms_limit limit = {.source = source, .max_bytes = max};
+
+	config.high = high;
+	return ms_policy_marks_of(&config, &limit, 0);
+}
+
+/* At memory.high threads sleep with their allocator's locks held: it is never to be met. */
+static void a_limit_that_throttles_wants_more_distance(void **state)
+{
+	struct ms_marks marks = resolve_of(MS_LIMIT_CGROUP2_HIGH, unset, 1000);
+
+	(void)state;
+	assert_int_equal(marks.high_bytes, 850);
+	assert_int_equal(marks.low_bytes, 750);
+	assert_int_equal(marks.danger_bytes, 925);
+	assert_false(marks.lowered);
+	assert_int_equal(resolve_of(MS_LIMIT_CGROUP2_MAX, unset, 1000).high_bytes, 900);
+	assert_int_equal(resolve_of(MS_LIMIT_CGROUP2_MAX, unset, 1000).danger_bytes, 988);
+	assert_int_equal(resolve_of(MS_LIMIT_CGROUP2_HIGH, percent(95), 1000).high_bytes, 950);
+}
+
 static void no_limit_is_never_a_shortage(void **state)
 {
 	struct ms_marks marks = resolve(unset, unset, 0, 0);
@@ -187,6 +211,7 @@ int main(void)
 		cmocka_unit_test(the_margin_lowers_high_and_says_so),
 		cmocka_unit_test(a_huge_margin_lowers_high_to_half),
 		cmocka_unit_test(danger_lies_within_the_margin_of_max),
+		cmocka_unit_test(a_limit_that_throttles_wants_more_distance),
 		cmocka_unit_test(no_limit_is_never_a_shortage),
 		cmocka_unit_test(a_limit_below_the_configured_high_wins),
 		cmocka_unit_test(marks_are_always_in_order),

@@ -52,7 +52,8 @@ static void stat_takes_the_right_rows(void **state)
 {
 	(void)state;
 	static const char v2[] = "anon_thp 1\nanon 100\nfile 2\nfile_mapped 3\nswapcached 4\ninactive_anon 5\n"
-				 "active_anon 6\ninactive_file 200\nactive_file 30\nunevictable 7\n";
+				 "active_anon 6\ninactive_file 200\nactive_file 30\nunevictable 7\n"
+				 "slab_reclaimable 60\nslab_unreclaimable 8\nslab 68\n";
 	static const char v1[] = "cache 1\nrss 2\nrss_huge 3\ninactive_file 4\nactive_file 5\n"
 				 "hierarchical_memory_limit 4096\nhierarchical_memsw_limit 6\ntotal_cache 7\n"
 				 "total_rss 100\ntotal_rss_huge 8\ntotal_inactive_file 200\ntotal_active_file 30\n";
@@ -61,11 +62,15 @@ static void stat_takes_the_right_rows(void **state)
 	assert_int_equal(ms_cgroup_parse_stat(v2, MS_CGROUP_V2, &stat), 0);
 	assert_int_equal(stat.anon_bytes, 100);
 	assert_int_equal(stat.file_lru_bytes, 230);
+	assert_int_equal(stat.slab_reclaimable_bytes, 60);
 	assert_true(stat.hierarchy_max_bytes == MS_CGROUP_NO_LIMIT);
+	assert_int_equal(ms_cgroup_parse_stat("anon 1\ninactive_file 2\nactive_file 3\n", MS_CGROUP_V2, &stat), 0);
+	assert_int_equal(stat.slab_reclaimable_bytes, 0); /* kernel memory is not counted */
 	assert_int_equal(ms_cgroup_parse_stat(v1, MS_CGROUP_V1, &stat), 0);
 	assert_int_equal(stat.anon_bytes, 100);
 	assert_int_equal(stat.file_lru_bytes, 230);
 	assert_int_equal(stat.hierarchy_max_bytes, 4096);
+	assert_int_equal(stat.pages_bytes, 107);
 	assert_int_equal(ms_cgroup_parse_stat(v2, MS_CGROUP_V1, &stat), -EBADMSG);
 	assert_int_equal(ms_cgroup_parse_stat("", MS_CGROUP_V2, &stat), -EBADMSG);
 	assert_int_equal(ms_cgroup_parse_stat("anon 1\ninactive_file 2\nactive_file 3", MS_CGROUP_V2, &stat),
@@ -112,12 +117,12 @@ static void captured_chains_read_as_they_are(void **state)
 			 {MS_LIMIT_CGROUP1, 268435456, 3686400 - 270336 - 151552, "/memshed-capture/outer"},
 		 }},
 		{"cgroup2-6.1", 704, 2, {
-			 {MS_LIMIT_CGROUP2_HIGH, 100663296, 1810432 - 479232 - 126976, "/outer/inner"},
-			 {MS_LIMIT_CGROUP2_MAX, 134217728, 1638400 - 479232 - 126976, "/outer"},
+			 {MS_LIMIT_CGROUP2_HIGH, 100663296, 1810432 - 479232 - 126976 - 54800, "/outer/inner"},
+			 {MS_LIMIT_CGROUP2_MAX, 134217728, 1638400 - 479232 - 126976 - 59048, "/outer"},
 		 }},
 		{"hybrid-6.1", 704, 2, {
-			 {MS_LIMIT_CGROUP2_HIGH, 100663296, 2846720 - 712704 - 835584, "/outer/inner"},
-			 {MS_LIMIT_CGROUP2_MAX, 134217728, 2666496 - 712704 - 835584, "/outer"},
+			 {MS_LIMIT_CGROUP2_HIGH, 100663296, 2846720 - 712704 - 835584 - 88848, "/outer/inner"},
+			 {MS_LIMIT_CGROUP2_MAX, 134217728, 2666496 - 712704 - 835584 - 88848, "/outer"},
 		 }},
 		{"cgroup2-namespace-6.1", 704, 0, {{0}}},
 		{"cgroup2-outside-6.1", 704, 0, {{0}}},
@@ -159,6 +164,15 @@ static void write_v2(struct fixture *fixture, uint64_t max, uint64_t usage, uint
 	fixture_write(fixture, text, "sys/fs/cgroup/job/memory.stat");
 }
 
+static void write_v2_slab(struct fixture *fixture, uint64_t anon, uint64_t slab)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "anon %llu\ninactive_file 0\nactive_file 0\nslab_reclaimable %llu\n",
+		 (unsigned long long)anon, (unsigned long long)slab);
+	fixture_write(fixture, text, "sys/fs/cgroup/job/memory.stat");
+}
+
 static uint64_t used(void)
 {
 	struct ms_limit limit;
@@ -197,6 +211,26 @@ static void an_old_page_cache_figure_hides_no_growth(void **state)
 	fixture_done(&fixture);
 }
 
+/* Dentries and inodes stay until usage is at the limit: that is no shortage, and a clear would not help. */
+static void slab_that_the_kernel_takes_back_is_not_used(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	uint64_t now_ns = MS_NS_PER_S;
+
+	fixture_empty(&fixture);
+	write_v2(&fixture, 1000 * MiB, 1000 * MiB, 300 * MiB, 0);
+	write_v2_slab(&fixture, 300 * MiB, 650 * MiB);
+	assert_int_equal(ms_cgroup_open(&cgroup, &fixture.root, 50), 0);
+	assert_int_equal(ms_cgroup_sample(&cgroup, 300 * MiB, 300 * MiB, now_ns), 0);
+	assert_int_equal(used(), 350 * MiB);
+	/* It is given up for anonymous memory as page cache is: that must not hide the growth. */
+	assert_int_equal(ms_cgroup_sample(&cgroup, 500 * MiB, 300 * MiB, now_ns += 5 * MS_NS_PER_MS), 0);
+	assert_int_equal(used(), 550 * MiB);
+	ms_cgroup_close(&cgroup);
+	fixture_done(&fixture);
+}
+
 /* A process that moved in brought nothing along: what it has is charged where it came from. */
 static void memory_charged_elsewhere_is_no_floor(void **state)
 {
@@ -225,6 +259,7 @@ static void stat_is_read_now_and_then(void **state)
 	fixture_empty(&fixture);
 	write_v2(&fixture, 1000 * MiB, 800 * MiB, 500 * MiB, 50 * MiB);
 	assert_int_equal(ms_cgroup_open(&cgroup, &fixture.root, 50), 0);
+	cgroup.limits_are_told = true;
 	ms_cgroup_sample(&cgroup, 500 * MiB, 500 * MiB, now_ns);
 	fixture.calls = 0;
 	for (int i = 0; i < 900; i++, calls++)
@@ -258,12 +293,17 @@ static void a_limit_may_change(void **state)
 	assert_int_equal(ms_cgroup_open(&cgroup, &fixture.root, 50), 0);
 	ms_cgroup_sample(&cgroup, 0, 0, now_ns);
 	fixture_write(&fixture, "max\n", "sys/fs/cgroup/job/memory.max");
-	ms_cgroup_sample(&cgroup, 0, 0, now_ns += MS_NS_PER_S);
+	ms_cgroup_sample(&cgroup, 0, 0, now_ns += 49 * MS_NS_PER_MS);
 	assert_int_equal(ms_cgroup_limits(&cgroup, &limit, 1), 1);
-	ms_cgroup_sample(&cgroup, 0, 0, now_ns += MS_NS_PER_S);
+	ms_cgroup_sample(&cgroup, 0, 0, now_ns += MS_NS_PER_MS);
 	assert_int_equal(ms_cgroup_limits(&cgroup, &limit, 1), 0);
+	/* Where a change is told it is read when that happens, and else seldom. */
 	fixture_write(&fixture, "734003200\n", "sys/fs/cgroup/job/memory.max");
+	cgroup.limits_are_told = true;
 	ms_cgroup_sample(&cgroup, 0, 0, now_ns += 2 * MS_NS_PER_S);
+	assert_int_equal(ms_cgroup_limits(&cgroup, &limit, 1), 0);
+	ms_cgroup_reread(&cgroup);
+	ms_cgroup_sample(&cgroup, 0, 0, now_ns += MS_NS_PER_MS);
 	assert_int_equal(ms_cgroup_limits(&cgroup, &limit, 1), 1);
 	assert_int_equal(limit.max_bytes, 700 * MiB);
 	assert_int_equal(limit.used_bytes, 550 * MiB);
@@ -291,8 +331,8 @@ static void write_v1(struct fixture *fixture, const char *limit, const char *mem
 
 		fixture_write(fixture, "314572800\n", "sys/fs/cgroup/memory/%smemory.usage_in_bytes", folder);
 		snprintf(text, sizeof(text),
-			 "hierarchical_memory_limit %s\ntotal_rss 100\ntotal_inactive_file 52428800\n"
-			 "total_active_file 0\n", hierarchy);
+			 "hierarchical_memory_limit %s\ntotal_cache 52428800\ntotal_rss 262144000\n"
+			 "total_inactive_file 52428800\ntotal_active_file 0\n", hierarchy);
 		fixture_write(fixture, text, "sys/fs/cgroup/memory/%smemory.stat", folder);
 	}
 }
@@ -315,6 +355,25 @@ static void v1_counts_swap_with_memory(void **state)
 	assert_int_equal(limits[1].source, MS_LIMIT_CGROUP1_MEMSW);
 	assert_int_equal(limits[1].max_bytes, 600 * MiB);
 	assert_int_equal(limits[1].used_bytes, 350 * MiB);
+	ms_cgroup_close(&cgroup);
+	fixture_done(&fixture);
+}
+
+/* v1 has one figure for all kernel memory: of what is more than a quarter of the limit most is dentries. */
+static void v1_counts_kernel_memory_up_to_a_quarter(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+
+	fixture_empty(&fixture);
+	write_v1(&fixture, "524288000\n", "9223372036854771712\n", "9223372036854771712");
+	fixture_write(&fixture, "419430400\n", "sys/fs/cgroup/memory/job/memory.usage_in_bytes");
+	assert_int_equal(ms_cgroup_open(&cgroup, &fixture.root, 50), 0);
+	assert_int_equal(ms_cgroup_sample(&cgroup, 250 * MiB, 250 * MiB, MS_NS_PER_S), 0);
+	assert_int_equal(used(), 350 * MiB); /* 100 MiB are the kernel's */
+	fixture_write(&fixture, "523239424\n", "sys/fs/cgroup/memory/job/memory.usage_in_bytes");
+	assert_int_equal(ms_cgroup_sample(&cgroup, 250 * MiB, 250 * MiB, 3 * MS_NS_PER_S), 0);
+	assert_int_equal(used(), (250 + 125) * MiB); /* now 199 are */
 	ms_cgroup_close(&cgroup);
 	fixture_done(&fixture);
 }
@@ -384,10 +443,12 @@ int main(void)
 		cmocka_unit_test(kills_are_not_ooms),
 		cmocka_unit_test(captured_chains_read_as_they_are),
 		cmocka_unit_test(an_old_page_cache_figure_hides_no_growth),
+		cmocka_unit_test(slab_that_the_kernel_takes_back_is_not_used),
 		cmocka_unit_test(memory_charged_elsewhere_is_no_floor),
 		cmocka_unit_test(stat_is_read_now_and_then),
 		cmocka_unit_test(a_limit_may_change),
 		cmocka_unit_test(v1_counts_swap_with_memory),
+		cmocka_unit_test(v1_counts_kernel_memory_up_to_a_quarter),
 		cmocka_unit_test(v1_tells_of_limits_out_of_sight),
 		cmocka_unit_test(an_unreadable_reading_leaves_the_last_one),
 		cmocka_unit_test(without_stat_all_usage_is_used),

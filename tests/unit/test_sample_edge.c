@@ -92,19 +92,36 @@ static void another_limit_is_noticed(void **state)
 	assert_int_equal(edge.usage_fd, -1);
 }
 
+/* Of an ancestor the events of that very cgroup: those of other children say nothing of this job. */
+static void the_events_of_all_levels_are_waited_for(void **state)
+{
+	(void)state;
+	cgroup = (struct ms_cgroup){.version = MS_CGROUP_V2, .level_count = 3};
+	for (unsigned i = 0; i < 3; i++)
+		cgroup.levels[i] = (struct ms_cgroup_level){.max_fd = -1, .high_fd = -1, .swap_max_fd = -1,
+							    .events_fd = 100 + (int)i, .local_events_fd = 200 + (int)i};
+	cgroup.levels[1].local_events_fd = -1; /* before Linux 5.2 */
+	ms_edge_open(&edge, &cgroup);
+	assert_int_equal(edge.events_count, 2);
+	assert_int_equal(edge.events_fds[0], 100);
+	assert_int_equal(edge.events_fds[1], 202);
+	assert_int_equal(edge.usage_fd, -1);
+	ms_edge_close(&edge);
+}
+
 static void without_a_cgroup_there_is_no_edge(void **state)
 {
 	(void)state;
 	cgroup = (struct ms_cgroup){.version = MS_CGROUP_NONE};
 	ms_edge_open(&edge, &cgroup);
-	assert_true(edge.usage_fd < 0 && edge.events_fd < 0 && edge.limits_fd < 0);
+	assert_true(edge.usage_fd < 0 && edge.events_count == 0 && edge.limits_fd < 0);
 	assert_true(ms_edge_is_current(&edge, &cgroup));
 	ms_edge_close(&edge);
 }
 
 /* ---- with the kernel's own ---- */
 
-static char dir[128];
+static char dir[128]; /* of the cgroup with the job in it; its parent is this test's too */
 static struct ms_root root;
 
 static void write_file(const char *name, const char *text)
@@ -177,6 +194,9 @@ static int make_cgroup(void **state)
 {
 	(void)state;
 	snprintf(dir, sizeof(dir), "/sys/fs/cgroup/memory/memshed-test-%d", (int)getpid());
+	if (mkdir(dir, 0755) < 0)
+		return 1;
+	strcat(dir, "/job");
 	return mkdir(dir, 0755) < 0 ? 1 : ms_root_init(&root, "/");
 }
 
@@ -188,6 +208,8 @@ static int drop_cgroup(void **state)
 	ms_root_fini(&root);
 	for (unsigned i = 0; rmdir(dir) < 0 && i < 100; i++)
 		usleep(20000);
+	*strrchr(dir, '/') = '\0';
+	rmdir(dir);
 	return 0;
 }
 
@@ -227,6 +249,16 @@ static void usage_and_limits_are_told(void **state)
 	assert_int_equal(ms_cgroup_sample(&cgroup, 0, 0, ms_clock_ns()), 0);
 	assert_int_equal(cgroup.levels[0].max_bytes, 60 * MIB);
 	assert_false(ms_edge_is_current(&edge, &cgroup));
+
+	/* An ancestor's, which had none yet. */
+	write_file("../memory.limit_in_bytes", "56M");
+	assert_true(is_ready(edge.limits_fd));
+	/* One that changed before a new inotify was there is read all the same. */
+	ms_edge_close(&edge);
+	ms_edge_open(&edge, &cgroup);
+	assert_true(cgroup.limits_are_told && !is_ready(edge.limits_fd));
+	assert_int_equal(ms_cgroup_sample(&cgroup, 0, 0, ms_clock_ns()), 0);
+	assert_int_equal(cgroup.levels[1].max_bytes, 56 * MIB);
 	end_eater(&eater);
 }
 
@@ -236,6 +268,7 @@ int main(void)
 		cmocka_unit_test(it_is_sure_while_a_threshold_lies_between),
 		cmocka_unit_test(it_is_sure_of_that_limit_alone),
 		cmocka_unit_test(another_limit_is_noticed),
+		cmocka_unit_test(the_events_of_all_levels_are_waited_for),
 		cmocka_unit_test(without_a_cgroup_there_is_no_edge),
 	};
 	const struct CMUnitTest real[] = {cmocka_unit_test(usage_and_limits_are_told)};

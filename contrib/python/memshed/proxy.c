@@ -11,6 +11,10 @@
  * traceback. Only gc shows the proxy. It is called by the vectorcall protocol, which counts no level of
  * recursion; tp_call would. No tp_clear is needed: only a wrapper refers to a proxy, and it has one.
  *
+ * The brake. A miss is where a program grows, and where the GIL may be given up. At most once a millisecond it
+ * is looked whether memory is short (memshed_brake()), before the function is called: what the misses since the last
+ * look have added will be added again. The GIL is given up only where there is something to wait for.
+ *
  * Time. Of the calls of one cache that are in progress, one is timed: the outermost of the first thread.
  * The calls below it, of a function that calls itself through its cache, are counted, and their time is
  * part of the outermost one's. So the mean is the time that one entry takes when those it depends on are
@@ -31,6 +35,8 @@
 enum {
 	HAVE_VECTORCALL = 1 << 11, /* of a type's flags; not in the limited API of 3.8 */
 	CLOCK_TRIALS = 16,
+	LOOK_NS = 1000000,  /* between two looks at the memory */
+	UNTIMED_CALLS = 16, /* of calls that are not timed one in so many reads the clock, too */
 	CLOCK_SLOW_NS = 80, /* a reading of the clock by a system call takes several times as long */
 };
 #define ARGUMENTS_OFFSET ((size_t)1 << (8 * sizeof(size_t) - 1))
@@ -53,6 +59,8 @@ static struct {
 	call_fn call_other;               /* what find_call() finds nothing for */
 	void *make_call;
 	clockid_t clock;
+	uint64_t looked_ns;
+	unsigned untimed_calls;
 	unsigned forks; /* goes up in a forked child, which has lost the other threads */
 } proxy;
 
@@ -114,10 +122,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * MS_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static PyObject *call_timed(struct proxy *self, PyObject *const *args, size_t nargsf, PyObject *names)
+static PyObject *call_timed(struct proxy *self, PyObject *const *args, size_t nargsf, PyObject *names,
+			    uint64_t start_ns)
 {
 	unsigned forks = proxy.forks;
-	uint64_t start_ns = now_ns();
 	PyObject *result;
 
 	Py_INCREF(&self->ob_base);
@@ -134,13 +142,46 @@ static PyObject *call_timed(struct proxy *self, PyObject *const *args, size_t na
 	return result;
 }
 
+/* Another thread may use the proxy meanwhile, or drop it. */
+static void wait_for_memory(struct proxy *self)
+{
+	Py_INCREF(&self->ob_base);
+	Py_BEGIN_ALLOW_THREADS
+	memshed_brake(0);
+	Py_END_ALLOW_THREADS
+	Py_DECREF(&self->ob_base);
+}
+
+/* Return: the time, which is later where it waited. */
+static inline uint64_t look(struct proxy *self, uint64_t time_ns)
+{
+	if (time_ns - proxy.looked_ns < LOOK_NS)
+		return time_ns;
+	proxy.looked_ns = time_ns;
+	if (memshed_brake(MEMSHED_BRAKE_LOOK) <= 0)
+		return time_ns;
+	wait_for_memory(self);
+	return now_ns();
+}
+
+static inline bool is_to_be_timed(const struct proxy *self)
+{
+	return !self->calls_in_progress || self->forks != proxy.forks;
+}
+
 static PyObject *call_proxy(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *names)
 {
 	struct proxy *self = (struct proxy *)object;
+	uint64_t start_ns;
 
 	ms_py_host_poll();
-	if (!self->calls_in_progress || self->forks != proxy.forks)
-		return call_timed(self, args, nargsf, names);
+	if (!is_to_be_timed(self) && ++proxy.untimed_calls % UNTIMED_CALLS == 0)
+		look(self, now_ns());
+	if (is_to_be_timed(self)) {
+		start_ns = look(self, now_ns());
+		if (is_to_be_timed(self)) /* another thread was let in, perhaps */
+			return call_timed(self, args, nargsf, names, start_ns);
+	}
 	if (pthread_equal(self->thread, pthread_self()))
 		self->calls_in_progress++;
 	return call_function(self->function, args, nargsf, names);

@@ -1,10 +1,48 @@
 # SPDX-License-Identifier: MIT
 """The proxy of the user's function: it measures what an entry costs, and a program cannot tell it is there."""
 
+import json
+import sys
+import tempfile
 import unittest
 
 import support
 from support import cache_when, caches
+
+
+class Memory(support.TestCase):
+    """At a miss the program looks whether memory is short, and shrinks by itself."""
+
+    PROGRAM = ("import functools, threading\n"
+               "@functools.lru_cache(None)\n"
+               "def f(i): return b'x' * 100000 + b'%d' % i\n"
+               "@functools.lru_cache(None)\n"
+               "def down(i): return f(i) and down(i - 1) if i % 100 else b''\n"
+               "n = [0] * 4\n"
+               "def work(t):\n"
+               "    for i in range(t, 4000, 4): n[t] += len(f(i)) + len(down(i))\n"
+               "threads = [threading.Thread(target=work, args=(t,)) for t in range(4)]\n"
+               "[t.start() for t in threads]; [t.join() for t in threads]\n"
+               "print(sum(n))")
+
+    def run_in_budget(self, *options):
+        with tempfile.NamedTemporaryFile("r") as journal:
+            done = support.tool("run", "--max", "120M", "--journal", journal.name, *options, "--",
+                                sys.executable, "-c", self.PROGRAM)
+            events = [json.loads(line) for line in journal]
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout, events[-1]
+
+    def test_shrinks_by_itself(self):
+        expected = support.run("-c", self.PROGRAM, with_memshed=False).stdout
+        output, end = self.run_in_budget()
+        self.assertEqual(output, expected)
+        self.assertGreaterEqual(end["own_rounds"], 1, end)
+        self.assertGreater(end["own_claimed_bytes"], 0, end)
+
+    def test_brake_turned_off(self):
+        output, end = self.run_in_budget("--no-brake")
+        self.assertEqual(end["brakes"], 0, end)
 
 
 class Measured(support.TestCase):

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lib/brake.c - the process looks by itself how much is used, orders a round of its own above high, and holds its
+ * threads back above the brake mark until memory was freed.
+ *
+ * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late just when
+ * it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait for. A thread looks
+ * when it has charged a MiB, and in memshed_brake(). Without marks that is one load.
+ *
+ * Three machines, which tests/model/brake.pml checks in all interleavings:
+ *
+ *   marks     from     to       by      when
+ *             none     hold     watch   it writes them: at a hello, and at each look; for 10 s each time
+ *             hold     none     clock   no watch has written for 10 s
+ *
+ *   own       from     to       by      when
+ *   order     IDLE     WANTED   thread  it looked, marks hold: above high, and more than after a round that left it
+ *                                       there; shrinking is not paused
+ *             WANTED   RUNNING  agent   takes it
+ *             IDLE,    RUNNING  agent   takes a watch's order for pressure, which does for both
+ *             WANTED
+ *             WANTED   IDLE     agent   looked again: not above high any more (it was page cache), or no marks
+ *             RUNNING  IDLE     agent   the round is answered; then ended and turn go up
+ *             any      IDLE     agent   it starts or stops; a forked child
+ *
+ *   thread    from     to       when
+ *             goes     held     above the brake mark, and help is to come, and it may be held
+ *             held     goes     below high; a round ended, or no help is to come any more; HOLD_NS; its
+ *                               share of time is used up; the marks end; or the callback that runs is of the cache
+ *                               it charges, and makes no progress: it may wait for a lock that this thread holds
+ *
+ * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
+ * threads were held for it IN_VAIN_MOST times.
+ *
+ * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile,
+ * SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
+ * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
+ * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
+ *
+ * An own order is in no slot of the control page, so no stranger can make one. A watch that saw the same shortage
+ * orders, too: an order that comes within MS_OWN_ANSWER_NS of an own round is answered with that one's figures.
+ *
+ * Rounds that do not help weigh: nothing at all HEAVY, little MIDDLE, claims without return LIGHT, since a heap
+ * reuses those before it grows. From PAUSE_AT on there are neither own orders nor waits for a while that doubles, so
+ * that a leak goes its way at full speed. A callback that is late counts as help to come.
+ *
+ *   [brake.B1] own and ended change before turn goes up (release); a thread that is held loads turn (acquire) before
+ *              it looks at them, and sleeps only while that has not gone up since; pairs with [brake.B1]
+ */
+#include "lib/brake.h"
+
+#include <errno.h>
+
+#include "lib/executor.h"
+#include "lib/lib.h"
+#include "table/marks.h"
+#include "util/futex.h"
+#include "util/saturate.h"
+
+#define HOLD_NS (200 * MS_NS_PER_MS)
+#define WINDOW_NS (5 * MS_NS_PER_S)
+#define SHARE_NS MS_NS_PER_S
+#define LOOK_NS (5 * MS_NS_PER_MS) /* a thread that is held looks by itself */
+#define OWN_TIMEOUT_US UINT64_C(2000000)
+#define PAUSE_NS (100 * MS_NS_PER_MS)
+#define LEAST_BYTES (UINT64_C(1) << 20)
+#define PROGRESS_BYTES (UINT64_C(256) << 10)
+
+enum {
+	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
+	LIGHT = 1,
+	MIDDLE = 2,
+	HEAVY = 4,
+	PAUSE_AT = 8,
+	PAUSE_DOUBLINGS = 8,
+	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
+	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
+	FIRST_PATIENCE_US = 5000,
+	LEAST_PATIENCE_US = 1000,
+	MOST_PATIENCE_US = 200000,
+};
+#define OWN_SEQ (UINT64_C(1) << 63) /* no watch counts so far */
+
+__thread uint64_t ms_brake_left __attribute__((tls_model("initial-exec")));
+
+/* A callback of the cache that this thread charges, without progress since. */
+struct stand {
+	uint32_t row;
+	uint64_t since_ns; /* of the callback; 0: none */
+	uint64_t used_bytes;
+	uint64_t at_ns;
+};
+
+/* Of the same thread; apart from the hot word. */
+static __thread struct {
+	bool exempt;
+	uint64_t window_ns, in_vain_ns;
+	uint32_t helped; /* brake.helped when it was last looked at */
+	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
+	struct stand left; /* this thread went on though that callback did not */
+} own __attribute__((tls_model("initial-exec")));
+
+static struct ms_brake *const brake = &ms_lib.brake;
+
+static uint32_t own_state(void)
+{
+	return atomic_load_explicit(&brake->own, memory_order_relaxed);
+}
+
+/* Late callbacks free memory as others do; but some never return. */
+static bool is_late_help(void)
+{
+	if (!atomic_load_explicit(&ms_lib.executor.late, memory_order_relaxed)) {
+		if (atomic_load_explicit(&brake->in_vain, memory_order_relaxed))
+			atomic_store_explicit(&brake->in_vain, 0, memory_order_relaxed);
+		return false;
+	}
+	return atomic_load_explicit(&brake->in_vain, memory_order_relaxed) < IN_VAIN_MOST;
+}
+
+static bool is_help_to_come(void)
+{
+	return own_state() != MS_OWN_IDLE || is_late_help();
+}
+
+static void wake(void)
+{
+	atomic_fetch_add_explicit(&brake->turn, 1, memory_order_release); /* [brake.B1] */
+	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
+		ms_futex_wake_all(&brake->turn);
+}
+
+/* ---- the look ---- */
+
+struct look {
+	uint64_t now_ns;
+	uint64_t used_bytes;
+	uint64_t ahead_bytes; /* what this thread is about to add */
+	struct ms_marks_body marks;
+};
+
+static bool has_marks(void)
+{
+	const struct ms_control_abi *page = ms_lib.control.page;
+
+	return page && __atomic_load_n(&page->marks.body.until_ns, __ATOMIC_RELAXED);
+}
+
+static bool take_look(struct look *look)
+{
+	look->now_ns = ms_clock_ns();
+	if (!ms_marks_read(ms_lib.control.page, look->now_ns, &look->marks))
+		return false;
+	look->used_bytes = ms_usage_bytes(&look->marks);
+	return look->used_bytes;
+}
+
+static bool is_short(const struct look *look)
+{
+	return look->used_bytes >= look->marks.high_bytes ||
+	       look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes;
+}
+
+/* What was freed last may be in the heap, where it is used again before that grows. */
+static bool has_grown(const struct look *look)
+{
+	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
+}
+
+static bool is_in_danger(const struct look *look)
+{
+	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
+}
+
+static void want_order(const struct look *look)
+{
+	uint32_t idle = MS_OWN_IDLE;
+
+	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
+	    !has_grown(look))
+		return;
+	atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
+	if (own_state() == MS_OWN_IDLE &&
+	    atomic_compare_exchange_strong_explicit(&brake->own, &idle, MS_OWN_WANTED, memory_order_relaxed,
+						    memory_order_relaxed))
+		ms_control_wake(&ms_lib.control);
+}
+
+/* Return: whether there is something to wait for. */
+static bool look_for_shortage(struct look *look)
+{
+	if (!take_look(look))
+		return false;
+	if (!is_short(look)) {
+		if (atomic_load_explicit(&brake->again_bytes, memory_order_relaxed))
+			atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
+		return false;
+	}
+	want_order(look);
+	return is_in_danger(look) && is_help_to_come();
+}
+
+/* ---- being held ---- */
+
+/* In its own thread a host may be the only one that can carry the order out. */
+static bool may_be_held(const struct look *look)
+{
+	bool no_brake = look->marks.flags & MS_MARKS_NO_BRAKE || ms_lib.agent_options.flags & MEMSHED_AGENT_NO_BRAKE;
+
+	if (no_brake || own.exempt || ms_executor_is_calling() || !ms_lib_runs())
+		return false;
+	if (atomic_load_explicit(&ms_lib.poll_word, memory_order_relaxed) & ~(MS_POLL_MODE | MS_POLL_LAZY))
+		return false; /* a callback waits for its owner's thread */
+	return ms_lib.mode->is_agent || own_state() != MS_OWN_WANTED;
+}
+
+/* A round that took long and helped in the end was worth waiting for. */
+static uint64_t share_left(uint64_t now_ns)
+{
+	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
+
+	if (now_ns - own.window_ns >= WINDOW_NS || helped != own.helped) {
+		own.helped = helped;
+		own.window_ns = now_ns;
+		own.in_vain_ns = 0;
+	}
+	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
+}
+
+/* Of a cache that this thread charges. Return: since when its callback runs; 0: it does not. */
+static uint64_t callback_since(const struct memshed_cache *cache)
+{
+	const struct ms_table_header *header = ms_lib.table.header;
+
+	if (atomic_load_explicit(&header->current_row, memory_order_relaxed) != cache->row)
+		return 0;
+	return atomic_load_explicit(&header->current_since_ns, memory_order_relaxed);
+}
+
+static uint64_t patience_ns(const struct memshed_cache *cache)
+{
+	uint32_t us = atomic_load_explicit(&cache->patience_us, memory_order_relaxed);
+
+	return (us ? us : FIRST_PATIENCE_US) * MS_NS_PER_US;
+}
+
+/* Did the callback that this thread did not wait for go on as soon as it did? Then it waits for a lock of this
+ * thread's, and will again; else it is slow, and worth more patience. */
+static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
+{
+	uint64_t us = patience_ns(cache) / MS_NS_PER_US;
+	bool stands;
+
+	if (!own.left.since_ns || own.left.row != cache->row)
+		return;
+	stands = callback_since(cache) == own.left.since_ns && used_bytes + PROGRESS_BYTES > own.left.used_bytes;
+	us = stands ? us * 2 : us / 2;
+	us = us < LEAST_PATIENCE_US ? LEAST_PATIENCE_US : us > MOST_PATIENCE_US ? MOST_PATIENCE_US : us;
+	atomic_store_explicit(&cache->patience_us, (uint32_t)us, memory_order_relaxed);
+	own.left.since_ns = 0;
+}
+
+/* Return: whether the callback of @cache makes no progress, and this thread is to go on. */
+static bool stands_still(const struct memshed_cache *cache, const struct look *look, struct stand *stand)
+{
+	uint64_t since = cache ? callback_since(cache) : 0;
+
+	if (!since)
+		return false;
+	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes) {
+		*stand = (struct stand){.row = cache->row, .since_ns = since, .used_bytes = look->used_bytes, .at_ns = look->now_ns};
+		return false;
+	}
+	if (look->now_ns - stand->at_ns < patience_ns(cache))
+		return false;
+	own.left = *stand;
+	return true;
+}
+
+static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
+{
+	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
+	struct stand stand = {.since_ns = 0};
+
+	for (;;) {
+		uint32_t turn = atomic_load_explicit(&brake->turn, memory_order_acquire); /* [brake.B1] */
+		uint64_t next_ns;
+
+		if (!is_help_to_come() || !ms_lib_runs() ||
+		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
+			return;
+		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
+			return;
+		if (look->now_ns >= until_ns) {
+			if (own_state() == MS_OWN_IDLE)
+				atomic_fetch_add_explicit(&brake->in_vain, 1, memory_order_relaxed);
+			return;
+		}
+		next_ns = look->now_ns + (stand.since_ns ? ms_least(patience_ns(cache), LOOK_NS) : LOOK_NS);
+		ms_futex_wait(&brake->turn, turn, ms_least(until_ns, next_ns));
+	}
+}
+
+static void add_to(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static void hold(struct memshed_cache *cache, struct look *look)
+{
+	struct ms_table_header *header = ms_lib.table.header;
+	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), before_bytes = look->used_bytes, held_ns;
+	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
+
+	if (cache)
+		learn_patience(cache, look->used_bytes);
+	if (!left_ns)
+		return;
+	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
+	add_to(&header->brakes, 1);
+	add_to(&header->braked_threads, 1);
+	wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
+	held_ns = ms_clock_ns() - began_ns;
+	/* What others have taken since was freed nevertheless. */
+	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
+	    look->used_bytes + PROGRESS_BYTES > before_bytes)
+		own.in_vain_ns += held_ns;
+	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
+	atomic_fetch_sub_explicit(&header->braked_threads, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
+}
+
+void ms_brake_charged(struct memshed_cache *cache)
+{
+	struct look look = {.ahead_bytes = 0};
+
+	ms_brake_left = MS_BRAKE_STEP_BYTES;
+	if (ms_likely(!has_marks()))
+		return;
+
+	MS_KEEP_CALLER;
+
+	if (look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
+	    !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look))
+		hold(cache, &look);
+}
+
+/* What this thread adds until it looks again is what it added since it looked last; no more than a round makes
+ * room for. */
+static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
+{
+	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), most = (marks->brake_bytes - marks->low_bytes) / 2;
+
+	if (own.used_bytes)
+		own.ahead_bytes = grown ? grown : own.ahead_bytes / 2;
+	own.used_bytes = used_bytes;
+	return ms_least(own.ahead_bytes, most);
+}
+
+int ms_brake_point(uint32_t flags)
+{
+	struct look look = {.ahead_bytes = own.ahead_bytes};
+
+	if (!has_marks())
+		return 0;
+
+	MS_KEEP_CALLER;
+
+	if (!(flags & MEMSHED_BRAKE_LOOK)) {
+		if (look_for_shortage(&look) && may_be_held(&look))
+			hold(NULL, &look);
+		own.used_bytes = look.used_bytes;
+		return 0;
+	}
+	if (!take_look(&look))
+		return 0;
+	look.ahead_bytes = foresee(look.used_bytes, &look.marks);
+	if (!is_short(&look))
+		return 0;
+	want_order(&look);
+	return is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns);
+}
+
+void ms_brake_exempt(void)
+{
+	own.exempt = true;
+}
+
+/* ---- the agent's ---- */
+
+void ms_brake_prepare(uint64_t now_ns)
+{
+	struct ms_marks_body marks;
+
+	if (has_marks() && ms_marks_read(ms_lib.control.page, now_ns, &marks))
+		ms_usage_open(&marks, now_ns);
+}
+
+bool ms_brake_is_wanted(void)
+{
+	return own_state() == MS_OWN_WANTED;
+}
+
+static void move(enum ms_own_state state)
+{
+	atomic_store_explicit(&brake->own, state, memory_order_relaxed);
+}
+
+static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used_bytes)
+{
+	uint64_t need = ms_sat_sub(used_bytes, marks->low_bytes) / marks->sharers;
+	bool harder = used_bytes >= marks->brake_bytes && brake->weight >= HEAVY;
+
+	return (struct ms_order){
+		.seq = OWN_SEQ | ++brake->seq,
+		.scope = MS_SCOPE_PROCESS,
+		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
+		.reason = MEMSHED_REASON_PRESSURE,
+		.target_bytes = need > LEAST_BYTES ? need : LEAST_BYTES,
+		.timeout_us = OWN_TIMEOUT_US,
+	};
+}
+
+bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
+{
+	struct look look = {.now_ns = now_ns,
+			    .ahead_bytes = atomic_load_explicit(&brake->ahead_bytes, memory_order_relaxed)};
+
+	if (!ms_brake_is_wanted())
+		return false;
+	if (ms_marks_read(ms_lib.control.page, now_ns, &look.marks))
+		look.used_bytes = ms_usage_fresh(&look.marks, now_ns);
+	if (!look.used_bytes || !is_short(&look)) {
+		move(MS_OWN_IDLE);
+		wake();
+		return false;
+	}
+	move(MS_OWN_RUNNING);
+	*ret_order = order_of(&look.marks, look.used_bytes);
+	return true;
+}
+
+static bool is_for_pressure(const struct ms_order *order)
+{
+	return order->scope == MS_SCOPE_PROCESS && order->reason == MEMSHED_REASON_PRESSURE &&
+	       order->level != MS_LEVEL_COUNT;
+}
+
+bool ms_brake_has_done(const struct ms_order *order, uint64_t now_ns, struct ms_answer *ret_answer)
+{
+	const struct ms_answer *last = &brake->last;
+
+	if (!brake->telling || now_ns - brake->ended_ns >= MS_OWN_ANSWER_NS || !is_for_pressure(order) ||
+	    order->level == MS_LEVEL_EMERGENCY)
+		return false;
+	brake->telling = false;
+	if (!last->claimed_bytes)
+		return false;
+	*ret_answer = *last;
+	ret_answer->caches = 0;
+	return true;
+}
+
+void ms_brake_begin(const struct ms_order *order)
+{
+	if (is_for_pressure(order))
+		move(MS_OWN_RUNNING);
+}
+
+/* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
+static void note_level(uint64_t now_ns)
+{
+	struct ms_marks_body marks;
+	uint64_t used = 0, again = 0;
+
+	if (ms_marks_read(ms_lib.control.page, now_ns, &marks))
+		used = ms_usage_bytes(&marks);
+	if (used && used >= marks.high_bytes) {
+		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
+		again = used + (again > LEAST_BYTES ? again : LEAST_BYTES);
+	}
+	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
+}
+
+void ms_brake_freed(uint64_t claimed_bytes)
+{
+	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
+	if (claimed_bytes >= LEAST_BYTES)
+		note_level(ms_clock_ns());
+	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
+		wake();
+}
+
+/* 0: it helped. */
+static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes)
+{
+	uint64_t enough = ms_least(order->target_bytes, there_bytes) / HELPED_DIVISOR;
+	uint64_t returned = answer->returned_bytes != MS_NOT_MEASURED ? answer->returned_bytes : answer->claimed_bytes;
+
+	if (enough < LEAST_BYTES / 2)
+		enough = LEAST_BYTES / 2;
+	if (returned > enough || answer->status == MS_ANSWER_STUCK)
+		return 0;
+	if (answer->claimed_bytes > enough || answer->status == MS_ANSWER_BUSY)
+		return LIGHT;
+	return answer->claimed_bytes >= LEAST_BYTES || returned >= LEAST_BYTES ? MIDDLE : HEAVY;
+}
+
+static void judge(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, uint64_t now_ns)
+{
+	uint32_t weight = weigh(order, answer, there_bytes);
+
+	if (!weight) {
+		brake->weight = brake->pauses = 0;
+		atomic_fetch_add_explicit(&brake->helped, 1, memory_order_relaxed);
+		return;
+	}
+	brake->weight += weight;
+	if (brake->weight < PAUSE_AT)
+		return;
+	atomic_store_explicit(&brake->paused_until_ns, now_ns + (PAUSE_NS << brake->pauses), memory_order_relaxed);
+	brake->weight = PAUSE_AT - LIGHT;
+	if (brake->pauses < PAUSE_DOUBLINGS)
+		brake->pauses++;
+}
+
+static void count_own(const struct ms_answer *answer)
+{
+	struct ms_table_header *header = ms_lib.table.header;
+
+	add_to(&header->own_rounds, 1);
+	add_to(&header->own_claimed_bytes, answer->claimed_bytes);
+	if (answer->returned_bytes != MS_NOT_MEASURED)
+		add_to(&header->own_returned_bytes, answer->returned_bytes);
+	add_to(&header->own_us, answer->duration_us);
+}
+
+void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own)
+{
+	uint64_t now = ms_clock_ns();
+
+	if (!is_for_pressure(order))
+		return;
+	judge(order, answer, there_bytes, now);
+	note_level(now);
+	if (is_own) {
+		count_own(answer);
+		brake->last = *answer;
+		brake->ended_ns = now;
+		brake->telling = true;
+	}
+	atomic_fetch_add_explicit(&brake->ended, 1, memory_order_relaxed);
+	move(MS_OWN_IDLE);
+	wake();
+}
+
+void ms_brake_reset(void)
+{
+	move(MS_OWN_IDLE);
+	brake->weight = brake->pauses = 0;
+	brake->telling = false;
+	atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
+	atomic_store_explicit(&brake->paused_until_ns, 0, memory_order_relaxed);
+	wake();
+}
+
+void ms_brake_after_fork(void)
+{
+	atomic_store_explicit(&brake->held, 0, memory_order_relaxed);
+	ms_usage_after_fork();
+	ms_brake_reset();
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/usage.h - how much of the budget is used, as the process itself can read it at any moment. */
+#ifndef MS_LIB_USAGE_H
+#define MS_LIB_USAGE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "util/inode.h"
+
+struct ms_marks_body;
+
+/* A file that the agent has open, and any thread that looks reads. writer: agent */
+struct ms_usage_file {
+	_Atomic int fd;              /* the host may close it */
+	_Atomic uint64_t device, inode; /* which file it is; 0: none; [usage.U1] */
+};
+
+struct ms_usage {
+	struct ms_usage_file used;   /* what the marks name */
+	struct ms_usage_file statm;  /* of this process */
+	_Atomic uint64_t generation; /* of the marks that @used was opened for; 0: none is open */
+	/* What of it is page cache, as the agent read it; newer than the marks or void. */
+	_Atomic int64_t cache_offset;
+	_Atomic uint64_t cache_at_ns; /* 0: never */
+	/* The agent's alone. */
+	int stat_fd;
+	struct ms_inode stat_held;
+	uint64_t refused_generation; /* could not be opened ... */
+	uint64_t refused_until_ns;   /* ... and is not tried again before */
+	uint64_t statm_due_ns;       /* likewise */
+};
+
+/**
+ * ms_usage_bytes - what is used of the budget now, as its watch counts; any thread; 1 us
+ * Return: 0 where nothing can be read.
+ */
+uint64_t ms_usage_bytes(const struct ms_marks_body *marks);
+
+/** ms_usage_fresh - the same, with the page cache as it is now; by the thread that is the agent; 50 us */
+uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns);
+
+/** ms_usage_open - open what the marks ask for, unless it is open or memory is short; by the agent */
+void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns);
+/** ms_usage_after_fork - the statm is the parent's; under all locks */
+void ms_usage_after_fork(void);
+
+#endif

@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process looks by itself: own orders above high, threads that are held back above the brake mark, and when they
+ * are not. The test is the watch: it says how much is used, by the offset of the marks.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "lib_fake.h"
+#include "table/marks.h"
+#include "util/inode.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 }; /* what a test touches makes the sanitizer touch as much and more */
+#else
+enum { SANITIZED = 0 };
+#endif
+
+#define LOW (800 * MIB)
+#define HIGH (900 * MIB)
+#define BRAKE (920 * MIB)
+#define MAX (1000 * MIB)
+
+static struct bed bed;
+static struct fake grower; /* charged by the tests, and never in a callback but where a test says so */
+static const char no_directory[MS_MARKS_DIRECTORY_BYTES];
+
+static uint64_t anon_bytes(void)
+{
+	unsigned long size, resident, shared;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu %lu %lu", &size, &resident, &shared), 3);
+	fclose(file);
+	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct ms_marks_body marks_of(uint64_t used_bytes)
+{
+	uint64_t now = ms_clock_ns();
+
+	return (struct ms_marks_body){
+		.kind = MS_USAGE_ANON,
+		.sharers = 1,
+		.written_ns = now,
+		.until_ns = now + MS_MARKS_LIFE_NS,
+		.high_bytes = HIGH,
+		.low_bytes = LOW,
+		.brake_bytes = BRAKE,
+		.max_bytes = MAX,
+		.anon_offset = (int64_t)(used_bytes - anon_bytes()),
+	};
+}
+
+static void tell(uint64_t used_bytes)
+{
+	struct ms_marks_body marks = marks_of(used_bytes);
+
+	ms_marks_write(bed.client.page, &marks, no_directory);
+}
+
+/* A thread that has charged a MiB looks. */
+static void charge(uint64_t bytes)
+{
+	memshed_charge(grower.handle, bytes, 1);
+}
+
+static struct ms_table_info info(void)
+{
+	assert_int_equal(ms_table_refresh(&bed.reader), 0);
+	return bed.reader.info;
+}
+
+static bool is_idle(void)
+{
+	return info().agent_state == MS_AGENT_IDLE;
+}
+
+static void wait_for_own_round(uint64_t rounds_before)
+{
+	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
+	bed_meet();
+}
+
+/* Below high, so that the last test leaves nothing behind. */
+static int settle(void **state)
+{
+	(void)state;
+	tell(LOW / 2);
+	memshed_stop();
+	if (memshed_start(NULL) != 0)
+		return -1;
+	charge(2 * MIB);
+	return 0;
+}
+
+/* ---- own orders ---- */
+
+static void test_above_high_it_shrinks_by_itself(void **state)
+{
+	struct fake fake = {.freed_bytes = 110 * MIB};
+	uint64_t rounds = info().own_rounds, claimed = info().own_claimed_bytes, orders = info().orders;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "own", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(HIGH - MIB * 10);
+	charge(2 * MIB);
+	BED_WAIT_UNTIL(is_idle());
+	assert_int_equal(fake.calls, 0);
+	tell(HIGH + 5 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	assert_in_range(fake.last.target_bytes, 100 * MIB, 110 * MIB); /* down to low */
+	assert_int_equal(fake.last.reason, MEMSHED_REASON_PRESSURE);
+	assert_int_equal(fake.last.level, MEMSHED_LEVEL_TRIM);
+	assert_true(info().own_claimed_bytes - claimed >= 110 * MIB);
+	assert_true(info().orders == orders);
+	assert_int_equal(info().brakes, 0); /* below the brake mark */
+	memshed_unregister(fake.handle);
+}
+
+/* Each process under one budget takes its part of it. */
+static void test_the_need_is_shared(void **state)
+{
+	struct fake fake = {.freed_bytes = 110 * MIB};
+	struct ms_marks_body marks;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "shared", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	marks = marks_of(HIGH + 5 * MIB);
+	marks.sharers = 5;
+	ms_marks_write(bed.client.page, &marks, no_directory);
+	charge(2 * MIB);
+	BED_WAIT_UNTIL(fake.calls);
+	assert_in_range(fake.last.target_bytes, 20 * MIB, 22 * MIB);
+	memshed_unregister(fake.handle);
+}
+
+/* Sizes that a cache tells itself are of now. */
+static void test_caches_are_counted_first(void **state)
+{
+	struct fake fake = {.freed_bytes = 110 * MIB};
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "counted", .priority = -1, .count = count));
+	say_usage(&fake, MEMSHED_USAGE_BYTES, 0);
+	bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
+	say_usage(&fake, MEMSHED_USAGE_BYTES, 500 * MIB);
+	tell(HIGH + 5 * MIB);
+	charge(2 * MIB);
+	BED_WAIT_UNTIL(fake.calls);
+	say_usage(&fake, 0, 0);
+	memshed_unregister(fake.handle);
+}
+
+/* The watch has seen the same shortage: what was done is told, and nothing is dropped a second time. */
+static void test_one_shortage_is_shrunk_once(void **state)
+{
+	struct fake fake = {.freed_bytes = 110 * MIB};
+	struct ms_answer answer = {.status = MS_ANSWER_NONE};
+	struct ms_order order;
+	unsigned calls = 0;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "once", .priority = -1));
+	for (unsigned tries = 0; tries < 50 && answer.status == MS_ANSWER_NONE; tries++) {
+		uint64_t rounds = info().own_rounds;
+
+		memshed_charge(fake.handle, 500 * MIB, 1000);
+		tell(LOW / 2);
+		charge(2 * MIB);
+		tell(HIGH + 5 * MIB);
+		charge(2 * MIB);
+		wait_for_own_round(rounds);
+		calls = fake.calls;
+		order = bed_order(&bed, NULL, MS_LEVEL_TRIM, 105 * MIB);
+		order.reason = MEMSHED_REASON_PRESSURE;
+		tell(LOW / 2);
+		answer = bed_ask(&bed, &order);
+		if (answer.caches)
+			answer.status = MS_ANSWER_NONE; /* this test was not scheduled for 100 ms */
+	}
+	assert_int_equal(answer.status, MS_ANSWER_DONE);
+	assert_int_equal(answer.claimed_bytes, 110 * MIB);
+	assert_int_equal(fake.calls, calls);
+
+	/* Once: the next order is another shortage's, and a person's is always carried out. */
+	assert_int_equal(bed_ask(&bed, &order).caches, 1);
+	assert_int_equal(fake.calls, calls + 1);
+	memshed_unregister(fake.handle);
+}
+
+/* ---- the brake ---- */
+
+static void *charge_in_thread(void *unused)
+{
+	(void)unused;
+	charge(2 * MIB);
+	return NULL;
+}
+
+static void begin_blocked(struct fake *fake, const char *name)
+{
+	fake->freed_bytes = 200 * MIB;
+	fake->wait = true;
+	add(fake, MEMSHED_CACHE_OPTIONS(.name = name, .priority = -1));
+	memshed_charge(fake->handle, 500 * MIB, 1000);
+}
+
+static void let_go(struct fake *fake)
+{
+	fake->wait = false;
+	sem_post(&fake->let_go);
+	BED_WAIT_UNTIL(is_idle());
+	memshed_unregister(fake->handle);
+}
+
+static void test_a_thread_is_held_until_memory_is_freed(void **state)
+{
+	struct fake fake = {0};
+	uint64_t brakes = info().brakes;
+	pthread_t thread;
+
+	(void)state;
+	begin_blocked(&fake, "held");
+	tell(BRAKE + 10 * MIB);
+	assert_int_equal(pthread_create(&thread, NULL, charge_in_thread, NULL), 0);
+	BED_WAIT_UNTIL(info().brakes > brakes);
+	tell(LOW);
+	pthread_join(thread, NULL); /* though the callback has not returned */
+	assert_int_equal(info().braked_threads, 0);
+	while (sem_wait(&fake.began) < 0)
+		;
+	let_go(&fake);
+}
+
+/* The time is up in the end, whatever the callback does. */
+static void test_a_thread_is_not_held_for_ever(void **state)
+{
+	struct fake fake = {0};
+	uint64_t brakes = info().brakes;
+	unsigned held = 0;
+
+	(void)state;
+	begin_blocked(&fake, "for ever");
+	tell(BRAKE + 10 * MIB);
+	for (unsigned i = 0; i < 50; i++) /* 10 s, if each was held to the end */
+		charge(2 * MIB);
+	held = (unsigned)(info().brakes - brakes);
+	assert_in_range(held, 1, 49); /* the callback is late, or its second in five is used up */
+	while (sem_wait(&fake.began) < 0)
+		;
+	let_go(&fake);
+}
+
+static void expect_free(void)
+{
+	uint64_t brakes = info().brakes;
+
+	charge(2 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
+	assert_int_equal(memshed_brake(0), 0);
+	assert_true(info().brakes == brakes);
+}
+
+static void test_what_turns_it_off(void **state)
+{
+	struct fake fake = {0};
+	struct memshed_agent_options options = {.size = sizeof(options), .flags = MEMSHED_AGENT_NO_BRAKE};
+	struct memshed_cache *exempt;
+	uint64_t brakes;
+
+	(void)state;
+	memshed_stop();
+	assert_int_equal(memshed_start(&options), 0);
+	begin_blocked(&fake, "off");
+	tell(BRAKE + 10 * MIB);
+	charge(2 * MIB);
+	while (sem_wait(&fake.began) < 0)
+		;
+	expect_free();
+	let_go(&fake);
+	settle(state);
+
+	/* By the user, in the marks; and in one cache alone. */
+	fake = (struct fake){.status = MEMSHED_DONE};
+	begin_blocked(&fake, "off by marks");
+
+	struct ms_marks_body marks = marks_of(BRAKE + 10 * MIB);
+
+	marks.flags = MS_MARKS_NO_BRAKE;
+	ms_marks_write(bed.client.page, &marks, no_directory);
+	charge(2 * MIB);
+	while (sem_wait(&fake.began) < 0)
+		;
+	expect_free();
+	tell(BRAKE + 10 * MIB);
+	brakes = info().brakes;
+	assert_int_equal(memshed_register(&MEMSHED_CACHE_OPTIONS(.name = "exempt", .clear = clear, .ctx = &grower,
+								  .flags = MEMSHED_CACHE_NO_BRAKE),
+					  &exempt), 0);
+	memshed_charge(exempt, 2 * MIB, 1);
+	assert_true(info().brakes == brakes);
+	memshed_unregister(exempt);
+
+	/* What is left of marks that have ended counts no more. */
+	marks = marks_of(BRAKE + 10 * MIB);
+	marks.until_ns = ms_clock_ns();
+	ms_marks_write(bed.client.page, &marks, no_directory);
+	expect_free();
+	let_go(&fake);
+	assert_int_equal(memshed_brake(2), -EINVAL);
+}
+
+static void charge_much(struct fake *fake)
+{
+	for (unsigned i = 0; i < 20; i++)
+		memshed_charge(fake->handle, 2 * MIB, 1);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
+}
+
+static void test_never_in_a_callback(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB, .inside = charge_much};
+	uint64_t brakes = info().brakes, rounds = info().own_rounds;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "inside", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(BRAKE - 5 * MIB);
+	charge(2 * MIB);
+	tell(BRAKE + 10 * MIB);
+	wait_for_own_round(rounds);
+	assert_true(info().brakes == brakes);
+	memshed_unregister(fake.handle);
+}
+
+/* The callback waits for a lock that the thread which charges holds. */
+static pthread_mutex_t owner_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_lock(struct fake *fake)
+{
+	sem_post(&fake->began);
+	pthread_mutex_lock(&owner_lock);
+	pthread_mutex_unlock(&owner_lock);
+}
+
+static void test_the_owner_of_a_lock_goes_on(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB, .inside = take_lock};
+	uint64_t brakes = info().brakes;
+	enum { ROUNDS = 20 };
+
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "locked", .priority = -1));
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		settle(state);
+		memshed_charge(fake.handle, 500 * MIB, 1000);
+		pthread_mutex_lock(&owner_lock);
+		tell(BRAKE - 5 * MIB);
+		memshed_charge(fake.handle, 2 * MIB, 1);
+		while (sem_wait(&fake.began) < 0)
+			;
+		tell(BRAKE + 10 * MIB);
+		memshed_charge(fake.handle, 2 * MIB, 1);
+		pthread_mutex_unlock(&owner_lock);
+		BED_WAIT_UNTIL(is_idle());
+	}
+	/* Held to the end each time it would have used up its second after five. */
+	assert_in_range(info().brakes - brakes, ROUNDS / 2, ROUNDS);
+	memshed_unregister(fake.handle);
+}
+
+/* ---- shrinking that does not help ---- */
+
+static void test_a_leak_does_not_crawl(void **state)
+{
+	struct fake fake = {.status = MEMSHED_EMPTY};
+	uint64_t rounds = info().own_rounds, brakes = info().brakes;
+	enum { LOOKS = 2000 };
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "leak", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	for (unsigned i = 0; i < LOOKS; i++) {
+		struct ms_marks_body marks = marks_of(BRAKE + i * 20 * MIB);
+
+		marks.max_bytes = UINT64_C(1) << 40;
+		ms_marks_write(bed.client.page, &marks, no_directory);
+		charge(2 * MIB);
+	}
+	assert_true(info().own_rounds > rounds);
+	assert_true(info().own_rounds - rounds < LOOKS / 40);
+	assert_true(info().brakes - brakes < LOOKS / 40);
+	memshed_unregister(fake.handle);
+}
+
+/* A round that leaves it above high is not repeated before it has grown: a heap reuses what was freed. */
+static void test_no_round_without_growth(void **state)
+{
+	struct fake fake = {.freed_bytes = 110 * MIB};
+	uint64_t rounds = info().own_rounds;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "reused", .priority = -1));
+	memshed_charge(fake.handle, 5000 * MIB, 1000);
+	tell(HIGH + 5 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	BED_WAIT_UNTIL(is_idle());
+	rounds = info().own_rounds;
+	for (unsigned i = 0; i < 100; i++)
+		charge(2 * MIB);
+	BED_WAIT_UNTIL(is_idle());
+	assert_true(info().own_rounds == rounds);
+	tell(HIGH + 30 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	memshed_unregister(fake.handle);
+}
+
+/* ---- hosts ---- */
+
+static _Atomic bool host_has_lock;
+
+static int host_begin(void *ctx)
+{
+	(void)ctx;
+	while (host_has_lock)
+		usleep(500);
+	return 0;
+}
+
+static void host_end(void *ctx)
+{
+	(void)ctx;
+}
+
+/* A charge may be made with the host's lock held, which all callbacks need; at a point without it the thread waits. */
+static void test_a_host_with_a_lock_is_held_at_its_points(void **state)
+{
+	struct memshed_agent_options options = {.size = sizeof(options), .round_begin = host_begin, .round_end = host_end};
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	uint64_t brakes = info().brakes;
+
+	(void)state;
+	memshed_stop();
+	assert_int_equal(memshed_start(&options), 0);
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "host", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	host_has_lock = true;
+	tell(BRAKE + 10 * MIB);
+	charge(2 * MIB);
+	assert_true(info().brakes == brakes);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 1);
+	assert_true(info().brakes == brakes);
+	host_has_lock = false;
+	memshed_brake(0);
+	BED_WAIT_UNTIL(fake.calls);
+	memshed_unregister(fake.handle);
+	memshed_stop();
+}
+
+static void fill(unsigned char *at, uint64_t bytes)
+{
+	for (uint64_t i = 0; i < bytes; i += 4096)
+		at[i] = 1;
+}
+
+/* What was added between two looks is expected to come again. */
+static void test_looks_ahead(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	uint64_t bytes = 64 * MIB;
+	unsigned char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(at != MAP_FAILED);
+	if (SANITIZED) {
+		munmap(at, bytes);
+		return;
+	}
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "ahead", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(LOW - 40 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
+	fill(at, bytes);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 24 MiB above low, and as much as that to come */
+	assert_int_equal(fake.calls, 0);
+	tell(HIGH - 20 * MIB); /* below high, but not for long */
+	fill(at, bytes);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(fake.calls);
+	memshed_unregister(fake.handle);
+	munmap(at, bytes);
+}
+
+/* ---- the file ---- */
+
+/* Return: whether a descriptor of this process is of such a file. */
+static bool is_open(const char *path)
+{
+	char link[64], target[4096];
+
+	for (int fd = 3; fd < 1024; fd++) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+
+		ssize_t length = readlink(link, target, sizeof(target) - 1);
+
+		if (length <= 0)
+			continue;
+		target[length] = '\0';
+		if (strcmp(target, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void tell_file(uint32_t kind, const char *directory, const char *name, int64_t usage_offset)
+{
+	struct ms_marks_body marks = marks_of(LOW / 2);
+	char text[MS_MARKS_DIRECTORY_BYTES] = "", path[MS_MARKS_DIRECTORY_BYTES + 64];
+	struct stat status = {0};
+
+	snprintf(text, sizeof(text), "%s", directory);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	if (stat(path, &status) < 0)
+		status = (struct stat){.st_ino = 1};
+	marks.kind = kind;
+	marks.device = status.st_dev;
+	marks.inode = status.st_ino;
+	marks.usage_offset = usage_offset;
+	marks.flags = MS_MARKS_SWAP; /* the offset is not page cache, which is looked up again */
+	marks.generation = ms_marks_generation(kind, marks.device, marks.inode, text);
+	ms_marks_write(bed.client.page, &marks, text);
+	ms_control_ring(&bed.client);
+}
+
+static void wait_for_agent(void)
+{
+	bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
+}
+
+static void test_files_that_are_none_of_a_cgroup_are_not_opened(void **state)
+{
+	char directory[] = "/tmp/memshed-brake.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/memory.current", directory);
+
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, "5000000000\n", 11), 11);
+	close(fd);
+	tell_file(MS_USAGE_CGROUP2, directory, "memory.current", 0);
+	wait_for_agent();
+	assert_false(is_open(path));
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	tell_file(MS_USAGE_CGROUP2, directory, "memory.current", 0);
+	wait_for_agent(); /* which has not waited for a writer */
+	assert_false(is_open(path));
+	tell_file(MS_USAGE_CGROUP2, "/sys/fs/cgroup/../..", "memory.current", 0);
+	wait_for_agent();
+	tell_file(MS_USAGE_CGROUP2, "sys/fs/cgroup", "memory.current", 0);
+	wait_for_agent();
+	unlink(path);
+	rmdir(directory);
+}
+
+/* Of any cgroup that can be seen here; usage is what it is, and the offset makes of it what the test wants. */
+static void test_the_file_is_read(void **state)
+{
+	static const struct {
+		uint32_t kind;
+		const char *directory, *name;
+	} places[] = {
+		{MS_USAGE_CGROUP1, "/sys/fs/cgroup/memory", "memory.usage_in_bytes"},
+		{MS_USAGE_CGROUP2, "/sys/fs/cgroup", "memory.current"},
+		{MS_USAGE_CGROUP2, "/sys/fs/cgroup/system.slice", "memory.current"},
+		{MS_USAGE_CGROUP2, "/sys/fs/cgroup/init.scope", "memory.current"},
+	};
+	uint64_t rounds;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct fake fake = {.freed_bytes = 110 * MIB};
+		char path[256];
+
+		snprintf(path, sizeof(path), "%s/%s", places[i].directory, places[i].name);
+		if (access(path, R_OK) < 0)
+			continue;
+		tell_file(places[i].kind, places[i].directory, places[i].name, -(INT64_C(1) << 50));
+		BED_WAIT_UNTIL(is_open(path));
+		add(&fake, MEMSHED_CACHE_OPTIONS(.name = "file", .priority = -1));
+		memshed_charge(fake.handle, 500 * MIB, 1000);
+		rounds = info().own_rounds;
+		tell_file(places[i].kind, places[i].directory, places[i].name, 1 << 30);
+		charge(2 * MIB);
+		BED_WAIT_UNTIL(info().own_rounds > rounds || fake.calls);
+		memshed_unregister(fake.handle);
+		return;
+	}
+	print_message("no file of a memory cgroup can be read here: only anonymous memory was tried\n");
+}
+
+/* ---- hostile marks ---- */
+
+static void test_marks_that_make_no_sense(void **state)
+{
+	struct fake fake = {.freed_bytes = 110 * MIB};
+	const struct ms_marks_body good = marks_of(LOW / 2);
+	uint64_t seed = 1;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "hostile", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct ms_marks_body marks = good;
+		unsigned char *byte = (unsigned char *)&marks + seed % sizeof(marks);
+
+		seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		*byte = (unsigned char)(seed >> 33);
+		if (i % 2)
+			ms_marks_write(bed.client.page, &marks, no_directory);
+		else /* without the check */
+			((volatile unsigned char *)&bed.client.page->marks)[(seed >> 20) % MS_MARKS_BYTES] = (unsigned char)seed;
+		charge(2 * MIB);
+	}
+	tell(LOW / 2);
+	wait_for_agent();
+	memshed_unregister(fake.handle);
+}
+
+/* ---- fork ---- */
+
+static void test_a_child_has_no_marks(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	tell(BRAKE + 10 * MIB);
+	child = fork();
+	if (child == 0) {
+		struct ms_marks_body marks;
+		struct bed own;
+
+		bed_leave(&bed);
+		memshed_charge(grower.handle, 8 * MIB, 1);
+		_exit(bed_try_open(&own, getpid()) == 0 && !ms_marks_read(own.client.page, ms_clock_ns(), &marks) &&
+			      own.reader.info.brakes == 0
+			      ? 0
+			      : 1);
+	}
+	bed_expect_child(child, 0);
+}
+
+static int set_up_group(void **state)
+{
+	(void)state;
+	add(&grower, MEMSHED_CACHE_OPTIONS(.name = "grower", .priority = 1000, .flags = MEMSHED_CACHE_MANUAL));
+	bed_open(&bed, getpid());
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_above_high_it_shrinks_by_itself, settle),
+		cmocka_unit_test_setup(test_the_need_is_shared, settle),
+		cmocka_unit_test_setup(test_caches_are_counted_first, settle),
+		cmocka_unit_test_setup(test_one_shortage_is_shrunk_once, settle),
+		cmocka_unit_test_setup(test_a_thread_is_held_until_memory_is_freed, settle),
+		cmocka_unit_test_setup(test_the_owner_of_a_lock_goes_on, settle),
+		cmocka_unit_test_setup(test_what_turns_it_off, settle),
+		cmocka_unit_test_setup(test_never_in_a_callback, settle),
+		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
+		cmocka_unit_test_setup(test_no_round_without_growth, settle),
+		cmocka_unit_test_setup(test_looks_ahead, settle),
+		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
+		cmocka_unit_test_setup(test_files_that_are_none_of_a_cgroup_are_not_opened, settle),
+		cmocka_unit_test_setup(test_the_file_is_read, settle),
+		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
+		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),
+		cmocka_unit_test_setup(test_a_thread_is_not_held_for_ever, settle),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_group, NULL);
+}
