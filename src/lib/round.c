@@ -105,6 +105,22 @@ static void measure(struct ms_job *job)
 	job->returned_bytes = ms_sat_sub(job->rss_bytes, now);
 }
 
+/* Where the host grows as fast as caches shrink, what came back is seen in each step's fall alone. */
+static uint64_t note_fall(struct ms_job *job, uint64_t before_bytes)
+{
+	uint64_t fell = ms_sat_sub(before_bytes, job->rss_now_bytes);
+
+	job->fell_bytes = ms_sat_add(job->fell_bytes, fell);
+	return fell;
+}
+
+static bool is_hollow(const struct ms_job *job)
+{
+	uint64_t back = job->fell_bytes > job->returned_bytes ? job->fell_bytes : job->returned_bytes;
+
+	return ms_sweep_is_hollow(job->answer.claimed_bytes, back);
+}
+
 /* ---- what comes next ---- */
 
 static bool pays_to_sweep(const struct ms_job *job)
@@ -112,7 +128,7 @@ static bool pays_to_sweep(const struct ms_job *job)
 	uint64_t now = ms_clock_ns();
 
 	return !job->swept && is_measured(job) && !is_near(job) && now < job->deadline_ns &&
-	       ms_sweep_is_hollow(job->answer.claimed_bytes, job->returned_bytes) && ms_sweep_may_help(now);
+	       is_hollow(job) && ms_sweep_may_help(now);
 }
 
 /* The allocator is the cheaper one to ask, unless the collector was what helped the last time. */
@@ -269,8 +285,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	ms_brake_freed(outcome->claimed_bytes);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	if (job->rss_bytes)
-		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
-			       ms_sat_sub(before, job->rss_now_bytes));
+		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, note_fall(job, before));
 }
 
 static int ask(struct ms_job *job, uint32_t index)
@@ -346,7 +361,7 @@ static int trim(struct ms_job *job)
 		measure(job);
 		ms_brake_freed(0);
 		job->expected_bytes = job->returned_bytes;
-		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, ms_sat_sub(before, job->rss_now_bytes));
+		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, note_fall(job, before));
 		judge_sweep(job);
 		if (!pays_to_sweep(job)) /* else more may come of the same claims */
 			settle(job, job->rss_bytes);
@@ -411,6 +426,7 @@ static int collect(struct ms_job *job)
 {
 	int count = ms_candidates_collect(&job->order, &job->keys);
 
+	measure(job); /* the host's lock was waited for, and caches were counted */
 	job->collected = true;
 	if (count < 0)
 		ms_round_note(job, MS_ANSWER_GONE);

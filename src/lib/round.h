@@ -41,6 +41,7 @@ struct ms_job {
 	uint64_t rss_bytes;       /* when it was taken; 0 = it cannot be measured */
 	uint64_t rss_now_bytes;   /* as last read */
 	uint64_t returned_bytes;  /* by how much it fell since */
+	uint64_t fell_bytes;      /* by how much it fell during callbacks and trims */
 	uint64_t expected_bytes;  /* to come back: what had come back at the last trim, and what was claimed since */
 	uint64_t untrimmed_bytes; /* claimed since the last trim */
 	uint64_t unlearnt_bytes;  /* came back by trims and the sweep, and is not in what rows have learnt */

@@ -422,6 +422,53 @@ static void test_a_collector_of_no_use_is_left_alone(void **state)
 	drop_collector(collector, 64 * MIB);
 }
 
+static struct {
+	unsigned char *at[8];
+	unsigned count;
+	bool on;
+} growth;
+
+static int grow(void *ctx, struct memshed_usage *usage)
+{
+	(void)ctx;
+	usage->fields = MEMSHED_USAGE_ENTRIES;
+	if (!growth.on || growth.count == sizeof(growth.at) / sizeof(growth.at[0]))
+		return 0;
+	growth.at[growth.count++] = mmap(NULL, 96 * MIB, PROT_READ | PROT_WRITE,
+					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	return 0;
+}
+
+/* What the program takes meanwhile does not make claims hollow whose memory came back. */
+static void test_no_collector_where_the_program_grows(void **state)
+{
+	struct pages true_pages = {0};
+	struct fake grower = {.status = MEMSHED_EMPTY};
+	struct memshed_cache *collector;
+
+	(void)state;
+	collector = add_collector(true, 4096);
+	add_pages(&true_pages, MEMSHED_CACHE_OPTIONS(.name = "true"), 64 * MIB);
+	add(&grower, MEMSHED_CACHE_OPTIONS(.name = "grower", .count = grow));
+
+	struct ms_order order = bed_order(&bed, NULL, MS_LEVEL_TRIM, 32 * MIB);
+	struct ms_answer answer;
+
+	order.reason = MEMSHED_REASON_PRESSURE; /* caches are counted first: there it grows */
+	growth.on = true;
+	answer = bed_ask(&bed, &order);
+	growth.on = false;
+	assert_true(growth.count > 0);
+	assert_in_range(answer.claimed_bytes, 32 * MIB, 80 * MIB);
+	assert_int_equal(answer.returned_bytes, 0);
+	assert_int_equal(cyclic.collections, 0);
+	memshed_unregister(grower.handle);
+	while (growth.count)
+		munmap(growth.at[--growth.count], 96 * MIB);
+	drop_pages(&true_pages, 64 * MIB);
+	drop_collector(collector, 4096);
+}
+
 /* ---- who is asked, and when ---- */
 
 static void test_the_small_last_and_the_manual_never(void **state)
@@ -654,6 +701,8 @@ int main(void)
 		cmocka_unit_test(test_estimates_are_corrected_and_bounded),
 		cmocka_unit_test(test_trim_is_shared_by_claims),
 		cmocka_unit_test(test_trim_without_claims),
+		/* Before the others: no collection was in vain yet. */
+		cmocka_unit_test(test_no_collector_where_the_program_grows),
 		cmocka_unit_test(test_the_collector_frees_what_was_let_go),
 		cmocka_unit_test(test_a_collector_of_no_use_is_left_alone),
 		cmocka_unit_test(test_the_small_last_and_the_manual_never),
