@@ -271,7 +271,7 @@ static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
 
 static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_outcome *outcome)
 {
-	struct ms_replies reply = {.callbacks = 1};
+	struct ms_replies reply = {.callbacks = outcome->status != MS_ANSWER_PARTIAL};
 	uint64_t before = job->rss_now_bytes;
 	uint32_t row = job->keys[index].row;
 
@@ -286,6 +286,9 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	if (job->rss_bytes)
 		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, note_fall(job, before));
+	/* A lock was taken in the middle. It is counted with those that still are put off at the end, or when it is done. */
+	if (outcome->status == MS_ANSWER_PARTIAL)
+		put_off(job, index);
 }
 
 static int ask(struct ms_job *job, uint32_t index)
@@ -409,7 +412,7 @@ static int sweep(struct ms_job *job)
 	return 0;
 }
 
-/* Where each that can be asked was, but for those with a lock taken: leave them time to release it. */
+/* Where each that can be asked was, but for those with a lock taken, or that gave a part: leave them time to release it. */
 static int retry(struct ms_job *job)
 {
 	struct timespec pause = {.tv_nsec = (long)BUSY_PAUSE_NS};

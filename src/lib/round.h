@@ -32,7 +32,7 @@ struct ms_job {
 	struct ms_rank_key one;   /* of an order for one row */
 	bool counted;             /* an order for pressure has all caches counted first: it is ranked by sizes of now */
 	bool collected;           /* the keys are made */
-	uint32_t next, count;     /* keys[next] is asked next; keys[0..busy) said MEMSHED_BUSY */
+	uint32_t next, count;     /* keys[next] is asked next; keys[0..busy) said MEMSHED_BUSY or _PARTIAL */
 	uint32_t asked;           /* keys[0..asked) were asked */
 	uint32_t busy;
 	uint64_t busy_until_ns;   /* 0: none has said so yet */

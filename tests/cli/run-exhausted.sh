@@ -94,7 +94,7 @@ has_stopped() { has_event stop && [ "$(field stop signal)" = 15 ]; }
 rm -f "$journal"
 # shellcheck disable=SC2016
 spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
-	sh -c 'echo $$; exec "$0" --no-table --mib 58 --rate 200 --hold' "$growing"
+	sh -c 'echo $$; exec "$0" --no-table --mib 64 --rate 200 --hold' "$growing"
 supervisor=$pid
 wait_for "the job to be ended" has_stopped
 command=$(sed -n 1p "$work/spawned.$((${#spawned[@]} - 1))")
@@ -108,7 +108,7 @@ wait "$supervisor"
 cp "$growing" "$work/copy"
 rm -f "$journal"
 spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
-	"$work/copy" --no-table --mib 58 --rate 400 --hold
+	"$work/copy" --no-table --mib 64 --rate 400 --hold
 supervisor=$pid
 wait_for "the command to run" has_event start
 rm "$work/copy"
@@ -154,17 +154,17 @@ if [ -e "$guard" ]; then
 	for action in term 'exec:kill -KILL $MEMSHED_PID' 'restart --restarts 1'; do
 		# shellcheck disable=SC2086
 		run env LD_PRELOAD="$guard" "$memshed" run --no-cgroup --max 60M --on-exhausted $action -- \
-			"$growing" --no-table --mib 58 --rate 400 --hold
+			"$growing" --no-table --mib 64 --rate 400 --hold
 		! grep -q 'nomalloc:' "$work/err" || fail "allocates with $action"
 	done
 fi
 
 # A user who may do nothing special, and process 1.
 if can_be_nobody; then
-	expect 124 as_nobody "$memshed" run --no-cgroup --max 60M --on-exhausted term -- "$growing" --no-table --mib 58 --rate 400 --hold
+	expect 124 as_nobody "$memshed" run --no-cgroup --max 60M --on-exhausted term -- "$growing" --no-table --mib 64 --rate 400 --hold
 fi
 unshare --pid --fork --mount-proc true 2>/dev/null || skip "no pid namespace to be had"
 rm -f "$journal"
 expect 124 unshare --pid --fork --mount-proc "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart \
-	--restarts 1 -- sh -c 'sleep 1000 & exec "$0" --no-table --mib 58 --rate 400 --hold' "$growing"
+	--restarts 1 -- sh -c 'sleep 1000 & exec "$0" --no-table --mib 64 --rate 400 --hold' "$growing"
 [ "$(field end restarts)" = 1 ] || fail "not started again as process 1"

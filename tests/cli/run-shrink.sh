@@ -37,8 +37,11 @@ case $first in
 esac
 grep -q '^{"event":"answer".*"status":"done"' "$journal" || fail "no order was carried out"
 [ "$(field end peak_rss_bytes)" -lt $((120 << 20)) ] || fail "the peak is $(field end peak_rss_bytes)"
-[ "$(field end claimed_bytes)" -gt $((200 << 20)) ] || fail "claimed $(field end claimed_bytes)"
-[ "$(field end returned_bytes)" -gt $((150 << 20)) ] || fail "returned $(field end returned_bytes)"
+# By orders of the watch's and by the job's own: which of them comes first is the scheduler's choice.
+claimed=$(($(field end claimed_bytes) + $(field end own_claimed_bytes)))
+returned=$(($(field end returned_bytes) + $(field end own_returned_bytes)))
+[ $claimed -gt $((200 << 20)) ] || fail "claimed $claimed"
+[ $returned -gt $((150 << 20)) ] || fail "returned $returned"
 [ "$(field end exit_code)" = 0 ] || fail "exit_code is $(field end exit_code)"
 
 # Lines instead of a journal; a hostile name stays on its line.

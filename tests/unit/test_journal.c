@@ -469,7 +469,7 @@ static void the_longest_line_fits(void **state)
 	event.comm[sizeof(event.comm) - 1] = event.limit_where[sizeof(event.limit_where) - 1] = '\0';
 	event.kind = MS_EVENT_ANSWER;
 	event.limit = MS_LIMIT_CGROUP1_MEMSW;
-	event.as.answer.estimated = false;
+	event.as.answer.estimated = event.as.answer.own = false;
 	list->count = MS_EVENT_NAMED;
 	json_decref(object_of(&event));
 }

@@ -431,6 +431,36 @@ static void test_busy_is_asked_again(void **state)
 	memshed_unregister(other.handle);
 }
 
+static uint32_t parts_left;
+
+static void give_a_part(struct fake *fake)
+{
+	fake->status = parts_left ? MEMSHED_PARTIAL : MEMSHED_DONE;
+	parts_left -= parts_left > 0;
+}
+
+static void test_the_rest_of_a_part_is_asked_for(void **state)
+{
+	struct fake fake = {.inside = give_a_part, .freed_bytes = 100};
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "in parts"));
+	parts_left = 3;
+
+	struct ms_answer answer = bed_do(&bed, NULL, MS_LEVEL_CLEAR, 0);
+
+	assert_int_equal(fake.calls, 4);
+	assert_int_equal(answer.claimed_bytes, 400);
+	assert_int_equal(answer.caches, 1);
+
+	/* One that never comes to an end is left soon. */
+	parts_left = UINT32_MAX;
+	answer = bed_do(&bed, NULL, MS_LEVEL_CLEAR, 0);
+	assert_int_equal(answer.status, MS_ANSWER_PARTIAL);
+	assert_int_equal(answer.caches, 1);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- thousands ---- */
 
 enum { MANY = 5000 };
@@ -474,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_a_count_gives_way),
 		cmocka_unit_test(test_a_count_put_off_is_busy),
 		cmocka_unit_test(test_busy_is_asked_again),
+		cmocka_unit_test(test_the_rest_of_a_part_is_asked_for),
 		cmocka_unit_test(test_thousands_of_small_caches),
 	};
 

@@ -25,7 +25,8 @@ class Watch(support.TestCase):
                                    env=environment(with_memshed=False, **env), stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
         self.addCleanup(self.end, process)
-        self.assertEqual(process.stdout.readline(), "ready\n")
+        if process.stdout.readline() != "ready\n":
+            self.fail(f"{command} did not start: {process.communicate(timeout=support.PATIENCE)[1]}")
         return process
 
     def end(self, process):
