@@ -77,9 +77,11 @@ enum memshed_thread_class {
 
 enum memshed_cache_flags {
 	MEMSHED_CACHE_MAY_IO = 1u << 0,    /* the callback may do I/O: never asked in an emergency */
-	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count */
+	MEMSHED_CACHE_ESTIMATED = 1u << 1, /* its bytes are an estimate, not a count: all of them never exceed
+					      the resident set */
 	MEMSHED_CACHE_MANUAL = 1u << 2,    /* shrunk only where a person names it */
 	MEMSHED_CACHE_NO_BRAKE = 1u << 3,  /* a thread that charges it is never held back */
+	MEMSHED_CACHE_COLLECTOR = 1u << 4, /* frees what other caches let go; MANUAL is implied, see below */
 };
 
 /* What a callback is asked to do. */
@@ -107,6 +109,7 @@ enum memshed_usage_fields {
 	MEMSHED_USAGE_EVICTIONS = 1u << 4,
 	MEMSHED_USAGE_INSERTS = 1u << 5,
 	MEMSHED_USAGE_COST = 1u << 6,
+	MEMSHED_USAGE_ROUGH = 1u << 7, /* no value: bytes may be wrong by a factor of two */
 };
 
 /* What a cache that knows its own size says of itself. Absolute values, not differences. */
@@ -138,6 +141,11 @@ typedef int (*memshed_count_fn)(void *ctx, struct memshed_usage *usage);
  * count: optional, called by the agent about once a second (more seldom while nothing changes) and
  * after each order, for clear also before it; never in an emergency. 0 or a negative errno (the
  * counters then stay as they were; -EAGAIN: it is to be asked again soon). Fields it sets replace what was charged.
+ *
+ * MEMSHED_CACHE_COLLECTOR: what callbacks of other caches let go may not be free yet, being in cycles, or
+ * waiting for the end of a grace period. Where these claimed much and little came back, shrink (or clear) of
+ * the collector is called, once in a round, in an emergency too; and less often while it does not help.
+ * Its claims are not counted: what comes back is. A process has one collector.
  *
  * Callbacks run with no lock of libmemshed held and one at a time per process; only when one is
  * past its deadline do others go on beside it. They may charge, register and unregister, their own

@@ -9,7 +9,7 @@
 
 /* clang-format off */
 enum {
-	NAME, BYTES, ESTIMATED, ENTRIES, HITS, MISSES, SHOWN_HITS, SHOWN_MISSES, RATE, EVICTIONS, AGE, KIND,
+	NAME, BYTES, ESTIMATED, ROUGH, ENTRIES, HITS, MISSES, SHOWN_HITS, SHOWN_MISSES, RATE, EVICTIONS, AGE, KIND,
 	LAST, SOURCE, SHORT_SOURCE,
 	PRIORITY, COST, PARTIAL, MANUAL, OWNER_ONLY, UNHELPFUL, STUCK,
 	LAST_STATUS, LAST_CLAIMED, LAST_ENTRIES, LAST_DURATION, LAST_AGO, LAST_LEVEL, LAST_AFTER,
@@ -27,6 +27,7 @@ enum {
 static const struct ms_column columns[] = {
 	{BYTES, "bytes", "BYTES", MS_RENDER_RIGHT, ALL},
 	{ESTIMATED, "bytes_estimated", NULL, 0, ALL},
+	{ROUGH, "bytes_rough", NULL, 0, ALL},
 	{ENTRIES, "entries", "ENTRIES", MS_RENDER_RIGHT, ALL},
 	{HITS, "hits", NULL, 0, ALL},
 	{SHOWN_HITS, NULL, "HITS", MS_RENDER_RIGHT, TABLE},
@@ -135,6 +136,8 @@ static struct ms_value counter_value(const struct ms_cache_item *item, int id)
 		return ms_value_bytes(counted, ms_row_is_estimated(row), row->bytes);
 	case ESTIMATED:
 		return ms_value_of(MS_VALUE_FLAG, true, ms_row_is_estimated(row));
+	case ROUGH:
+		return ms_value_of(MS_VALUE_FLAG, true, row->rough);
 	case ENTRIES:
 		return ms_value_of(MS_VALUE_SHORT, counted, row->entries);
 	case HITS:

@@ -21,6 +21,7 @@
 #include "lib/count.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
+#include "lib/sweep.h"
 #include "util/clock.h"
 
 #define SWEEP_NS MS_NS_PER_S
@@ -56,6 +57,7 @@ void ms_agent_reset(void)
 	atomic_store_explicit(&ms_lib.agent.wait_until_ns, UINT64_MAX, memory_order_relaxed);
 	atomic_store_explicit(&ms_lib.agent.sweep_ns, UINT64_MAX, memory_order_relaxed);
 	ms_count_reset();
+	ms_sweep_reset();
 	ms_brake_reset();
 }
 

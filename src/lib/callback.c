@@ -15,6 +15,7 @@
 
 /* After so many useless or late calls in a row a cache is asked last. */
 enum { UNHELPFUL_AFTER = 3 };
+#define RESIDENT_LIFE_NS (10 * MS_NS_PER_MS) /* a reading serves the counts of so long */
 
 struct size {
 	bool known; /* the size of the cache was given at least once */
@@ -194,14 +195,51 @@ void ms_callback_write_late(uint32_t row, const struct ms_outcome *outcome)
 	put(row, &result);
 }
 
-bool ms_callback_write_usage(uint32_t row, const struct memshed_usage *usage)
+static uint64_t resident_bytes(uint64_t now_ns)
 {
+	if (now_ns - atomic_load_explicit(&ms_lib.resident_ns, memory_order_relaxed) >= RESIDENT_LIFE_NS) {
+		atomic_store_explicit(&ms_lib.resident_bytes, ms_statm_rss_bytes(), memory_order_relaxed);
+		atomic_store_explicit(&ms_lib.resident_ns, now_ns, memory_order_relaxed);
+	}
+	return atomic_load_explicit(&ms_lib.resident_bytes, memory_order_relaxed);
+}
+
+/* Of an estimate more has come back than it said: memory of a C library's, perhaps. Under [K2]. */
+static uint64_t correct_estimate(const struct memshed_cache *cache, uint64_t bytes)
+{
+	uint32_t per_mille = ms_lib.table.rows[cache->row].last.returned_per_mille;
+
+	if (per_mille <= 1000)
+		return bytes;
+	return bytes > UINT64_MAX / per_mille ? UINT64_MAX : bytes * per_mille / 1000;
+}
+
+/* What all estimates together say is never more than there is: they are scaled. */
+static uint64_t scale_estimate(struct memshed_cache *cache, uint64_t bytes)
+{
+	uint64_t all, resident;
+
+	if (!(cache->options.flags & MEMSHED_CACHE_ESTIMATED))
+		return bytes;
+	bytes = correct_estimate(cache, bytes);
+	all = atomic_fetch_add_explicit(&ms_lib.estimated_bytes, bytes - cache->estimated_bytes, memory_order_relaxed) +
+	      bytes - cache->estimated_bytes;
+	cache->estimated_bytes = bytes;
+	resident = resident_bytes(ms_clock_ns());
+	if (!resident || all <= resident)
+		return bytes;
+	return (uint64_t)((double)bytes * ((double)resident / (double)all));
+}
+
+bool ms_callback_write_usage(struct memshed_cache *cache, const struct memshed_usage *usage)
+{
+	uint32_t row = cache->row;
 	struct ms_row_pulled old = ms_lib.table.rows[row].pulled; /* [K2]: written under it alone */
 	struct ms_row_pulled pulled = {
 		.fields = usage->fields,
 		.cost_us = usage->cost_us < UINT32_MAX ? (uint32_t)usage->cost_us : UINT32_MAX,
 		.at_ns = ms_clock_ns(),
-		.bytes = usage->bytes,
+		.bytes = usage->fields & MEMSHED_USAGE_BYTES ? scale_estimate(cache, usage->bytes) : usage->bytes,
 		.entries = usage->entries,
 		.hits = usage->hits,
 		.misses = usage->misses,

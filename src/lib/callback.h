@@ -20,6 +20,6 @@ void ms_callback_write(uint32_t row, const struct ms_ask *ask, const struct ms_o
 /** ms_callback_write_late - the same, of one that was written as stuck before; under [K2] */
 void ms_callback_write_late(uint32_t row, const struct ms_outcome *outcome);
 /** ms_callback_write_usage - Return: whether the counters are other than before; under [K2] */
-bool ms_callback_write_usage(uint32_t row, const struct memshed_usage *usage);
+bool ms_callback_write_usage(struct memshed_cache *cache, const struct memshed_usage *usage);
 
 #endif

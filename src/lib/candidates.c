@@ -113,7 +113,10 @@ static bool describe(uint32_t row, const struct ms_order *order, const struct ms
 	pthread_mutex_lock(&ms_lib.result_lock);
 	const struct memshed_cache *cache = ms_registry_find(row, 0);
 
-	if (cache && ms_candidates_fit(cache, order)) {
+	if (cache && cache->options.flags & MEMSHED_CACHE_COLLECTOR && order->scope == MS_SCOPE_PROCESS) {
+		if (order->level != MS_LEVEL_COUNT)
+			ms_lib.sweep.row = row;
+	} else if (cache && ms_candidates_fit(cache, order)) {
 		gather(cache, sum, &facts);
 		ms_rank_key(&facts, now_ns, ret_key);
 		/* What a person names is asked in any case. */
@@ -133,6 +136,8 @@ int ms_candidates_collect(const struct ms_order *order, struct ms_rank_key **ret
 	uint32_t count = 0;
 
 	*ret_keys = keys;
+	if (order->level != MS_LEVEL_COUNT)
+		ms_lib.sweep.row = 0;
 	if (order->scope == MS_SCOPE_GROUP && !find_group(order))
 		return -ESTALE;
 	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high; row += MS_TABLE_SUMS) {

@@ -4,7 +4,8 @@
  *
  * Runs in the thread that is the agent, between orders. While nothing changes the passes come less
  * often, up to BACK_OFF_LIMIT times the interval, so that an idle process stays idle. The allocator's
- * row is one of the caches, with a pace of its own (allocator.c).
+ * row is one of the caches, with a pace of its own (allocator.c). A pass over many caches is cut into slices of a
+ * two-hundredth of the interval: the host's lock is held meanwhile, and waited for.
  */
 #include "lib/count.h"
 
@@ -19,6 +20,8 @@
 enum {
 	BACK_OFF_LIMIT = 8,
 	COUNT_SHARE = 4, /* orders for pressure may come every few ms: counting first takes a fifth of that time at most */
+	SLICE_SHARE = 200,
+	ROWS_UNTIMED = 16,
 };
 #define COUNT_TIMEOUT_NS MS_NS_PER_S
 
@@ -30,6 +33,7 @@ static uint64_t shortest_ns(void)
 void ms_count_reset(void)
 {
 	ms_lib.count.interval_ns = shortest_ns();
+	ms_lib.count.next_row = 0;
 	atomic_store_explicit(&ms_lib.count.due_ns, ms_clock_ns() + ms_lib.count.interval_ns, memory_order_relaxed);
 }
 
@@ -97,18 +101,31 @@ static uint32_t find_puller(uint32_t row)
 	return generation;
 }
 
-/* @give_way: stop as soon as an order waits: the rest is counted next time. */
-static int count_rows(bool give_way, bool *ret_changed)
+/* Return: whether an order waits, or the slice is over. */
+static bool is_slice_over(uint32_t rows_done, uint64_t end_ns)
+{
+	return ms_control_posted(&ms_lib.control) || ms_brake_is_wanted() ||
+	       (rows_done && rows_done % ROWS_UNTIMED == 0 && ms_clock_ns() >= end_ns);
+}
+
+/* @sliced: go on where the last pass stopped, and leave the rest for the next one. */
+static int count_rows(bool sliced, bool *ret_changed)
 {
 	uint32_t high = atomic_load_explicit(&ms_lib.table.header->row_high, memory_order_acquire); /* [writer.W3] */
+	uint32_t next = sliced ? ms_lib.count.next_row : 0;
+	uint32_t first = next > MS_ALLOCATOR_ROW ? next : MS_ALLOCATOR_ROW + 1;
+	uint64_t end_ns = ms_clock_ns() + shortest_ns() / SLICE_SHARE;
 
-	for (uint32_t row = MS_ALLOCATOR_ROW + 1; row < high && ms_lib_runs(); row++) {
-		if (give_way && (ms_control_posted(&ms_lib.control) || ms_brake_is_wanted()))
-			break;
+	ms_lib.count.next_row = 0;
+	for (uint32_t row = first; row < high && ms_lib_runs(); row++) {
+		uint32_t generation, status;
 
-		uint32_t generation = find_puller(row);
-		uint32_t status;
-
+		if (sliced && is_slice_over(row - first, end_ns)) {
+			ms_lib.count.next_row = row;
+			*ret_changed = true; /* so that the rest comes soon */
+			return 0;
+		}
+		generation = find_puller(row);
 		if (generation &&
 		    ms_count_one(row, generation, ms_clock_ns() + COUNT_TIMEOUT_NS, ret_changed, &status) < 0)
 			return MS_AGENT_LOST;

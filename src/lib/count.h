@@ -11,6 +11,7 @@ struct ms_count {
 	/* writer: agent, but for expect(); readers: any thread that sleeps for the agent */
 	_Atomic uint64_t due_ns;
 	uint64_t interval_ns; /* writer: agent */
+	uint32_t next_row;    /* where a pass that took too long goes on; writer: agent */
 	uint64_t all_due_ns;  /* no ms_count_all() before; writer: agent */
 };
 

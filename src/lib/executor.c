@@ -156,7 +156,9 @@ static void finish(struct memshed_cache *cache, const struct memshed_usage *usag
 	if (in_time)
 		stop_running(executor);
 	if (usage->fields)
-		outcome->changed = ms_callback_write_usage(cache->row, usage);
+		outcome->changed = ms_callback_write_usage(cache, usage);
+	if (usage->fields & MEMSHED_USAGE_BYTES)
+		outcome->bytes_after = ms_lib.table.rows[cache->row].pulled.bytes;
 	if (cache->ask.level != MS_LEVEL_COUNT && in_time)
 		ms_callback_write(cache->row, &cache->ask, outcome);
 	else if (cache->ask.level != MS_LEVEL_COUNT)

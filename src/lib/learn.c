@@ -80,6 +80,26 @@ static uint64_t sum_short(const struct ms_rank_key *keys, uint32_t count, uint64
 	return sum;
 }
 
+/* By which an estimate is corrected that is too low (callback.c). */
+static uint64_t correction(uint32_t per_mille)
+{
+	return per_mille > 1000 ? per_mille : 1000;
+}
+
+/* What stands in the row of an estimate was corrected by the ratio @before. Under [K2]. */
+static void correct_again(uint32_t row, uint32_t before, struct ms_row_result *result)
+{
+	const struct memshed_cache *cache = ms_registry_find(row, 0);
+	struct ms_row_pulled pulled = ms_lib.table.rows[row].pulled;
+	uint64_t old = correction(before), new = correction(result->returned_per_mille);
+
+	if (old == new || !cache || !(cache->options.flags & MEMSHED_CACHE_ESTIMATED) || !cache->options.count)
+		return;
+	pulled.bytes = multiply(pulled.bytes, new, old);
+	result->bytes_after = multiply(result->bytes_after, new, old);
+	ms_table_row_pulled(&ms_lib.table, row, &pulled);
+}
+
 /* Under [K2]. */
 static void write_ratio(uint32_t row, uint64_t claimed_bytes, uint64_t fell_bytes)
 {
@@ -89,7 +109,11 @@ static void write_ratio(uint32_t row, uint64_t claimed_bytes, uint64_t fell_byte
 	seen = seen > MOST_PER_MILLE ? MOST_PER_MILLE : seen ? seen : 1;
 	if (result.returned_per_mille)
 		seen = (result.returned_per_mille * (WEIGHT - 1) + seen + WEIGHT / 2) / WEIGHT;
+
+	uint32_t before = result.returned_per_mille;
+
 	result.returned_per_mille = seen ? (uint32_t)seen : 1;
+	correct_again(row, before, &result);
 	ms_table_row_result(&ms_lib.table, row, &result);
 }
 

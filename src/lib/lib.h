@@ -8,7 +8,8 @@
  *   callback, executor             runs a cache's callbacks, one at a time
  *   usage, brake                   the process looks by itself, and holds its threads back
  *   allocator, candidates, learn,
- *   hooks, count, round, agent     carries out orders
+ *   sweep, hooks, count, round,
+ *   agent                          carries out orders
  *   worker, host, mode_*, life     which thread does so
  *   fork, enter, start, cache, api what the host calls, and what comes first there
  *
@@ -51,6 +52,7 @@
 #include "lib/mode.h"
 #include "lib/shards.h"
 #include "lib/statm.h"
+#include "lib/sweep.h"
 #include "lib/usage.h"
 #include "memshed.h"
 #include "table/control.h"
@@ -72,6 +74,7 @@ struct memshed_cache {
 	uint32_t job;                 /* the job with the replies that get its answer; guarded by [K2] */
 	struct ms_ask ask;            /* of what it is queued for, or does; guarded by [K2] */
 	struct ms_lesson lesson;      /* writer: agent */
+	uint64_t estimated_bytes;     /* as its count said, where that is an estimate; guarded by [K2] */
 	_Atomic uint32_t patience_us; /* how long a thread that charges is held while its callback stands; 0: not learnt */
 };
 
@@ -127,6 +130,7 @@ struct ms_lib {
 	struct ms_brake brake;
 	struct ms_executor executor;
 	struct ms_candidates candidates;
+	struct ms_sweep sweep;
 	struct ms_count count;
 	struct ms_allocator allocator;
 	struct memshed_cache allocator_row;
@@ -142,6 +146,8 @@ struct ms_lib {
 	_Atomic(struct memshed_cache *) *by_row;
 	struct memshed_cache *dying; /* being unregistered; guarded by [K1] */
 	_Atomic uint32_t pullers;    /* registered caches with a count callback */
+	_Atomic uint64_t estimated_bytes; /* of all caches; it goes up and down with each */
+	_Atomic uint64_t resident_bytes, resident_ns; /* RSS, and when it was read for the estimates */
 	/* Goes up, and is woken, each time a callback has returned or an agent thread has ended. */
 	_Atomic uint32_t returns;
 	_Atomic uint32_t dispatching; /* a thread of the host's is the agent; see host.c */

@@ -30,7 +30,7 @@ static int copy(void *to, size_t to_size, const void *from, size_t from_size)
 int ms_options_copy_cache(const struct memshed_cache_options *from, struct memshed_cache_options *ret)
 {
 	enum { FLAGS = MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL |
-	       MEMSHED_CACHE_NO_BRAKE };
+	       MEMSHED_CACHE_NO_BRAKE | MEMSHED_CACHE_COLLECTOR };
 
 	if (!from)
 		return -EINVAL;
@@ -42,6 +42,8 @@ int ms_options_copy_cache(const struct memshed_cache_options *from, struct memsh
 		return -EINVAL;
 	if (ret->priority < -1000 || ret->priority > 1000 || (ret->flags & ~(uint32_t)FLAGS))
 		return -EINVAL;
+	if (ret->flags & MEMSHED_CACHE_COLLECTOR)
+		ret->flags |= MEMSHED_CACHE_MANUAL;
 	if (ret->thread_class != MEMSHED_THREAD_ANY && ret->thread_class != MEMSHED_THREAD_OWNER)
 		return -EINVAL;
 	return 0;

@@ -80,6 +80,7 @@ void ms_registry_bury(struct memshed_cache *cache)
 		}
 	}
 	ms_table_row_retire(&ms_lib.table, cache->row, ms_clock_ns());
+	atomic_fetch_sub_explicit(&ms_lib.estimated_bytes, cache->estimated_bytes, memory_order_relaxed);
 	pthread_mutex_unlock(&ms_lib.lock);
 	free(cache);
 }

@@ -8,8 +8,9 @@
  * without touching it.
  *
  * An order for the process is for bytes of the resident set. What callbacks free goes back to the
- * allocator first, so after claims for as much as is wanted it is asked to give back, and what is still
- * short is asked of the next caches. An order that names caches is for bytes as these claim them.
+ * allocator first, so after claims for as much as is wanted it is asked to give back. Where little came of
+ * that, what they let go may lie with the host: its collector is asked (sweep.c), and the allocator again. What is
+ * still short is asked of the next caches. An order that names caches is for bytes as these claim them.
  */
 #include "lib/round.h"
 
@@ -23,6 +24,7 @@
 #include "lib/learn.h"
 #include "lib/lib.h"
 #include "lib/statm.h"
+#include "lib/sweep.h"
 #include "util/clock.h"
 #include "util/saturate.h"
 
@@ -35,11 +37,12 @@ enum {
 };
 #define LEAST_SHARE_NS (10 * MS_NS_PER_MS)
 #define TRIM_TIMEOUT_NS (5 * MS_NS_PER_S)
+#define SWEEP_TIMEOUT_NS (5 * MS_NS_PER_S)
 #define BUSY_PATIENCE_NS (20 * MS_NS_PER_MS) /* locks of caches are held for less */
 #define BUSY_PAUSE_NS (MS_NS_PER_MS / 2)
 #define SEEN_BYTES (UINT64_C(1) << 20) /* pages that other threads give back meanwhile are fewer */
 
-enum step { COUNT, COLLECT, ASK, RETRY, TRIM, END };
+enum step { COUNT, COLLECT, ASK, RETRY, TRIM, SWEEP, END };
 
 /* ---- how far it is ---- */
 
@@ -48,10 +51,9 @@ static bool is_measured(const struct ms_job *job)
 	return job->order.scope == MS_SCOPE_PROCESS && job->rss_bytes;
 }
 
-/* In an emergency the allocator is left alone: the holder of its lock may sleep in the kernel for memory. */
 static bool pays_to_trim(const struct ms_job *job)
 {
-	if (job->order.level == MS_LEVEL_EMERGENCY || job->order.level == MS_LEVEL_COUNT || job->trims >= TRIMS_MOST)
+	if (job->order.level == MS_LEVEL_COUNT || job->trims >= TRIMS_MOST)
 		return false;
 	return ms_allocator_worth_trimming(job->untrimmed_bytes, job->order.scope == MS_SCOPE_PROCESS);
 }
@@ -103,7 +105,39 @@ static void measure(struct ms_job *job)
 	job->returned_bytes = ms_sat_sub(job->rss_bytes, now);
 }
 
+/* Where the host grows as fast as caches shrink, what came back is seen in each step's fall alone. */
+static uint64_t note_fall(struct ms_job *job, uint64_t before_bytes)
+{
+	uint64_t fell = ms_sat_sub(before_bytes, job->rss_now_bytes);
+
+	job->fell_bytes = ms_sat_add(job->fell_bytes, fell);
+	return fell;
+}
+
+static bool is_hollow(const struct ms_job *job)
+{
+	uint64_t back = job->fell_bytes > job->returned_bytes ? job->fell_bytes : job->returned_bytes;
+
+	return ms_sweep_is_hollow(job->answer.claimed_bytes, back);
+}
+
 /* ---- what comes next ---- */
+
+static bool pays_to_sweep(const struct ms_job *job)
+{
+	uint64_t now = ms_clock_ns();
+
+	return !job->swept && is_measured(job) && !is_near(job) && now < job->deadline_ns &&
+	       is_hollow(job) && ms_sweep_may_help(now);
+}
+
+/* The allocator is the cheaper one to ask, unless the collector was what helped the last time. */
+static enum step sweep_or(const struct ms_job *job, enum step step)
+{
+	if (!pays_to_sweep(job) || !ms_lib_runs())
+		return step;
+	return pays_to_trim(job) && !ms_lib.sweep.helped ? TRIM : SWEEP;
+}
 
 /* What is small is felt and frees little; first look whether the rest was enough. */
 static bool is_before_the_small(const struct ms_job *job)
@@ -144,7 +178,7 @@ static enum step choose(struct ms_job *job)
 		return !ms_lib_runs() ? END : job->counted ? COLLECT : COUNT;
 
 	if (ms_round_is_enough(job) || (all_asked && !job->busy))
-		return END;
+		return sweep_or(job, END);
 	if (!ms_lib_runs()) {
 		ms_round_note(job, MS_ANSWER_STOPPED);
 		return END;
@@ -153,7 +187,9 @@ static enum step choose(struct ms_job *job)
 		return END;
 	if (is_measured(job) && job->order.target_bytes &&
 	    (reached(job) >= job->order.target_bytes || (is_before_the_small(job) && pays_to_trim(job))))
-		return TRIM;
+		return sweep_or(job, TRIM);
+	if (job->trims && !pays_to_trim(job) && pays_to_sweep(job))
+		return SWEEP;
 	if (!all_asked)
 		return ASK;
 	return ms_clock_ns() < job->busy_until_ns ? RETRY : END;
@@ -249,8 +285,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	ms_brake_freed(outcome->claimed_bytes);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	if (job->rss_bytes)
-		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes,
-			       ms_sat_sub(before, job->rss_now_bytes));
+		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, note_fall(job, before));
 	/* A lock was taken in the middle. It is counted with those that still are put off at the end, or when it is done. */
 	if (outcome->status == MS_ANSWER_PARTIAL)
 		put_off(job, index);
@@ -290,13 +325,29 @@ static int ask(struct ms_job *job, uint32_t index)
 
 /* ---- the other steps ---- */
 
-/* Without the host's lock: the allocator has its own. */
+static void settle(struct ms_job *job, bool given_back)
+{
+	ms_learn_settle(job->keys, job->asked, job->taken_ns, given_back, job->unlearnt_bytes);
+	job->unlearnt_bytes = 0;
+}
+
+static void judge_sweep(struct ms_job *job)
+{
+	if (job->sweep_open)
+		ms_sweep_judge(ms_sat_sub(job->returned_bytes, job->sweep_returned_bytes), job->sweep_missing_bytes,
+			       job->sweep_took_ns, ms_clock_ns());
+	job->sweep_open = false;
+}
+
+/* Without the host's lock: the allocator has its own. Where memory is out its holder may sleep in the kernel for
+ * some; what this order has freed wakes it, and the order's deadline is the end of it. */
 static int trim(struct ms_job *job)
 {
+	bool emergency = job->order.level == MS_LEVEL_EMERGENCY;
 	struct ms_ask ask = {
 		.level = MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.deadline_ns = ms_clock_ns() + TRIM_TIMEOUT_NS,
+		.deadline_ns = emergency ? job->deadline_ns : ms_clock_ns() + TRIM_TIMEOUT_NS,
 	};
 	struct ms_outcome outcome;
 
@@ -313,8 +364,47 @@ static int trim(struct ms_job *job)
 		measure(job);
 		ms_brake_freed(0);
 		job->expected_bytes = job->returned_bytes;
-		ms_learn_settle(job->keys, job->asked, job->taken_ns, job->rss_bytes,
-				ms_sat_sub(before, job->rss_now_bytes));
+		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, note_fall(job, before));
+		judge_sweep(job);
+		if (!pays_to_sweep(job)) /* else more may come of the same claims */
+			settle(job, job->rss_bytes);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* What it frees goes back to the allocator, which is asked again where claims are for enough. */
+static int sweep(struct ms_job *job)
+{
+	struct ms_ask ask = {
+		.order_seq = job->order.seq,
+		.level = MS_LEVEL_CLEAR,
+		.reason = job->order.reason,
+		.deadline_ns = ms_clock_ns() + SWEEP_TIMEOUT_NS,
+	};
+	uint64_t started = ms_clock_ns();
+	struct ms_outcome outcome;
+
+	job->swept = true;
+	measure(job);
+
+	uint64_t before = job->rss_now_bytes;
+
+	job->sweep_returned_bytes = job->returned_bytes;
+	job->sweep_missing_bytes = ms_sat_sub(job->answer.claimed_bytes, job->returned_bytes);
+	switch (ms_executor_ask(ms_lib.sweep.row, 0, &ask, MS_NO_JOB, ms_sweep_fits, NULL, &outcome)) {
+	case MS_ASKED_LOST:
+		return MS_AGENT_LOST;
+	case MS_ASKED_RAN:
+		measure(job);
+		ms_brake_freed(0);
+		job->sweep_open = true;
+		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, ms_sat_sub(before, job->rss_now_bytes));
+		job->sweep_took_ns = ms_clock_ns() - started;
+		job->untrimmed_bytes = job->sweep_missing_bytes;
+		job->expected_bytes = ms_sat_add(job->sweep_returned_bytes, job->sweep_missing_bytes);
 		break;
 	default:
 		break;
@@ -339,6 +429,7 @@ static int collect(struct ms_job *job)
 {
 	int count = ms_candidates_collect(&job->order, &job->keys);
 
+	measure(job); /* the host's lock was waited for, and caches were counted */
 	job->collected = true;
 	if (count < 0)
 		ms_round_note(job, MS_ANSWER_GONE);
@@ -366,6 +457,8 @@ static int take_step(struct ms_job *job, enum step step)
 		return trim(job);
 	if (step == RETRY)
 		return retry(job);
+	if (step == SWEEP)
+		return sweep(job);
 	uint32_t index = job->next++;
 
 	if (job->asked < job->next)
@@ -381,7 +474,7 @@ int ms_round_go_on(struct ms_job *job)
 
 	while (result == 0) {
 		enum step step = choose(job);
-		bool calls_back = step == ASK || step == COLLECT || step == COUNT;
+		bool calls_back = step == ASK || step == COLLECT || step == COUNT || step == SWEEP;
 
 		if (!calls_back && inside) {
 			ms_hooks_end();
@@ -472,7 +565,8 @@ int ms_round_end(struct ms_job *job)
 	measure(job);
 	if (!is_near(job) && pays_to_trim(job) && trim(job) < 0)
 		return MS_AGENT_LOST;
-	ms_learn_settle(job->keys, job->asked, job->taken_ns, false, 0);
+	judge_sweep(job);
+	settle(job, job->swept);
 	job->answer.status = sum_up(job);
 	job->answer.returned_bytes = job->rss_bytes ? job->returned_bytes : MS_NOT_MEASURED;
 	job->answer.duration_us = (ms_clock_ns() - job->taken_ns) / MS_NS_PER_US;

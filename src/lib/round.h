@@ -41,9 +41,15 @@ struct ms_job {
 	uint64_t rss_bytes;       /* when it was taken; 0 = it cannot be measured */
 	uint64_t rss_now_bytes;   /* as last read */
 	uint64_t returned_bytes;  /* by how much it fell since */
+	uint64_t fell_bytes;      /* by how much it fell during callbacks and trims */
 	uint64_t expected_bytes;  /* to come back: what had come back at the last trim, and what was claimed since */
 	uint64_t untrimmed_bytes; /* claimed since the last trim */
+	uint64_t unlearnt_bytes;  /* came back by trims and the sweep, and is not in what rows have learnt */
 	uint32_t trims;
+	bool swept;               /* the collector was asked */
+	bool sweep_open;          /* and is not judged yet: what it freed may lie in the allocator */
+	uint64_t sweep_missing_bytes, sweep_returned_bytes; /* when it was asked: claimed and not back; back */
+	uint64_t sweep_took_ns;
 };
 
 /** ms_round_open - @job begins with @order, which is complete and checked */

@@ -38,17 +38,23 @@ static uint64_t counted_bytes(const struct ms_rank_facts *facts)
 	return facts->entries > UINT64_MAX / ENTRY_BYTES ? UINT64_MAX : facts->entries * ENTRY_BYTES;
 }
 
-uint64_t ms_rank_bytes(const struct ms_rank_facts *facts)
+/* Of what it counts; an estimate that was too low stands in the row corrected. */
+static uint32_t per_mille_of(const struct ms_rank_facts *facts)
 {
-	uint64_t bytes = counted_bytes(facts);
-
-	return facts->returned_per_mille ? scaled(bytes, facts->returned_per_mille) : bytes;
+	if (!facts->returned_per_mille || (facts->flags & MEMSHED_CACHE_ESTIMATED && facts->returned_per_mille > 1000))
+		return 1000;
+	return facts->returned_per_mille;
 }
 
-/* Of what is claimed, as a share; 1 = not learnt. */
+uint64_t ms_rank_bytes(const struct ms_rank_facts *facts)
+{
+	return scaled(counted_bytes(facts), per_mille_of(facts));
+}
+
+/* The same as a share; 1 = not learnt. */
 static double returned_share(const struct ms_rank_facts *facts)
 {
-	return facts->returned_per_mille ? (double)facts->returned_per_mille / 1000 : 1;
+	return (double)per_mille_of(facts) / 1000;
 }
 
 /* Microseconds to make again what makes up one MiB of the resident set, had every entry to be made again. */

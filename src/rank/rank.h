@@ -57,8 +57,8 @@ struct ms_rank_key {
 /**
  * ms_rank_bytes - what dropping the whole cache would return to the system, in bytes
  *
- * The bytes it counts, corrected by what came back of earlier claims (more than claimed, too: an
- * estimate may be too low). A guess of 64 bytes an entry where it counts entries alone. 0 where nothing
+ * The bytes it counts, corrected by what came back of earlier claims (more than claimed, too; but in the row of an
+ * estimate that was too low the bytes are corrected already). A guess of 64 bytes an entry where it counts entries alone. 0 where nothing
  * is counted, or nothing is in it. At the end of the range it saturates.
  */
 uint64_t ms_rank_bytes(const struct ms_rank_facts *facts);

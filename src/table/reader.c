@@ -42,8 +42,8 @@
 enum { RETRIES = 4, SECOND_CHANCES = 64 };
 
 #define KNOWN_FLAGS                                                                                          \
-	((uint32_t)MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MS_ROW_PULLED |       \
-	 MS_ROW_PARTIAL | MS_ROW_OWNER_ONLY | MS_ROW_STUCK | MS_ROW_UNHELPFUL)
+	((uint32_t)MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL | MEMSHED_CACHE_COLLECTOR | \
+	 MS_ROW_PULLED | MS_ROW_PARTIAL | MS_ROW_OWNER_ONLY | MS_ROW_STUCK | MS_ROW_UNHELPFUL)
 
 struct head {
 	uint32_t seq, state, generation, result_seq;
@@ -189,6 +189,7 @@ static void decode_counters(const struct ms_row_pulled *pulled, const struct ms_
 	ret_row->misses = fields & MEMSHED_USAGE_MISSES ? pulled->misses : sum->misses;
 	ret_row->evictions = fields & MEMSHED_USAGE_EVICTIONS ? pulled->evictions : sum->evictions;
 	ret_row->inserts = fields & MEMSHED_USAGE_INSERTS ? pulled->inserts : sum->added_entries;
+	ret_row->rough = fields & MEMSHED_USAGE_BYTES && fields & MEMSHED_USAGE_ROUGH;
 	if (fields & MEMSHED_USAGE_COST)
 		ret_row->cost_us = pulled->cost_us;
 	ret_row->pulled_at_ns = fields ? pulled->at_ns : 0;

@@ -57,6 +57,7 @@ struct ms_row {
 	char source[MS_SOURCE_BYTES]; /* likewise */
 	/* Counters: pulled where the row says so, else summed over the shards. */
 	uint64_t bytes, entries, hits, misses, evictions, inserts;
+	bool rough;            /* its bytes may be wrong by a factor of two (MEMSHED_USAGE_ROUGH) */
 	uint64_t pulled_at_ns; /* 0 = nothing was pulled */
 	struct ms_row_result last;
 };

@@ -150,6 +150,11 @@ static void what_came_back_corrects_bytes_and_cost(void **state)
 	assert_int_equal(ms_rank_cost(&facts, NOW), cost + 2); /* four times as much has to be dropped */
 	facts.returned_per_mille = 8000;
 	assert_int_equal(ms_rank_bytes(&facts), 800 * MIB);
+	/* The library has corrected an estimate that was too low; one that is too high tells how much is shared. */
+	facts.flags = MEMSHED_CACHE_ESTIMATED;
+	assert_int_equal(ms_rank_bytes(&facts), 100 * MIB);
+	facts.returned_per_mille = 250;
+	assert_int_equal(ms_rank_bytes(&facts), 25 * MIB);
 	declared.cost_us = 1000;
 	cost = ms_rank_cost(&declared, NOW);
 	declared.returned_per_mille = 8000;

@@ -47,10 +47,6 @@ void ms_py_host_reset(void);
 
 /* May this round go on with work that can wait? False once its share of time is used up. */
 bool ms_py_round_has_time(void);
-/* Number of the pass over all caches; it goes up when a pass has reached the end. */
-uint64_t ms_py_round_cycle(void);
-/* Something had to be left for the next round. */
-void ms_py_round_leave(void);
 
 /* Let other threads of the program run: releases the GIL for a moment. */
 void ms_py_host_yield_gil(void);
@@ -169,40 +165,64 @@ bool ms_py_weak_is_dead(PyObject *reference);
 
 int ms_py_finder_install(void);
 
-/* ---- size.c: sampled deep sizes ---- */
+/* ---- size.c: deep sizes ---- */
 
 enum { MS_PY_SIZE_ROOTS = 2 };
 
 int ms_py_size_init(void);
 
-/* One entry: up to two objects, each held by @edges references from the cache. */
+/* One entry of a cache: up to two objects, each held by @edges references from the cache, and one of the
+ * caller's. */
 struct ms_py_entry {
 	PyObject *roots[MS_PY_SIZE_ROOTS];
 	unsigned edges[MS_PY_SIZE_ROOTS];
+	Py_ssize_t cache_entries;
 };
 
 /* Bytes that dropping the entry would probably give back. */
 double ms_py_size_entry(const struct ms_py_entry *entry);
 
-/* Bytes of one object alone, its collector's header and the rounding of the allocator included. */
+/* Bytes of one object alone, its headers and the rounding of the allocator included. */
 double ms_py_size_shallow(PyObject *object);
 
-/* A sample of a cache's entries, taken a slice of time at a time. */
+/* What can be seen of an object's size at once, where more of it means more bytes. */
+double ms_py_size_hint(PyObject *object);
+
+/* The type's own traverse function, or NULL where the limited API does not give it. */
+traverseproc ms_py_size_traverse(PyObject *object);
+
+/* Place @i of @count that are spread over a dict's entries, @at being after the one before. A position is an
+ * index into the table; where entries went, they mostly went from its beginning, up to @first. */
+Py_ssize_t ms_py_size_dict_at(Py_ssize_t at, Py_ssize_t first, Py_ssize_t i, Py_ssize_t length, Py_ssize_t count);
+/* The first position that holds an entry. */
+Py_ssize_t ms_py_size_dict_first(PyObject *dict);
+
+/* ---- sample.c: the size of a whole cache, from some of its entries ---- */
+
 struct ms_py_sample {
-	double total_bytes, weight; /* their quotient is the average */
-	unsigned done;              /* entries walked since it was begun */
+	bool of_links;      /* the values are links of a bounded wrapper: ms_py_sample_knows_links() */
+	bool whole;         /* each entry is weighed, not drawn */
+	uint32_t turns;
+	unsigned scans;     /* that the hint is the mean of */
+	unsigned drawn, weighed_us;
+	int apart;          /* the last few of a probe said: 1 much more, -1 much less */
+	Py_ssize_t entries; /* at the last scan */
+	double hint;        /* of an entry, on average */
+	double bytes_sum, hint_sum, squares; /* of those weighed */
 };
 
-/* Begin again; what was found before counts a little. */
-void ms_py_sample_restart(struct ms_py_sample *sample);
-bool ms_py_sample_is_complete(const struct ms_py_sample *sample, Py_ssize_t entries);
+/* Can the entries be found in the dict of a bounded lru_cache wrapper, which is not empty? */
+bool ms_py_sample_knows_links(PyObject *dict);
+
+/* Go on with it, for about a millisecond. */
+void ms_py_sample_take(struct ms_py_sample *sample, PyObject *dict);
+bool ms_py_sample_is_complete(const struct ms_py_sample *sample);
+/* Bytes of one entry, on average; 0: not known yet. */
 double ms_py_sample_average(const struct ms_py_sample *sample);
-
-/* Go on with it, for a few milliseconds, with a dict's keys and values. */
-void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict);
-
-/* The same for a bounded lru_cache wrapper: its dict does not show its entries. */
-void ms_py_sample_links(struct ms_py_sample *sample, PyObject *wrapper, Py_ssize_t entries);
+/* The estimate's standard error, as a share of it. */
+double ms_py_sample_error(const struct ms_py_sample *sample);
+/* It may be wrong by a factor of two: few entries hold most of the bytes. */
+bool ms_py_sample_is_rough(const struct ms_py_sample *sample);
 
 /* ---- cache.c: memshed.register() ---- */
 

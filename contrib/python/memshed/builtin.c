@@ -3,8 +3,9 @@
  * builtin.c - caches of the standard library: cyclic garbage, compiled expressions, source lines.
  *
  * Each is registered in a round once the program has imported its module; nothing is imported here.
- * They are small as a rule, and the time of a collection grows with the number of objects, so "gc" and
- * "re" are left to a person (MEMSHED_CACHE_MANUAL).
+ * They are small as a rule, so "re" is left to a person (MEMSHED_CACHE_MANUAL). What caches let go may be in cycles:
+ * the garbage collector is asked where much was claimed and little came back (MEMSHED_CACHE_COLLECTOR), since the
+ * time of a collection grows with the number of objects.
  */
 #include "adapter.h"
 
@@ -18,7 +19,6 @@ struct builtin {
 	enum memshed_kind kind;
 	uint32_t flags;
 	bool registered;
-	Py_ssize_t sampled_entries;
 	struct ms_py_sample sample;
 };
 
@@ -27,7 +27,7 @@ static struct builtin builtins[] = {
 	 .module = "gc",
 	 .function = "collect",
 	 .kind = MEMSHED_KIND_OTHER,
-	 .flags = MEMSHED_CACHE_MANUAL},
+	 .flags = MEMSHED_CACHE_COLLECTOR},
 	{.name = "re",
 	 .module = "re",
 	 .function = "purge",
@@ -63,13 +63,8 @@ static int count(void *ctx, struct memshed_usage *usage)
 		return self->dict ? -ENOENT : 0;
 	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
 	usage->entries = (uint64_t)PyDict_Size(dict);
-	if (PyDict_Size(dict) != self->sampled_entries) {
-		self->sampled_entries = PyDict_Size(dict);
-		ms_py_sample_restart(&self->sample);
-	}
-	if (usage->entries && ms_py_round_has_time() &&
-	    !ms_py_sample_is_complete(&self->sample, self->sampled_entries))
-		ms_py_sample_dict(&self->sample, dict);
+	if (usage->entries && ms_py_round_has_time())
+		ms_py_sample_take(&self->sample, dict);
 	if (usage->entries)
 		usage->bytes = (uint64_t)(ms_py_size_shallow(dict) +
 					  ms_py_sample_average(&self->sample) * (double)usage->entries);

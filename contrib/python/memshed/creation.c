@@ -9,7 +9,8 @@
  *
  * Pending. New wrappers wait in an array. Those that are gone are removed when it is full, so that a program that
  * makes wrappers by the million pays for each once. At the beginning of a round lru.c takes those that
- * have an entry; the others are looked at again in the next, as far as the round's time goes.
+ * have an entry; the others are looked at again in the next, as far as the round's time goes, and further where
+ * wrappers are found to be adopted.
  */
 #include "adapter.h"
 
@@ -17,7 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/clock.h"
+
 enum { FIRST_ROOM = 64 };
+/* Each is adopted once; what has no row is not asked when memory is short. */
+#define ADOPTION_NS 5000000
 
 static struct {
 	struct ms_py_pending *list;
@@ -233,6 +238,8 @@ int ms_py_creation_hook(PyObject *functools)
 void ms_py_creation_adopt(void)
 {
 	size_t looked_at = 0, to_look_at = creation.count;
+	uint64_t end_ns = ms_clock_ns() + ADOPTION_NS;
+	bool adopted = false;
 
 	while (looked_at++ < to_look_at && creation.count) {
 		struct ms_py_pending pending;
@@ -240,13 +247,14 @@ void ms_py_creation_adopt(void)
 
 		if (creation.at >= creation.count)
 			creation.at = 0;
-		if (!ms_py_round_has_time())
+		if (!ms_py_round_has_time() && (!adopted || ms_clock_ns() >= end_ns))
 			return;
 		pending = creation.list[creation.at];
 		/* Taken out for the time being: a destructor that runs here may make wrappers. */
 		creation.list[creation.at] = creation.list[--creation.count];
 		left = ms_py_lru_consider(&pending);
-		if (left > 0)
+		adopted = left > 0;
+		if (adopted)
 			continue;
 		if (make_room() < 0) {
 			Py_DECREF(pending.reference);

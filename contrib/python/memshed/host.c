@@ -33,7 +33,7 @@
 #include "util/clock.h"
 
 enum {
-	ROUND_BUDGET_NS = 5000000, /* the interpreter's own switch interval */
+	ROUND_BUDGET_NS = 1000000, /* of COUNT_INTERVAL_MS, a two-hundredth */
 	COUNT_INTERVAL_MS = 200,   /* a busy program fills a cache by hundreds of megabytes a second */
 	THREAD_END_TIMEOUT_US = 50000,
 	THREAD_END_STEP_US = 50,
@@ -52,9 +52,7 @@ static struct {
 	uint64_t start_retry_ns; /* when start_due() may try again after a failure */
 	int agent_threads;       /* what memshed_start() added */
 	unsigned long main_thread;
-	uint64_t cycle;
 	uint64_t round_end_ns;
-	bool left_over;
 } host;
 
 bool ms_py_host_start_is_due; /* guarded by the GIL */
@@ -94,16 +92,6 @@ bool ms_py_round_has_time(void)
 	return ms_clock_ns() < host.round_end_ns;
 }
 
-uint64_t ms_py_round_cycle(void)
-{
-	return host.cycle;
-}
-
-void ms_py_round_leave(void)
-{
-	host.left_over = true;
-}
-
 void ms_py_host_yield_gil(void)
 {
 	const struct timespec pause = {.tv_nsec = YIELD_US * 1000};
@@ -120,7 +108,6 @@ static int begin_round(void *ctx)
 	(void)ctx;
 	if (error < 0)
 		return error;
-	host.left_over = false;
 	host.round_end_ns = ms_clock_ns() + ROUND_BUDGET_NS;
 	ms_py_builtin_adopt();
 	ms_py_creation_adopt();
@@ -132,8 +119,6 @@ static void end_round(void *ctx)
 	(void)ctx;
 	if (PyErr_Occurred())
 		PyErr_WriteUnraisable(NULL);
-	if (!host.left_over)
-		host.cycle++;
 	ms_py_gil_give();
 }
 

@@ -32,21 +32,24 @@ enum {
 	PRESSED_BATCH_NS = 50000000,
 	LONG_YIELD_NS = 400000000,
 	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
-	LINK_BYTES = 144,      /* of a bounded cache: link, and its part of the dict */
+	LINK_BYTES = 64,       /* of a bounded cache, one for each entry */
+	GROUPS = 1024,         /* a power of two */
 	DEADLINE_MARGIN_NS = 20000000,
 };
+
+#define PROBE_INTERVAL_NS 1000000000
 
 /* A wrapper with a row. */
 struct lru {
 	struct ms_py_row row; /* first: found from it */
 	PyObject *reference;
-	PyObject *dict;                     /* borrowed, there as long as the wrapper; unbounded ones only */
+	PyObject *dict;                     /* borrowed, there as long as the wrapper; NULL: not found */
 	PyObject *proxy;                    /* likewise; may be NULL */
-	uint64_t cycle;                     /* when it was counted last */
-	bool dirty;                         /* shrunk since */
+	bool bounded;                       /* the dict holds links */
+	uint64_t group;                     /* hash of its name */
+	uint64_t weighed_ns;
 	int64_t hits_before, misses_before; /* from before the last clearing */
 	int64_t hits, misses, entries;      /* as it said last */
-	int64_t sampled_entries;            /* how many there were when the sample was begun */
 	struct ms_py_sample sample;
 	Py_ssize_t cursor; /* where in the dict the oldest entry is, while its length is left_length */
 	Py_ssize_t left_length;
@@ -62,6 +65,12 @@ static struct {
 	PyObject *wrapper_type;
 	PyObject *cache_info, *cache_clear; /* of the type: an instance may carry others of that name */
 	PyObject *function_type;
+	/* By name: bytes of an entry in the one that was weighed last. Thousands of wrappers that are made by one
+	 * line hold alike, and are counted before each is weighed. */
+	struct {
+		uint64_t name;
+		double average;
+	} groups[GROUPS];
 } lru;
 
 int ms_py_lru_types(PyObject *functools, PyObject *lru_cache)
@@ -115,7 +124,7 @@ static void note_info(struct lru *self, const struct info *info)
 	self->entries = info->entries;
 }
 
-/* The dict of an unbounded wrapper: the only plain one it refers to besides its attributes. Borrowed. */
+/* The dict of a wrapper: the only plain one it refers to besides its attributes. Borrowed. */
 static PyObject *find_dict(PyObject *wrapper, int64_t entries)
 {
 	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
@@ -126,44 +135,71 @@ static PyObject *find_dict(PyObject *wrapper, int64_t entries)
 	for (Py_ssize_t i = 0; shown && i < PyList_Size(shown); i++) {
 		PyObject *object = PyList_GetItem(shown, i);
 
-		if (PyDict_CheckExact(object) && object != attributes)
+		if (PyDict_CheckExact(object) && object != attributes && PyDict_Size(object) == entries)
 			found = object;
 	}
 	PyErr_Clear();
-	return found && PyDict_Size(found) == entries ? found : NULL;
+	return found;
 }
 
-static double fixed_bytes(const struct lru *self)
+/* A bounded one's results are dicts as well, perhaps: its own is known by the links in it. */
+static PyObject *find_links(PyObject *wrapper, int64_t entries)
 {
-	return self->dict ? ms_py_size_shallow(self->dict) : (double)self->entries * LINK_BYTES;
+	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
+	PyObject *shown MS_PY_REF = gc ? PyObject_CallMethod(gc, "get_referents", "O", wrapper) : NULL;
+	PyObject *found = NULL;
+
+	for (Py_ssize_t i = 0; shown && !found && i < PyList_Size(shown); i++) {
+		PyObject *object = PyList_GetItem(shown, i);
+
+		if (PyDict_CheckExact(object) && PyDict_Size(object) == entries && ms_py_sample_knows_links(object))
+			found = object;
+	}
+	PyErr_Clear();
+	return found;
+}
+
+static uint64_t hash_name(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* Bytes of an entry: its own, or until it is weighed those of another of its name. */
+static double average(const struct lru *self)
+{
+	double own = ms_py_sample_average(&self->sample);
+
+	if (own <= 0 && lru.groups[self->group % GROUPS].name == self->group)
+		return lru.groups[self->group % GROUPS].average;
+	return own;
 }
 
 static uint64_t bytes_now(const struct lru *self)
 {
-	double entries_bytes = (double)self->entries * ms_py_sample_average(&self->sample);
-
-	return self->entries ? (uint64_t)(fixed_bytes(self) + entries_bytes) : 0;
-}
-
-/* A sample is begun again when there are an eighth more or fewer entries than when it last was. */
-static void weigh(struct lru *self, PyObject *wrapper, bool must)
-{
-	int64_t change = llabs(self->entries - self->sampled_entries);
+	double each = average(self) + (self->bounded ? LINK_BYTES : 0);
 
 	if (!self->entries)
+		return 0;
+	return (uint64_t)((self->dict ? ms_py_size_shallow(self->dict) : 0) + each * (double)self->entries);
+}
+
+/* Until its sample is complete it is weighed at each look that has time for it, then once a second. */
+static void weigh(struct lru *self, bool must)
+{
+	uint64_t now_ns = ms_clock_ns();
+
+	if (!self->entries || !self->dict || (!must && !ms_py_round_has_time()))
 		return;
-	if (!self->sampled_entries || (change * 8 >= self->sampled_entries && change >= 4)) {
-		ms_py_sample_restart(&self->sample);
-		self->sampled_entries = self->entries;
-	}
-	if (ms_py_sample_is_complete(&self->sample, self->entries))
+	if (self->weighed_ns && ms_py_sample_is_complete(&self->sample) && now_ns < self->weighed_ns + PROBE_INTERVAL_NS)
 		return;
-	if (!must && !ms_py_round_has_time())
-		ms_py_round_leave();
-	else if (self->dict)
-		ms_py_sample_dict(&self->sample, self->dict);
-	else
-		ms_py_sample_links(&self->sample, wrapper, self->entries);
+	self->weighed_ns = now_ns;
+	ms_py_sample_take(&self->sample, self->dict);
+	lru.groups[self->group % GROUPS].name = self->group;
+	lru.groups[self->group % GROUPS].average = ms_py_sample_average(&self->sample);
 }
 
 /* ---- callbacks ---- */
@@ -191,20 +227,14 @@ static int count(void *ctx, struct memshed_usage *usage)
 		release(&self->row);
 		return -ENOENT;
 	}
-	if (!self->dirty && self->cycle == ms_py_round_cycle())
-		return 0; /* in this pass it has said so already */
-	if (!self->dirty && !ms_py_round_has_time()) {
-		ms_py_round_leave();
-		return -EAGAIN;
-	}
 	if (get_info(wrapper, &info) < 0)
 		return -EIO;
 	note_info(self, &info);
-	weigh(self, wrapper, self->dirty);
-	self->dirty = false;
-	self->cycle = ms_py_round_cycle();
+	weigh(self, false);
 	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES | MEMSHED_USAGE_HITS |
 			MEMSHED_USAGE_MISSES | MEMSHED_USAGE_INSERTS;
+	if (ms_py_sample_is_rough(&self->sample))
+		usage->fields |= MEMSHED_USAGE_ROUGH;
 	usage->bytes = bytes_now(self);
 	usage->entries = (uint64_t)self->entries;
 	usage->hits = (uint64_t)(self->hits_before + self->hits);
@@ -225,7 +255,6 @@ static void clear_wrapper(struct lru *self, PyObject *wrapper)
 	self->hits_before += self->hits;
 	self->misses_before += self->misses;
 	self->hits = self->misses = self->entries = 0;
-	self->dirty = true;
 }
 
 static void clear_bounded(void *ctx)
@@ -305,7 +334,6 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memsh
 	uint64_t popped = 0, batch_end_ns = now_ns + batch_ns(request);
 
 	self->left_length = -1;
-	self->dirty = true;
 	while (popped < wanted && now_ns < end_ns) {
 		int count = pop_batch(self, wanted - popped);
 
@@ -342,7 +370,7 @@ static enum memshed_status drop_oldest(struct lru *self, uint64_t wanted,
 
 	self->entries -= (int64_t)popped < self->entries ? (int64_t)popped : self->entries;
 	result->freed_entries = result->scanned_entries = popped;
-	result->freed_bytes = (uint64_t)((double)popped * ms_py_sample_average(&self->sample));
+	result->freed_bytes = (uint64_t)((double)popped * average(self));
 	if (!popped)
 		return MEMSHED_EMPTY;
 	return popped < wanted ? MEMSHED_PARTIAL : MEMSHED_DONE;
@@ -362,11 +390,11 @@ static enum memshed_status shrink_unbounded(void *ctx, const struct memshed_requ
 	/* In an emergency nothing may be allocated: what it said last is used. */
 	if (request->level != MEMSHED_LEVEL_EMERGENCY && get_info(wrapper, &info) == 0) {
 		note_info(self, &info);
-		weigh(self, wrapper, true);
+		weigh(self, average(self) <= 0);
 		if (!self->entries)
 			return MEMSHED_EMPTY;
 	}
-	each = ms_py_sample_average(&self->sample);
+	each = average(self);
 	wanted = each > 0 ? (double)request->target_bytes / each + 1 : 0;
 	if (request->level != MEMSHED_LEVEL_TRIM || !request->target_bytes || !self->dict || wanted <= 0 ||
 	    wanted * 8 >= (double)self->entries * 7)
@@ -436,13 +464,14 @@ static int adopt(PyObject *wrapper, const struct ms_py_pending *pending, const s
 
 	if (!self)
 		return -ENOMEM;
-	self->dict = info->bounded ? NULL : find_dict(wrapper, info->entries);
-	if (self->dict)
+	self->bounded = self->sample.of_links = info->bounded;
+	self->group = hash_name(options.name);
+	self->dict = info->bounded ? find_links(wrapper, info->entries) : find_dict(wrapper, info->entries);
+	if (self->dict && !info->bounded)
 		options.shrink = shrink_unbounded;
 	else
 		options.clear = clear_bounded;
 	self->row.abandon = abandon;
-	self->dirty = true;
 	err = memshed_register(&options, &self->row.cache);
 	if (err < 0) {
 		free(self);
@@ -454,7 +483,7 @@ static int adopt(PyObject *wrapper, const struct ms_py_pending *pending, const s
 	lru.rows++;
 	/* The order that this round is for may rank it before it is counted. */
 	note_info(self, info);
-	weigh(self, wrapper, true);
+	weigh(self, average(self) <= 0);
 	memshed_charge(self->row.cache, bytes_now(self), (uint64_t)self->entries);
 	return 0;
 }

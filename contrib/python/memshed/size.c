@@ -2,37 +2,47 @@
 /*
  * size.c - about how many bytes would come back if an entry were dropped.
  *
- * Each entry is walked as a graph of its own, breadth first, at most NODES objects; of a larger one the
- * part that was not entered is taken to be as large as the part that was, level for level. For every object
- * found the references to it from within the graph are counted; the share of its reference count that
- * they make up is the share of the object that belongs to the entry. So what the program (or another
- * entry) holds as well is counted in part or, like small integers and interned names, not at all, and
- * a tree with pointers from children back to parents is counted whole. Shares are inherited: what an
- * object refers to belongs to the entry at most as much as the object does.
+ * Each entry is walked as a graph of its own, breadth first. Ownership flows along references: of what an
+ * object is held by, the share that belongs to the entry is the sum of the shares of those who refer to it, over
+ * its reference count; the cache's own references are the entry's. So what the program, or another entry, holds as
+ * well is counted in part, or like small integers and interned names not at all; a tree with pointers from children
+ * back to parents is counted whole; and of a parent that all entries have in common each has its part, as of
+ * the other entries that are reached through it.
  *
- * Of a container with more than WIDE items an even sample is taken and scaled. Modules, types,
- * functions, code and frames are never entered. No method written in Python is called: a __sizeof__
- * that is not C is passed over for object's. Objects of the walk are held by strong references, for
- * even C code may start a collection.
+ * Of a container with more than WIDE items an even sample is taken and scaled; of a graph of more than NODES / 2
+ * objects, from there on one container in THIN is entered, and stands for the others, then one in THIN * THIN. Modules and their
+ * namespaces are never entered, classes and code where they are cached themselves, of functions what they close
+ * over. No method written in Python is called: a __sizeof__ that is not C is passed over for object's. Objects
+ * of the walk are held by strong references, for even C code may start a collection.
+ *
+ * Where __sizeof__ leaves out what belongs to an object: attributes that are not in a dict (3.11 and later), the
+ * header before the object, the memory that an array of numpy's only looks at, and the objects in it.
  */
 #include "adapter.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/clock.h"
-
 enum {
 	NODES = 16384,
 	SLOTS = 65536, /* a power of two, several times NODES */
+	EDGES = 65536,
 	WIDE = 64,
-	SAMPLE = 48,        /* entries of a cache that are walked */
-	LINKS_MAX = 200000, /* objects looked at to find a bounded cache's entries */
-	SLICE_NS = 3000000,
-	EARLIER_WEIGHT = 8, /* what an earlier sample counts for, in entries */
+	THIN = 2,
+	FLOWS_MOST = 16, /* passes; each halves the error, as a rule */
+	FOREIGN = 8,     /* less than one part in so many of it is the entry's, so far */
+	FOREIGN_NODES = 2048,
+	HUB_ENTRIES = 16,
+	HUB_MORE = 8,    /* an eighth, or so many references, beside those of the entries */
+	HUB_LOOKED_AT = 65536,
 	GC_HEADER_BYTES = 16,
+	DICT_HEADER_BYTES = 16, /* before the object, where the dict is managed by the interpreter */
 	ALIGNMENT = 16,
 };
+#define FLOW_CHANGE 0.01
+
+/* Of a type's flags; not in the limited API of 3.8. */
+enum { MANAGED_WEAKREF = 1 << 3, MANAGED_DICT = 1 << 4, CONTAINER_OR_STRING = 0xfe << 24 & ~(1 << 30) };
 
 /* A count this high marks an object that is never freed (3.12 and later; the bits above the mask are
  * flags there). */
@@ -41,74 +51,147 @@ enum {
 
 struct node {
 	PyObject *object;
-	double scale; /* how many objects like this one it stands for */
-	double edges; /* references seen, scaled likewise */
-	double share; /* 0 to 1: of it, this is the entry's */
-	unsigned parent;
+	float scale;      /* how many objects like this one it stands for */
+	float root_edges; /* the cache's own references to it */
+	uint32_t taken;   /* references to it that the caller took */
+	float edges;      /* references seen so far */
+	bool attributes;  /* the dict of an instance: its keys are the class's */
+	bool outside;     /* held by the program as well as by all entries: it stays */
+	float edges_scale; /* of the references from it, each */
+	float share;      /* 0 to 1: of it, this is the entry's */
+	float from_earlier, from_later, from_later_next; /* what flows in, from nodes before it and after it */
+	uint32_t first_edge; /* of those from it; the next node's is the end */
+	uint32_t more_bytes; /* that __sizeof__ leaves out */
 };
 
 static struct {
-	struct node nodes[NODES];
+	struct node nodes[NODES + 1];
 	uint16_t slots[SLOTS]; /* index into nodes, plus one */
-	unsigned count;
-	unsigned parent;
-	unsigned containers, entered; /* of the nodes: that may hold others; of these, looked into */
-	double scale;                 /* of the objects being pushed */
+	uint16_t edges[EDGES]; /* index of the node that is referred to */
+	unsigned count, edge_count;
+	float edge_scales[EDGES];
+	float scale;      /* of the references being pushed */
+	double entries;   /* of the cache */
+	unsigned visited; /* references that the object being entered has */
+	bool attributes;  /* plain dicts that are pushed are an instance's attributes */
 	bool full;
 	bool busy; /* a destructor may begin another walk within one: it gets 0 */
 } walk;
 
 static struct {
-	PyObject *sizeof_name;
+	PyObject *sizeof_name, *namespace_names[2];
 	PyObject *object_sizeof;
 	PyObject *method_descriptor; /* the type of object_sizeof */
 	PyObject *get_referents;
-	PyObject *opaque[8]; /* types that are not entered */
-	unsigned opaque_count;
+	PyObject *function_type, *code_type, *capsule_type, *text_io_type;
+	PyObject *array_type, *array_base, *array_bytes, *array_item, *array_dtype; /* numpy's, once it is imported */
 	bool reads_slots; /* tp_traverse of static types can be had (3.10) */
+	bool inline_values; /* attributes of instances may stand outside of a dict (3.11) */
+	unsigned values_header_bytes;
+	double text_bytes; /* of a character that is written to a StringIO */
 } size;
 
-static void add_opaque(PyObject *object)
+static PyObject *type_of(PyObject *object)
 {
-	if (object && size.opaque_count < sizeof(size.opaque) / sizeof(size.opaque[0])) {
-		Py_INCREF((PyObject *)Py_TYPE(object));
-		size.opaque[size.opaque_count++] = (PyObject *)Py_TYPE(object);
-	}
+	PyObject *type = (PyObject *)(object ? Py_TYPE(object) : NULL);
+
+	Py_XINCREF(type);
+	return type;
 }
 
-/* The types of things that belong to the program's text, not to its data. */
-static void find_opaque(PyObject *gc)
+static void find_types(void)
 {
-	PyObject *len = PyDict_GetItemString(PyEval_GetBuiltins(), "len");
 	PyObject *os = ms_py_imported("os"); /* getenv: a function written in Python, as good as any */
+	PyObject *io = ms_py_imported("io");
 	PyObject *getenv MS_PY_REF = os ? ms_py_attribute(os, "getenv") : NULL;
 	PyObject *code MS_PY_REF = getenv ? ms_py_attribute(getenv, "__code__") : NULL;
+	PyObject *capsule MS_PY_REF = PyCapsule_New(&size, NULL, NULL);
 
-	size.opaque_count = 0;
-	add_opaque(gc);
-	add_opaque(len);
-	add_opaque(getenv);
-	add_opaque(code);
-	add_opaque((PyObject *)PyEval_GetFrame());
-	add_opaque(size.object_sizeof);
+	size.function_type = type_of(getenv);
+	size.code_type = type_of(code);
+	size.capsule_type = type_of(capsule);
+	size.text_io_type = io ? ms_py_attribute(io, "StringIO") : NULL;
 }
 
 int ms_py_size_init(void)
 {
 	PyObject *gc MS_PY_REF = PyImport_ImportModule("gc");
+	uint32_t version = ms_py_host_version();
 
+	size.array_type = NULL;
 	size.sizeof_name = PyUnicode_InternFromString("__sizeof__");
+	size.namespace_names[0] = PyUnicode_InternFromString("__builtins__");
+	size.namespace_names[1] = PyUnicode_InternFromString("__spec__");
 	size.object_sizeof = PyObject_GetAttrString((PyObject *)&PyBaseObject_Type, "__sizeof__");
 	size.get_referents = gc ? PyObject_GetAttrString(gc, "get_referents") : NULL;
-	if (!size.sizeof_name || !size.object_sizeof || !size.get_referents)
+	if (!size.sizeof_name || !size.namespace_names[0] || !size.namespace_names[1] || !size.object_sizeof ||
+	    !size.get_referents)
 		return -1;
 	size.method_descriptor = (PyObject *)Py_TYPE(size.object_sizeof);
-	size.reads_slots = ms_py_host_version() >= 0x030a0000;
-	find_opaque(gc);
+	size.reads_slots = version >= 0x030a0000;
+	size.inline_values = version >= 0x030b0000;
+	/* As it grows by an eighth; from 3.12 on in a string, of one byte for the most part. */
+	size.text_bytes = (version >= 0x030c0000 ? 1 : sizeof(Py_UCS4)) * 9.0 / 8;
+	size.values_header_bytes = version >= 0x030d0000 ? 8 : 2;
+	find_types();
+	PyErr_Clear();
 	return 0;
 }
 
+/* numpy is never imported for it. */
+static void find_arrays(void)
+{
+	PyObject *numpy = size.array_type ? NULL : ms_py_imported("numpy");
+	PyObject *type MS_PY_REF = numpy ? ms_py_attribute(numpy, "ndarray") : NULL;
+
+	if (!type || !PyType_Check(type))
+		return;
+	size.array_base = ms_py_attribute(type, "base");
+	size.array_bytes = ms_py_attribute(type, "nbytes");
+	size.array_item = ms_py_attribute(type, "item");
+	size.array_dtype = ms_py_attribute(type, "dtype");
+	if (!size.array_base || !size.array_bytes || !size.array_item || !size.array_dtype)
+		return; /* being imported */
+	Py_INCREF(type);
+	size.array_type = type;
+}
+
 /* ---- one object ---- */
+
+static bool is_array(PyObject *object)
+{
+	return size.array_type && ((PyObject *)Py_TYPE(object) == size.array_type ||
+				   PyType_IsSubtype(Py_TYPE(object), (PyTypeObject *)size.array_type));
+}
+
+/* A getset of ndarray's own, whatever a subclass has made of it. New reference, or NULL without an exception. */
+static PyObject *array_get(PyObject *getset, PyObject *array)
+{
+	PyObject *value = PyObject_CallMethod(getset, "__get__", "O", array);
+
+	if (!value)
+		PyErr_Clear();
+	return value;
+}
+
+static double array_bytes(PyObject *array)
+{
+	PyObject *bytes MS_PY_REF = array_get(size.array_bytes, array);
+	double number = bytes ? PyLong_AsDouble(bytes) : 0;
+
+	PyErr_Clear();
+	return number > 0 ? number : 0;
+}
+
+static unsigned header_bytes(PyTypeObject *type)
+{
+	unsigned long flags = PyType_GetFlags(type);
+	unsigned bytes = flags & Py_TPFLAGS_HAVE_GC ? GC_HEADER_BYTES : 0;
+
+	if (size.inline_values && flags & (MANAGED_DICT | MANAGED_WEAKREF))
+		bytes += DICT_HEADER_BYTES;
+	return bytes;
+}
 
 double ms_py_size_shallow(PyObject *object)
 {
@@ -125,19 +208,32 @@ double ms_py_size_shallow(PyObject *object)
 	PyErr_Clear();
 	if (bytes < 0)
 		return 0;
-	if (PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC)
-		bytes += GC_HEADER_BYTES;
+	bytes += header_bytes(Py_TYPE(object));
 	return (double)((bytes + ALIGNMENT - 1) & ~(Py_ssize_t)(ALIGNMENT - 1));
 }
 
-static bool is_opaque(PyObject *object)
+double ms_py_size_hint(PyObject *object)
 {
-	if (PyType_Check(object) || PyModule_Check(object))
-		return true;
-	for (unsigned i = 0; i < size.opaque_count; i++)
-		if ((PyObject *)Py_TYPE(object) == size.opaque[i])
-			return true;
-	return false;
+	if (PyBytes_CheckExact(object))
+		return (double)PyBytes_Size(object);
+	if (PyUnicode_CheckExact(object))
+		return (double)PyUnicode_GetLength(object);
+	if (PyList_CheckExact(object))
+		return (double)PyList_Size(object) * (double)sizeof(PyObject *);
+	if (PyTuple_CheckExact(object))
+		return (double)PyTuple_Size(object) * (double)sizeof(PyObject *);
+	if (PyDict_CheckExact(object))
+		return (double)PyDict_Size(object) * (double)(4 * sizeof(PyObject *));
+	if (is_array(object))
+		return array_bytes(object);
+	return (double)sizeof(PyObject);
+}
+
+/* A module's, also of code that was run by exec(). */
+static bool is_namespace(PyObject *object)
+{
+	return PyDict_CheckExact(object) && PyDict_Size(object) > 1 &&
+	       (PyDict_GetItem(object, size.namespace_names[0]) || PyDict_GetItem(object, size.namespace_names[1]));
 }
 
 /* ---- the graph ---- */
@@ -152,63 +248,86 @@ static unsigned slot_of(PyObject *object)
 	return slot;
 }
 
-static void push(PyObject *object, double edges)
+/* Return: the node of @object, or NULL: there is no room for it. */
+static struct node *find_or_add(PyObject *object)
 {
-	unsigned slot;
+	unsigned slot = slot_of(object);
+	struct node *node;
 
+	if (walk.slots[slot])
+		return &walk.nodes[walk.slots[slot] - 1];
+	if (walk.count == NODES) {
+		walk.full = true;
+		return NULL;
+	}
+	Py_INCREF(object);
+	node = &walk.nodes[walk.count++];
+	*node = (struct node){.object = object, .scale = walk.scale};
+	walk.slots[slot] = (uint16_t)walk.count;
+	return node;
+}
+
+static void push(PyObject *object)
+{
+	struct node *node;
+
+	walk.visited++;
 	if (!object || object == Py_None)
 		return;
 	object = ms_py_proxy_see_through(object);
-	if (is_opaque(object))
+	/* A class that is cached refers to itself. */
+	if (PyType_Check(object) && !walk.slots[slot_of(object)])
 		return;
-	slot = slot_of(object);
-	if (walk.slots[slot]) {
-		walk.nodes[walk.slots[slot] - 1].edges += edges;
+	if (PyModule_Check(object) || is_namespace(object))
 		return;
-	}
-	if (walk.count == NODES) {
+	if (walk.edge_count == EDGES)
 		walk.full = true;
+	node = walk.full ? NULL : find_or_add(object);
+	if (!node)
 		return;
-	}
-	Py_INCREF(object);
-	walk.nodes[walk.count] =
-		(struct node){.object = object, .scale = walk.scale, .edges = edges, .parent = walk.parent};
-	walk.slots[slot] = (uint16_t)++walk.count;
-	walk.containers += (PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC) != 0;
+	node->edges += walk.scale;
+	node->attributes |= walk.attributes && PyDict_CheckExact(object);
+	walk.edge_scales[walk.edge_count] = walk.scale;
+	walk.edges[walk.edge_count++] = (uint16_t)(node - walk.nodes);
+}
+
+static void push_root(PyObject *object, unsigned edges)
+{
+	struct node *node = object && object != Py_None && !PyModule_Check(object) ? find_or_add(object) : NULL;
+
+	if (!node)
+		return;
+	node->root_edges += (float)edges;
+	node->taken++;
 }
 
 static int visit(PyObject *object, void *unused)
 {
 	(void)unused;
-	push(object, walk.scale);
+	push(object);
 	return walk.full;
 }
 
 static void push_wide(PyObject *object, Py_ssize_t length, PyObject *(*item)(PyObject *, Py_ssize_t))
 {
 	Py_ssize_t taken = length > WIDE ? WIDE : length;
-	double scale = walk.scale;
+	float scale = walk.scale;
 
 	if (length > WIDE)
-		walk.scale *= (double)length / WIDE;
+		walk.scale *= (float)length / WIDE;
 	for (Py_ssize_t i = 0; i < taken && !walk.full; i++)
-		push(item(object, length > WIDE ? (Py_ssize_t)((double)i * (double)length / WIDE) : i),
-		     walk.scale);
+		push(item(object, length > WIDE ? (Py_ssize_t)((double)i * (double)length / WIDE) : i));
 	walk.scale = scale;
 }
 
-/* One of @count positions spread over a dict's entries, @at being after the one before. A position is an
- * index into the table; where entries went, they mostly went from its beginning, up to @first. */
-static Py_ssize_t spread_at(Py_ssize_t at, Py_ssize_t first, Py_ssize_t i, Py_ssize_t length,
-			    Py_ssize_t count)
+Py_ssize_t ms_py_size_dict_at(Py_ssize_t at, Py_ssize_t first, Py_ssize_t i, Py_ssize_t length, Py_ssize_t count)
 {
 	Py_ssize_t position = first + (Py_ssize_t)((double)i * (double)length / (double)count);
 
 	return length > count && position > at ? position : at;
 }
 
-/* The first position that holds an entry. */
-static Py_ssize_t first_of(PyObject *dict)
+Py_ssize_t ms_py_size_dict_first(PyObject *dict)
 {
 	Py_ssize_t at = 0;
 	PyObject *key;
@@ -216,22 +335,30 @@ static Py_ssize_t first_of(PyObject *dict)
 	return PyDict_Next(dict, &at, &key, NULL) ? at - 1 : 0;
 }
 
-static void push_dict(PyObject *dict)
+static void push_dict(PyObject *dict, bool with_keys)
 {
-	Py_ssize_t length = PyDict_Size(dict), first = first_of(dict), at = first;
-	double scale = walk.scale;
+	Py_ssize_t length = PyDict_Size(dict), first = ms_py_size_dict_first(dict), at = first;
+	float scale = walk.scale;
 	PyObject *key, *value;
 
 	if (length > WIDE)
-		walk.scale *= (double)length / WIDE;
+		walk.scale *= (float)length / WIDE;
 	for (Py_ssize_t i = 0; i < WIDE && !walk.full; i++) {
-		at = spread_at(at, first, i, length, WIDE);
+		at = ms_py_size_dict_at(at, first, i, length, WIDE);
 		if (!PyDict_Next(dict, &at, &key, &value))
 			break;
-		push(key, walk.scale);
-		push(value, walk.scale);
+		if (with_keys)
+			push(key);
+		push(value);
 	}
 	walk.scale = scale;
+}
+
+static void push_attribute(PyObject *object, const char *name)
+{
+	PyObject *value MS_PY_REF = ms_py_attribute(object, name);
+
+	push(value);
 }
 
 static void push_referents(PyObject *object)
@@ -243,8 +370,7 @@ static void push_referents(PyObject *object)
 	PyErr_Clear();
 }
 
-/* @object's own traverse function, or NULL where the limited API does not give it. */
-static traverseproc traverse_of(PyObject *object)
+traverseproc ms_py_size_traverse(PyObject *object)
 {
 	PyTypeObject *type = Py_TYPE(object);
 	unsigned long flags = PyType_GetFlags(type);
@@ -254,37 +380,249 @@ static traverseproc traverse_of(PyObject *object)
 	return (traverseproc)PyType_GetSlot(type, Py_tp_traverse);
 }
 
-static void push_children(PyObject *object)
+/* Attributes that stand beside the object: as many places as the class has seen names, and one more. */
+static unsigned values_bytes(unsigned attributes)
 {
-	traverseproc traverse;
+	unsigned places = attributes + 1;
 
+	return places * (unsigned)sizeof(PyObject *) + ((places + size.values_header_bytes + 7) & ~7u);
+}
+
+static void push_traversed(struct node *node)
+{
+	traverseproc traverse = ms_py_size_traverse(node->object);
+	unsigned long flags = PyType_GetFlags(Py_TYPE(node->object));
+
+	walk.attributes = !size.inline_values && flags & Py_TPFLAGS_HEAPTYPE;
+	if (traverse)
+		traverse(node->object, visit, NULL);
+	else
+		push_referents(node->object);
+	walk.attributes = false;
+	/* One of the references is to the type. */
+	if (size.inline_values && flags & MANAGED_DICT && !(flags & CONTAINER_OR_STRING))
+		node->more_bytes = values_bytes(walk.visited ? walk.visited - 1 : 0);
+}
+
+/* The elements of an array of objects. */
+static void push_elements(PyObject *array)
+{
+	PyObject *dtype MS_PY_REF = array_get(size.array_dtype, array);
+	PyObject *kind MS_PY_REF = dtype ? ms_py_attribute(dtype, "char") : NULL;
+	Py_ssize_t length = (Py_ssize_t)(array_bytes(array) / sizeof(PyObject *)), taken = length > WIDE ? WIDE : length;
+	float scale = walk.scale;
+
+	if (!kind || !PyUnicode_Check(kind) || PyUnicode_CompareWithASCIIString(kind, "O") != 0)
+		return;
+	if (length > WIDE)
+		walk.scale *= (float)length / WIDE;
+	for (Py_ssize_t i = 0; i < taken && !walk.full; i++) {
+		Py_ssize_t at = length > WIDE ? (Py_ssize_t)((double)i * (double)length / WIDE) : i;
+		PyObject *item MS_PY_REF = PyObject_CallFunction(size.array_item, "On", array, at);
+
+		PyErr_Clear();
+		push(item);
+	}
+	walk.scale = scale;
+}
+
+static void push_array(struct node *node)
+{
+	PyObject *base MS_PY_REF = array_get(size.array_base, node->object);
+
+	if (base && base != Py_None && (PyObject *)Py_TYPE(base) == size.capsule_type)
+		node->more_bytes = (uint32_t)array_bytes(node->object); /* a C library's, given away */
+	push(base);
+	if (!base || base == Py_None)
+		push_elements(node->object);
+}
+
+/* A text that is still being written is not in its __sizeof__. */
+static void add_text(struct node *node)
+{
+	PyObject *length MS_PY_REF = PyObject_CallMethod(node->object, "tell", NULL);
+	double characters = length ? PyLong_AsDouble(length) : 0;
+
+	PyErr_Clear();
+	if (characters > 0 && ms_py_size_shallow(node->object) < characters)
+		node->more_bytes += (uint32_t)(characters * size.text_bytes);
+}
+
+static void push_children(struct node *node)
+{
+	PyObject *object = node->object, *type = (PyObject *)Py_TYPE(object);
+
+	walk.visited = 0;
+	if (is_array(object))
+		push_array(node);
+	if (type == size.text_io_type)
+		add_text(node);
+	if (type == size.code_type) {
+		push_attribute(object, "co_consts");
+		push_attribute(object, "co_names");
+		push_attribute(object, "co_linetable");
+		push_attribute(object, "co_exceptiontable");
+	}
 	if (!(PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HAVE_GC))
 		return;
-	walk.entered++;
 	if (PyList_CheckExact(object)) {
 		push_wide(object, PyList_Size(object), PyList_GetItem);
 	} else if (PyTuple_CheckExact(object)) {
 		push_wide(object, PyTuple_Size(object), PyTuple_GetItem);
 	} else if (PyDict_CheckExact(object)) {
-		push_dict(object);
+		push_dict(object, !node->attributes);
+	} else if (PyType_Check(object) && !(PyType_GetFlags((PyTypeObject *)object) & Py_TPFLAGS_HEAPTYPE)) {
+		return; /* it has no header for the collector */
+	} else if (type == size.function_type) {
+		push_attribute(object, "__closure__");
+		push_attribute(object, "__defaults__");
+		push_attribute(object, "__kwdefaults__");
+		push_attribute(object, "__code__");
 	} else {
-		traverse = traverse_of(object);
-		if (traverse)
-			traverse(object, visit, NULL);
-		else
-			push_referents(object);
+		push_traversed(node);
 	}
 }
 
-/* The part of @node's references that were seen; the walk's own reference is left out. */
-static double share_of(const struct node *node)
+/* Of a large graph some containers stand for the rest: those that stand for several do so already. */
+static unsigned thinning(const struct node *node)
+{
+	unsigned thin = 1;
+
+	for (unsigned count = walk.count; count >= NODES / 2; count -= NODES / 8)
+		thin *= THIN;
+	return node->scale < (float)thin ? (unsigned)((float)thin / node->scale) : 1;
+}
+
+/* ---- hubs: what all entries refer to, and the program too ---- */
+
+/* References to @node, the walk's and the caller's own left out, for all that it stands for. */
+static float held_by(const struct node *node)
 {
 	uint64_t count = (uint64_t)Py_REFCNT(node->object) & COUNT_MASK;
-	double held = (double)(count - 1) * node->scale;
 
-	if (count >= COUNT_IMMORTAL)
+	return count >= COUNT_IMMORTAL ? 0 : (float)(count - 1 - node->taken) * node->scale;
+}
+
+/* When each entry refers to it as often as this one, there are some references left, and few. */
+static bool is_outside(const struct node *node)
+{
+	double held = (double)held_by(node), inside = (double)node->edges * walk.entries;
+
+	if (node->root_edges > 0 || node->scale != 1 || walk.entries < HUB_ENTRIES || held <= inside)
+		return false;
+	return held <= inside + inside / HUB_MORE + HUB_MORE;
+}
+
+static int find_roots(PyObject *object, void *depth)
+{
+	Py_ssize_t length = PyList_CheckExact(object) ? PyList_Size(object) : 0, at = 0;
+	PyObject *item, *key;
+
+	for (Py_ssize_t i = 0; i < length && i < HUB_LOOKED_AT; i++) {
+		item = PyList_GetItem(object, i);
+		for (unsigned root = 0; root < MS_PY_SIZE_ROOTS && root < walk.count; root++)
+			if (item == walk.nodes[root].object)
+				walk.nodes[root].outside |= walk.nodes[root].taken > 0;
+	}
+	if (!PyDict_CheckExact(object))
 		return 0;
-	return held > node->edges ? node->edges / held : 1;
+	for (Py_ssize_t i = 0; i < HUB_LOOKED_AT && PyDict_Next(object, &at, &key, &item); i++) {
+		for (unsigned root = 0; root < MS_PY_SIZE_ROOTS && root < walk.count; root++)
+			if (item == walk.nodes[root].object)
+				walk.nodes[root].outside |= walk.nodes[root].taken > 0;
+		if (depth)
+			find_roots(item, NULL);
+	}
+	return 0;
+}
+
+/* It stays, and so does what it refers to: also the entries, where it keeps a list of them. */
+static void leave_outside(struct node *node)
+{
+	traverseproc traverse = ms_py_size_traverse(node->object);
+
+	node->outside = true;
+	find_roots(node->object, node);
+	if (traverse && PyType_GetFlags(Py_TYPE(node->object)) & Py_TPFLAGS_HAVE_GC)
+		traverse(node->object, find_roots, node);
+}
+
+static void enter(unsigned index)
+{
+	struct node *node = &walk.nodes[index];
+	unsigned thin = thinning(node);
+
+	node->first_edge = walk.edge_count;
+	/* Not each THINth: what a type refers to comes in a rhythm. */
+	if (walk.full || (index * UINT32_C(0x9e3779b1) >> 16) % thin)
+		return;
+	if (is_outside(node)) {
+		leave_outside(node);
+		return;
+	}
+	if (walk.count > FOREIGN_NODES && !node->taken && node->edges * FOREIGN < held_by(node))
+		return;
+	walk.scale = node->scale * (float)thin;
+	push_children(node);
+}
+
+/* ---- ownership ---- */
+
+/* What flows out of node @index, to those before it in the next pass. What refers from outside keeps alive. */
+static void flow_out(unsigned index)
+{
+	const struct node *node = &walk.nodes[index];
+
+	for (uint32_t edge = node->first_edge; edge < node[1].first_edge; edge++) {
+		struct node *to = &walk.nodes[walk.edges[edge]];
+		float flow = node->share * walk.edge_scales[edge];
+
+		to->outside |= node->outside;
+		if (to > node)
+			to->from_earlier += flow;
+		else
+			to->from_later_next += flow;
+	}
+}
+
+/* Return: by how much a share changed, at most. */
+static float flow(void)
+{
+	float most = 0;
+
+	for (unsigned i = 0; i < walk.count; i++) {
+		struct node *node = &walk.nodes[i];
+		float held = held_by(node), in = node->root_edges + node->from_earlier + node->from_later;
+		float share = held <= 0 || node->outside ? 0 : in >= held ? 1 : in / held;
+		float change = share > node->share ? share - node->share : node->share - share;
+
+		most = change > most ? change : most;
+		node->share = share;
+		flow_out(i);
+	}
+	for (unsigned i = 0; i < walk.count; i++) {
+		struct node *node = &walk.nodes[i];
+
+		node->from_later = node->from_later_next;
+		node->from_earlier = node->from_later_next = 0;
+	}
+	return most;
+}
+
+/* From above: at first all belongs to the entry, so what refers back to it is as good as the entry itself. */
+static void share_out(void)
+{
+	walk.nodes[walk.count].first_edge = walk.edge_count;
+	for (unsigned i = 0; i < walk.count; i++)
+		walk.nodes[i].share = 1;
+	for (unsigned i = 0; i < walk.count; i++)
+		flow_out(i);
+	for (unsigned i = 0; i < walk.count; i++) {
+		walk.nodes[i].from_later = walk.nodes[i].from_later_next;
+		walk.nodes[i].from_earlier = walk.nodes[i].from_later_next = 0;
+	}
+	for (unsigned pass = 0; pass < FLOWS_MOST && flow() > FLOW_CHANGE; pass++)
+		;
 }
 
 static double add_up(void)
@@ -292,15 +630,13 @@ static double add_up(void)
 	double total = 0;
 
 	for (unsigned i = 0; i < walk.count; i++) {
-		struct node *node = &walk.nodes[i];
+		const struct node *node = &walk.nodes[i];
 
-		node->share = share_of(node);
-		if (node->parent < i && walk.nodes[node->parent].share < 1)
-			node->share *= walk.nodes[node->parent].share;
-		if (node->share > 0.001)
-			total += node->share * node->scale * ms_py_size_shallow(node->object);
+		if (node->share > 0)
+			total += (double)node->share * (double)node->scale *
+				 (ms_py_size_shallow(node->object) + node->more_bytes);
 	}
-	return walk.full && walk.entered ? total * walk.containers / walk.entered : total;
+	return total;
 }
 
 /* Where a last reference is dropped any code may run, also code that begins another walk. */
@@ -325,155 +661,16 @@ double ms_py_size_entry(const struct ms_py_entry *entry)
 		return 0;
 	walk.busy = true;
 	walk.full = false;
-	walk.containers = walk.entered = 0;
+	walk.edge_count = 0;
 	walk.scale = 1;
-	walk.parent = NODES;
+	walk.entries = (double)entry->cache_entries;
+	find_arrays();
 	for (unsigned i = 0; i < MS_PY_SIZE_ROOTS; i++)
-		push(entry->roots[i], entry->edges[i]);
-	for (unsigned i = 0; i < walk.count && !walk.full; i++) {
-		walk.parent = i;
-		walk.scale = walk.nodes[i].scale;
-		push_children(walk.nodes[i].object);
-	}
+		push_root(entry->roots[i], entry->edges[i]);
+	for (unsigned i = 0; i < walk.count; i++)
+		enter(i);
+	share_out();
 	total = add_up();
 	finish();
 	return total;
-}
-
-/* ---- samples ---- */
-
-void ms_py_sample_restart(struct ms_py_sample *sample)
-{
-	double average = ms_py_sample_average(sample);
-
-	sample->weight = sample->weight > EARLIER_WEIGHT ? EARLIER_WEIGHT : sample->weight;
-	sample->total_bytes = average * sample->weight;
-	sample->done = 0;
-}
-
-bool ms_py_sample_is_complete(const struct ms_py_sample *sample, Py_ssize_t entries)
-{
-	return sample->done >= SAMPLE || sample->done >= (size_t)entries;
-}
-
-double ms_py_sample_average(const struct ms_py_sample *sample)
-{
-	return sample->weight > 0 ? sample->total_bytes / sample->weight : 0;
-}
-
-/* An order of entries of which every first part is spread evenly: time may run out anywhere. */
-static unsigned spread(unsigned i, unsigned count)
-{
-	return (unsigned)((i * UINT64_C(0x9e3779b1) & UINT32_MAX) * count >> 32);
-}
-
-/* At least one entry, so that every slice makes progress. */
-static void go_on(struct ms_py_sample *sample, const struct ms_py_entry *entries, unsigned count)
-{
-	uint64_t end_ns = ms_clock_ns() + SLICE_NS;
-
-	if (!count)
-		sample->done = SAMPLE;
-	while (sample->done < count) {
-		unsigned which = count == SAMPLE ? spread(sample->done, count) : sample->done;
-
-		sample->total_bytes += ms_py_size_entry(&entries[which]);
-		sample->weight++;
-		sample->done++;
-		if (ms_clock_ns() >= end_ns)
-			break;
-	}
-}
-
-static void drop(struct ms_py_entry *entries, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		for (unsigned j = 0; j < MS_PY_SIZE_ROOTS; j++)
-			Py_XDECREF(entries[i].roots[j]);
-}
-
-void ms_py_sample_dict(struct ms_py_sample *sample, PyObject *dict)
-{
-	struct ms_py_entry entries[SAMPLE] = {0};
-	Py_ssize_t length = PyDict_Size(dict), first = first_of(dict), at = first;
-	PyObject *key, *value;
-	unsigned count = 0;
-
-	while (count < SAMPLE) {
-		at = spread_at(at, first, count, length, SAMPLE);
-		if (!PyDict_Next(dict, &at, &key, &value))
-			break;
-		Py_INCREF(key);
-		Py_INCREF(value);
-		/* Two: the cache's, and the one taken here. */
-		entries[count++] = (struct ms_py_entry){.roots = {key, value}, .edges = {2, 2}};
-	}
-	go_on(sample, entries, count);
-	drop(entries, count);
-}
-
-/* Picks entries out of what a bounded wrapper shows: a key and a result for each, oldest first. */
-struct picker {
-	struct ms_py_entry entries[SAMPLE];
-	PyObject *wrapper_type, *link_type; /* borrowed */
-	Py_ssize_t seen, stride, limit;
-	unsigned count;
-};
-
-/* A bounded cache's links show their type beside each key and result (3.10). */
-static bool is_link_type(struct picker *picker, PyObject *object)
-{
-	PyObject *name MS_PY_REF = NULL;
-
-	if (picker->link_type || !PyType_Check(object))
-		return object == picker->link_type;
-	name = ms_py_attribute(object, "__name__");
-	if (name && PyUnicode_CompareWithASCIIString(name, "_lru_list_elem") == 0)
-		picker->link_type = object;
-	return object == picker->link_type;
-}
-
-static int pick(PyObject *object, void *arg)
-{
-	struct picker *picker = arg;
-	Py_ssize_t entry = picker->seen / 2;
-	unsigned which = (unsigned)(picker->seen % 2);
-
-	if (object == picker->wrapper_type || is_link_type(picker, object))
-		return 0;
-	if (picker->seen++ >= picker->limit)
-		return 1;
-	if (entry % picker->stride || picker->count >= SAMPLE)
-		return 0;
-	Py_INCREF(object);
-	picker->entries[picker->count].roots[which] = object;
-	/* The key is held by the link and by the dict, and both by this reference. */
-	picker->entries[picker->count].edges[which] = which ? 2 : 3;
-	picker->count += which;
-	return 0;
-}
-
-void ms_py_sample_links(struct ms_py_sample *sample, PyObject *wrapper, Py_ssize_t entries)
-{
-	struct picker picker = {.wrapper_type = (PyObject *)Py_TYPE(wrapper)};
-	traverseproc traverse = traverse_of(wrapper);
-	PyObject *list MS_PY_REF = NULL;
-
-	picker.limit = entries * 2 < LINKS_MAX ? entries * 2 : LINKS_MAX;
-	picker.stride = picker.limit / 2 > SAMPLE ? (picker.limit / 2 + SAMPLE - 1) / SAMPLE : 1;
-	if (traverse) {
-		traverse(wrapper, pick, &picker);
-	} else {
-		list = PyObject_CallFunctionObjArgs(size.get_referents, wrapper, NULL);
-		for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
-			if (pick(PyList_GetItem(list, i), &picker))
-				break;
-		/* The list holds what it shows. */
-		for (unsigned i = 0; i < picker.count; i++)
-			for (unsigned j = 0; j < MS_PY_SIZE_ROOTS; j++)
-				picker.entries[i].edges[j]++;
-	}
-	PyErr_Clear();
-	go_on(sample, picker.entries, picker.count);
-	drop(picker.entries, SAMPLE);
 }

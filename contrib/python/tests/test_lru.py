@@ -281,6 +281,26 @@ bad = True
         self.assertEqual(order("clear", program.pid, "__main__.f")["entries"], 100)
         self.assertEqual(program.get("f.cache_info()[3]"), 0)
 
+    def test_garbage_in_cycles_is_collected(self):
+        """What the cache lets go refers to itself, and the program's own collector never runs."""
+        program = self.program("""
+import functools, gc, weakref
+gc.disable()
+alive = weakref.WeakSet()
+class Node:
+    def __init__(self): self.me = self; self.text = bytes(b"x") * 100000; alive.add(self)
+@functools.lru_cache(maxsize=None)
+def f(x): return Node()
+for i in range(1000): f(i)
+""")
+        cache_when(program.pid, "__main__.f", lambda c: c["entries"] == 1000)
+        done = json.loads(support.tool("shrink", program.pid, "--bytes", "40M", "--json").stdout)
+        left = program.get("f.cache_info()[3]")
+        self.assertLess(left, 700)
+        self.assertEqual(program.get("len(alive)"), left)
+        self.assertGreater(done["returned_bytes"], 30 << 20)
+        self.assertEqual(caches(program.pid)["gc"]["orders"], 1)
+
     def test_standard_library(self):
         program = self.program("import re, linecache\nfor i in range(20): re.compile('a%d' % i)\n"
                                "linecache.getlines(linecache.__file__)")

@@ -295,7 +295,11 @@ class Transparent(support.TestCase):
                                "def f(x): return functools.lru_cache(None)(len)\n"
                                "@functools.lru_cache(None)\n"
                                "def g(x): return functools._lru_cache_wrapper(len, None, False, functools._CacheInfo)\n"
-                               "for i in range(100): f(i); g(i); functools.update_wrapper(g(i), len)\n")
+                               "def parameters(maxsize, typed): return lambda: (maxsize, typed)\n"
+                               "for i in range(100):\n"
+                               " f(i); g(i)\n"
+                               " if hasattr(f, 'cache_parameters'): g(i).cache_parameters = parameters(None, False)\n"
+                               " functools.update_wrapper(g(i), len)\n")
         with_proxy, without = (cache_when(program.pid, "__main__." + name, lambda c: c["entries"] == 100)["bytes"]
                                for name in "fg")
         self.assertAlmostEqual(with_proxy / without, 1, delta=0.25)
