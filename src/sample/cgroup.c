@@ -138,21 +138,21 @@ static int read_stat(const struct ms_cgroup *cgroup, struct ms_cgroup_level *lev
 	level->stat_usage_bytes = level->usage_bytes;
 	level->stat_tree_anon_bytes = anon_bytes;
 	level->stat_largest_anon_bytes = largest_anon_bytes;
+	if (read_bytes(cgroup->root, level->kernel_fd, &level->kernel_bytes) < 0)
+		level->kernel_bytes = 0; /* a kernel that does not count it */
 	return 0;
 }
 
 /*
  * v1 does not tell reclaimable slab from the rest of kernel memory. Of the rest (page tables, stacks, pipes) a job
  * seldom has much, and where it has, the kernel cannot take it back: a quarter of the limit is counted as that.
+ * The counter is exact. What memory.stat leaves of usage is not: its sums are seconds old in a job that grows fast.
  */
 static uint64_t slab_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level)
 {
-	uint64_t max_bytes = nearest_max(cgroup, level), pages_bytes = level->stat.pages_bytes;
-	uint64_t kernel_bytes = ms_sat_sub(level->stat_usage_bytes, pages_bytes);
-
 	if (cgroup->version == MS_CGROUP_V2)
 		return level->stat.slab_reclaimable_bytes;
-	return ms_sat_sub(kernel_bytes, max_bytes / KERNEL_DIVISOR);
+	return ms_sat_sub(level->kernel_bytes, nearest_max(cgroup, level) / KERNEL_DIVISOR);
 }
 
 static uint64_t used_of(const struct ms_cgroup *cgroup, const struct ms_cgroup_level *level, uint64_t anon_bytes,

@@ -46,13 +46,13 @@ struct ms_cgroup_stat {
 	uint64_t anon_bytes;
 	uint64_t file_lru_bytes; /* active_file + inactive_file */
 	uint64_t slab_reclaimable_bytes; /* v2; v1 has no such row */
-	uint64_t pages_bytes; /* v1: anonymous memory and all of the page cache, with shmem: the rest is the kernel's */
 	uint64_t hierarchy_max_bytes; /* v1: the least limit of all ancestors, also of those out of sight */
 };
 
 struct ms_cgroup_level {
 	/* Descriptors; -1 where the file does not exist or must not be read. */
 	int max_fd, high_fd, usage_fd, stat_fd, events_fd, swap_max_fd, swap_usage_fd;
+	int kernel_fd;        /* v1: memory.kmem.usage_in_bytes */
 	int event_control_fd; /* v1, for edge.h; to be written to */
 	int local_events_fd;  /* v2, for edge.h: events_fd without those of the groups below */
 
@@ -67,6 +67,7 @@ struct ms_cgroup_level {
 	struct ms_cgroup_stat stat;
 	uint64_t stat_at_ns;          /* 0 = never */
 	uint64_t stat_usage_bytes;
+	uint64_t kernel_bytes; /* v1: kernel memory in all */
 	uint64_t stat_tree_anon_bytes, stat_largest_anon_bytes;
 
 	char path[MS_LIMIT_WHERE_BYTES]; /* as /proc/PID/cgroup names it; cut at the front with "..." */

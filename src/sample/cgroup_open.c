@@ -184,6 +184,7 @@ static const struct {
 	{offsetof(struct ms_cgroup_level, swap_max_fd), "memory.memsw.limit_in_bytes", "memory.swap.max"},
 	{offsetof(struct ms_cgroup_level, swap_usage_fd), "memory.memsw.usage_in_bytes",
 	 "memory.swap.current"},
+	{offsetof(struct ms_cgroup_level, kernel_fd), "memory.kmem.usage_in_bytes", NULL},
 	{offsetof(struct ms_cgroup_level, event_control_fd), "cgroup.event_control", NULL},
 	{offsetof(struct ms_cgroup_level, local_events_fd), NULL, "memory.events.local"},
 };

@@ -170,7 +170,6 @@ int ms_cgroup_parse_stat(const char *text, enum ms_cgroup_version version, struc
 
 	if (version == MS_CGROUP_V1) {
 		ok = ms_text_row_u64(text, "total_rss", &stat.anon_bytes) &&
-		     add_rows(text, "total_rss", "total_cache", &stat.pages_bytes) &&
 		     add_rows(text, "total_inactive_file", "total_active_file", &stat.file_lru_bytes) &&
 		     ms_text_row_u64(text, "hierarchical_memory_limit", &stat.hierarchy_max_bytes);
 		if (stat.hierarchy_max_bytes >= V1_NO_LIMIT)
