@@ -15,7 +15,11 @@
 #include "sample/process.h"
 #include "util/cleanup.h"
 
-enum { CHUNK_BYTES = 1024, LEAST_MINOR = 8 };
+enum {
+	CHUNK_BYTES = 1024,
+	MOST_BYTES = 256 << 10, /* of a file: a process can make its environment as large as its address space */
+	LEAST_MINOR = 8,
+};
 
 static const struct {
 	const char *name, *words;
@@ -118,7 +122,7 @@ static enum ms_python_fault judge_program(const struct ms_root *root, pid_t pid,
 
 /* ---- its words: of the command line, or of the environment ---- */
 
-/* A file of words, each with a NUL behind it, read a part at a time; longer words are cut. */
+/* A file of words, each with a NUL behind it, read a part at a time, and not beyond MOST_BYTES; longer words are cut. */
 struct words {
 	const struct ms_root *root;
 	int fd;
@@ -130,6 +134,9 @@ struct words {
 static int next_byte(struct words *words)
 {
 	if (words->used == words->have) {
+		if (words->at >= MOST_BYTES)
+			return EOF;
+
 		ssize_t n = words->root->ops.pread(words->root->ops.ctx, words->fd, words->chunk,
 						   sizeof(words->chunk), words->at);
 
@@ -212,6 +219,8 @@ static enum ms_python_fault judge_environment(const struct ms_root *root, pid_t 
 	while (next_word(&words, word, sizeof(word)))
 		if (strncmp(word, name, sizeof(name) - 1) == 0)
 			return judge_path(word + sizeof(name) - 1, dir);
+	if (words.at >= MOST_BYTES) /* the rest may name it */
+		return MS_PYTHON_UNKNOWN;
 	/* A process of another user may be opened, and not be read. */
 	return words.at > 0 || words.root->ops.pread(words.root->ops.ctx, fd, word, 1, 0) >= 0 ? MS_PYTHON_PATH
 											       : MS_PYTHON_OTHER_USER;

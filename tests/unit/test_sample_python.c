@@ -146,6 +146,26 @@ static void environments(void **state)
 	assert_string_equal(look(), "unknown");
 }
 
+static uint64_t given_bytes;
+
+static ssize_t give_more(void *ctx, int fd, void *buffer, size_t size, off_t offset)
+{
+	(void)ctx, (void)fd, (void)offset;
+	memset(buffer, 'x', size);
+	given_bytes += size;
+	return given_bytes <= UINT64_C(64) << 20 ? (ssize_t)size : 0;
+}
+
+/* A process can say that its words are as long as its address space. */
+static void words_without_end(void **state)
+{
+	(void)state;
+	given_bytes = 0;
+	bed.root.ops.pread = give_more;
+	assert_string_equal(look(), "unknown"); /* and not "path": what was not read may name it */
+	assert_in_range(given_bytes, 1, 1 << 20);
+}
+
 static void what_cannot_be_read(void **state)
 {
 	char path[128];
@@ -164,6 +184,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_of_programs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(options, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(environments, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(words_without_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_be_read, set_up, tear_down),
 	};
 
