@@ -199,6 +199,17 @@ static void close_file(struct ms_usage_file *file)
 	ms_inode_close(atomic_load_explicit(&file->fd, memory_order_relaxed), &held);
 }
 
+/* The host may have closed it. */
+static bool holds(const struct ms_usage_file *file)
+{
+	const struct ms_inode held = {
+		.device = atomic_load_explicit(&file->device, memory_order_relaxed),
+		.inode = atomic_load_explicit(&file->inode, memory_order_relaxed),
+	};
+
+	return held.inode && ms_inode_is(atomic_load_explicit(&file->fd, memory_order_relaxed), &held);
+}
+
 static void close_usage(struct ms_usage *usage)
 {
 	if (!atomic_load_explicit(&usage->generation, memory_order_relaxed))
@@ -270,8 +281,10 @@ void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
 	struct ms_usage *usage = &ms_lib.usage;
 
 	open_statm(usage, now_ns);
-	if (marks->kind == MS_USAGE_ANON || !marks->generation ||
-	    atomic_load_explicit(&usage->generation, memory_order_relaxed) == marks->generation)
+	if (marks->kind == MS_USAGE_ANON || !marks->generation)
+		return;
+	if (atomic_load_explicit(&usage->generation, memory_order_relaxed) == marks->generation &&
+	    holds(&usage->used) && (!usage->stat_held.inode || ms_inode_is(usage->stat_fd, &usage->stat_held)))
 		return;
 	if (usage->refused_generation == marks->generation && now_ns < usage->refused_until_ns)
 		return;

@@ -504,8 +504,8 @@ static void test_looks_ahead(void **state)
 
 /* ---- the file ---- */
 
-/* Return: whether a descriptor of this process is of such a file. */
-static bool is_open(const char *path)
+/* Return: a descriptor of this process of such a file; -1: there is none. */
+static int find_open(const char *path)
 {
 	char link[64], target[4096];
 
@@ -518,9 +518,14 @@ static bool is_open(const char *path)
 			continue;
 		target[length] = '\0';
 		if (strcmp(target, path) == 0)
-			return true;
+			return fd;
 	}
-	return false;
+	return -1;
+}
+
+static bool is_open(const char *path)
+{
+	return find_open(path) >= 0;
 }
 
 static void tell_file(uint32_t kind, const char *directory, const char *name, int64_t usage_offset)
@@ -600,6 +605,9 @@ static void test_the_file_is_read(void **state)
 			continue;
 		tell_file(places[i].kind, places[i].directory, places[i].name, -(INT64_C(1) << 50));
 		BED_WAIT_UNTIL(is_open(path));
+		close(find_open(path)); /* as a daemon does with all descriptors that it does not know */
+		wait_for_agent();
+		assert_true(is_open(path));
 		add(&fake, MEMSHED_CACHE_OPTIONS(.name = "file", .priority = -1));
 		memshed_charge(fake.handle, 500 * MIB, 1000);
 		rounds = info().own_rounds;
