@@ -15,7 +15,7 @@
 #include <getopt.h>
 
 /* Documented in memshed(1). `run` returns its child's status, so its own failures have other codes, as in
- * env(1), timeout(1) and the shell: 125 to 127. */
+ * env(1), timeout(1) and the shell: 124 to 127. */
 enum ms_exit {
 	MS_EXIT_OK = 0,
 	MS_EXIT_FAILURE = 1,       /* something else went wrong; the message says what */
@@ -27,6 +27,7 @@ enum ms_exit {
 	MS_EXIT_NO_ANSWER = 7,     /* the agent did not answer in time */
 	MS_EXIT_INCOMPLETE = 8,    /* answered, but something was busy, unsupported or stuck, or too little */
 	MS_EXIT_AMBIGUOUS = 9,     /* several processes have that name */
+	MS_EXIT_RUN_EXHAUSTED = 124, /* run: it ended the job, as nothing was left that helps */
 	MS_EXIT_RUN_FAILED = 125,  /* run: memshed itself failed before CMD started */
 	MS_EXIT_RUN_CANNOT_EXEC = 126,
 	MS_EXIT_RUN_NOT_FOUND = 127,

@@ -2,6 +2,7 @@
 /* cmd/target.c - see target.h. */
 #include "cmd/target.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "cli/place.h"
+#include "sample/python.h"
 #include "table/layout.h"
 #include "util/cleanup.h"
 
@@ -170,6 +173,26 @@ int ms_target_rows(struct ms_target *target, struct ms_row **ret_rows)
 
 /* ---- what went wrong ---- */
 
+/* A Python that runs without the adapter. Return: whether it is one. */
+static bool say_unloaded(const struct ms_verb *verb, const struct ms_target *target)
+{
+	char python_dir[PATH_MAX];
+	const char *dir = ms_place_python(ms_place_bin, python_dir);
+	struct ms_root root;
+	uint64_t program;
+
+	if (!target || !dir || ms_root_init(&root, "/") < 0)
+		return false;
+	enum ms_python_fault fault = ms_python_look(&root, target->facts.pid, dir, &program);
+
+	ms_root_fini(&root);
+	if (fault == MS_PYTHON_NONE)
+		return false;
+	ms_verb_error(verb, "%s: has no table: it runs without the adapter for Python: %s; see memshed-run(1)",
+		      target->label, ms_python_fault_words(fault));
+	return true;
+}
+
 enum ms_exit ms_target_failure(const struct ms_verb *verb, const struct ms_target *target, int error)
 {
 	const char *label = target ? target->label : "memshed";
@@ -179,6 +202,8 @@ enum ms_exit ms_target_failure(const struct ms_verb *verb, const struct ms_targe
 		ms_verb_error(verb, "%s: the process has ended", label);
 		return MS_EXIT_NO_PROCESS;
 	case -ENOENT:
+		if (say_unloaded(verb, target))
+			return MS_EXIT_NO_TABLE;
 		ms_verb_error(verb,
 			      "%s: has no table: it registered no cache with libmemshed; see memshed-run(1)",
 			      label);

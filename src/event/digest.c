@@ -211,7 +211,8 @@ static void take_end(struct ms_digest *digest, const struct ms_event *event)
 
 static bool is_said_beside_a_journal(enum ms_event_kind kind)
 {
-	return kind == MS_EVENT_START || kind == MS_EVENT_BLIND || kind == MS_EVENT_EXIT ||
+	return kind == MS_EVENT_START || kind == MS_EVENT_EXHAUSTED || kind == MS_EVENT_STOP ||
+	       kind == MS_EVENT_RESTART || kind == MS_EVENT_UNLOADED || kind == MS_EVENT_BLIND || kind == MS_EVENT_EXIT ||
 	       kind == MS_EVENT_END;
 }
 

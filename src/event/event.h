@@ -19,6 +19,7 @@
 
 #include "policy/policy.h"
 #include "sample/process.h"
+#include "sample/python.h"
 #include "sample/sample.h"
 #include "table/layout.h"
 
@@ -34,6 +35,8 @@
 #define MS_TYPE_LEVEL(name)   uint32_t name; /* enum ms_level */
 #define MS_TYPE_STATUS(name)  uint32_t name; /* enum ms_answer_status */
 #define MS_TYPE_AGENT(name)   uint32_t name; /* enum ms_agent_state */
+#define MS_TYPE_ACTION(name)  uint32_t name; /* enum ms_exhausted_action */
+#define MS_TYPE_PYTHON(name)  uint32_t name; /* enum ms_python_fault */
 #define MS_TYPE_CACHES(name)  struct ms_event_caches name;
 
 /* FIELD(type, key in the journal and name of the member, what it says) */
@@ -78,10 +81,14 @@
 	KIND(RETURNED, returned, false, "All orders of a round were answered and the reading settled.")      \
 	KIND(WAIT, wait, false, "Above high, and nothing is asked now.")                                     \
 	KIND(WARN, warn, false, "Above high, and there is nothing left to ask.")                             \
+	KIND(EXHAUSTED, exhausted, false, "Above danger for a while, and nothing is left that helps.")       \
+	KIND(STOP, stop, false, "The job is ended: a signal was sent to its processes.")                     \
+	KIND(RESTART, restart, true, "The command was started again.")                                       \
 	KIND(RECOVERED, recovered, false, "The shortage is over.")                                           \
 	KIND(STOPPED, stopped, true, "A process with an order is stopped; the order was taken back.")        \
 	KIND(RESUMED, resumed, true, "It goes on.")                                                          \
 	KIND(SILENT, silent, true, "A process has not begun with its order for half a second.")              \
+	KIND(UNLOADED, unloaded, true, "A Python runs without the adapter: its caches are not known.")       \
 	KIND(EXIT, exit, true, "The command has ended, but processes that it started go on.")                \
 	KIND(END, end, false, "The job has ended.")
 
@@ -127,11 +134,28 @@
 	FIELD(NUMBER, caches, "of the job")                                                                  \
 	FIELD(NUMBER, silent_caches, "of processes with an agent that cannot be asked now")
 #define MS_FIELDS_WARN(FIELD)      MS_FIELDS_WAIT(FIELD)
+#define MS_FIELDS_EXHAUSTED(FIELD)                                                                           \
+	FIELD(ACTION, action, "of *--on-exhausted*: warn, term, restart or exec")                            \
+	MS_FIELDS_VERDICT(FIELD)
+#define MS_FIELDS_VERDICT(FIELD)                                                                             \
+	FIELD(NUMBER, in_caches_bytes, "what caches and allocators held when nothing was left; null: it did not happen") \
+	FIELD(NUMBER, unexplained_bytes, "what else was used then: it is in no cache; null likewise")
+#define MS_FIELDS_STOP(FIELD)                                                                                \
+	FIELD(INTEGER, signal, "15 first, 9 after the grace")                                                \
+	FIELD(NUMBER, sent, "to how many processes")
+#define MS_FIELDS_RESTART(FIELD)                                                                             \
+	FIELD(NUMBER, restarts, "how often by now")                                                          \
+	FIELD(NUMBER, pause_ms, "how long after the end of the job")
 #define MS_FIELDS_RECOVERED(FIELD) FIELD(NUMBER, duration_us, "of the shortage")
 #define MS_FIELDS_STOPPED(FIELD)
 #define MS_FIELDS_RESUMED(FIELD)
 #define MS_FIELDS_SILENT(FIELD)                                                                              \
 	FIELD(AGENT, agent_state, "idle, entering (waits for a lock of the program), running ...")
+#define MS_FIELDS_UNLOADED(FIELD)                                                                            \
+	FIELD(PYTHON, obstacle,                                                                              \
+	      "path (its PYTHONPATH does not name the adapter's folder), behind (another folder is before "  \
+	      "that), isolated (-I), no-environment (-E), no-site (-S), version (older than 3.8), build (without a GIL, "      \
+	      "for debugging, or not CPython), other-user (its environment cannot be read), unknown")
 #define MS_FIELDS_EXIT(FIELD)                                                                                \
 	FIELD(INTEGER, exit_code, "as a shell has it: the command's own, or 128 + the signal")               \
 	FIELD(INTEGER, signal, "that ended it; 0: none did")
@@ -150,6 +174,9 @@
 	FIELD(NUMBER, worst_growth_bytes, "between two looks")                                               \
 	FIELD(NUMBER, wakeups, "of *memshed*")                                                               \
 	FIELD(NUMBER, lost_lines, "that stderr or the journal did not take")                                 \
+	FIELD(NUMBER, restarts, "how often the command was started again")                                   \
+	FIELD(NUMBER, exhaustions, "how often nothing was left that helps")                                  \
+	MS_FIELDS_VERDICT(FIELD)                                                                             \
 	FIELD(NUMBER, oom_kills, "in its cgroup meanwhile; null when that is not known")                     \
 	FIELD(CACHES, largest, "the largest caches when they were last seen, up to four")
 

@@ -43,7 +43,8 @@ static void add_name(struct ms_line *line, enum ms_field_type type, uint32_t val
 	static const char *(*const names[])(uint32_t) = {
 		[MS_FIELD_LIMIT] = limit_name,          [MS_FIELD_REASON] = ms_reason_name,
 		[MS_FIELD_LEVEL] = ms_name_of_level, [MS_FIELD_STATUS] = ms_name_of_status,
-		[MS_FIELD_AGENT] = ms_name_of_agent_state,
+		[MS_FIELD_AGENT] = ms_name_of_agent_state, [MS_FIELD_ACTION] = ms_action_name,
+		[MS_FIELD_PYTHON] = ms_python_fault_name,
 	};
 
 	assert(type < sizeof(names) / sizeof(names[0]) && names[type]);

@@ -79,6 +79,42 @@ static void say_wait(struct ms_line *line, const struct ms_event *event)
 /* A warning has the same fields. */
 #define say_warn say_wait
 
+static void say_exhausted(struct ms_line *line, const struct ms_event *event)
+{
+	static const char *const deeds[] = {
+		[MS_EXHAUSTED_WARN] = "",
+		[MS_EXHAUSTED_TERM] = "; ending the job",
+		[MS_EXHAUSTED_RESTART] = "; ending the job, to start it again",
+		[MS_EXHAUSTED_EXEC] = "; running the command of --on-exhausted",
+	};
+	const struct ms_event_exhausted *exhausted = &event->as.exhausted;
+
+	ms_line_add(line, "%s, and nothing is left that helps: %s in caches, %s in no cache%s", MS_FILL(event),
+		    MS_BYTES(exhausted->in_caches_bytes), MS_BYTES(exhausted->unexplained_bytes),
+		    deeds[exhausted->action]);
+}
+
+static void say_stop(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_stop *stop = &event->as.stop;
+
+	ms_line_add(line, "SIG%s was sent to %s of the job", sigabbrev_np(stop->signal),
+		    MS_COUNTED(stop->sent, "process", "processes"));
+}
+
+static void say_restart(struct ms_line *line, const struct ms_event *event)
+{
+	ms_line_add(line, "%s was started after %s: started again %s", MS_PROCESS(event),
+		    MS_DURATION(event->as.restart.pause_ms * 1000),
+		    MS_COUNTED(event->as.restart.restarts, "time", "times"));
+}
+
+static void say_unloaded(struct ms_line *line, const struct ms_event *event)
+{
+	ms_line_add(line, "%s runs without the adapter for Python, so its caches are not known: %s",
+		    MS_PROCESS(event), ms_python_fault_words(event->as.unloaded.obstacle));
+}
+
 /* Without a round just before: the memory went by itself. */
 static void say_recovered(struct ms_line *line, const struct ms_event *event)
 {
@@ -162,6 +198,18 @@ static void say_largest(struct ms_line *line, const struct ms_event_caches *larg
 	ms_phrase_caches(line, largest, several);
 }
 
+/* The last that is said: where the memory is. */
+static void say_verdict(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_end *end = &event->as.end;
+
+	if (end->restarts)
+		ms_line_add(line, "; started again %s", MS_COUNTED(end->restarts, "time", "times"));
+	if (end->exhaustions)
+		ms_line_add(line, "; when nothing was left %s of %s were in no cache",
+			    MS_BYTES(end->unexplained_bytes), MS_BYTES(event->max_bytes));
+}
+
 static void say_end(struct ms_line *line, const struct ms_event *event)
 {
 	const struct ms_event_end *end = &event->as.end;
@@ -176,6 +224,7 @@ static void say_end(struct ms_line *line, const struct ms_event *event)
 	say_work(line, end);
 	say_largest(line, &end->largest);
 	say_troubles(line, end);
+	say_verdict(line, event);
 }
 
 /* Not said by themselves. */

@@ -51,6 +51,19 @@ const char *ms_reason_words(uint32_t reason)
 	return find_reason(reason)->words;
 }
 
+const char *ms_action_name(uint32_t action)
+{
+	static const char *const names[] = {
+		[MS_EXHAUSTED_WARN] = "warn",
+		[MS_EXHAUSTED_TERM] = "term",
+		[MS_EXHAUSTED_RESTART] = "restart",
+		[MS_EXHAUSTED_EXEC] = "exec",
+	};
+
+	assert(action < sizeof(names) / sizeof(names[0]));
+	return names[action];
+}
+
 const char *ms_phrase_reason(char *text, const struct ms_event *event, uint32_t reason)
 {
 	const struct reason *found = find_reason(reason);

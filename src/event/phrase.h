@@ -56,6 +56,9 @@ const char *ms_phrase_fate(char *text, int32_t exit_code, int32_t signal);
 const char *ms_reason_name(uint32_t reason);
 const char *ms_reason_words(uint32_t reason);
 
+/** ms_action_name - the word for an enum ms_exhausted_action: "term"; as --on-exhausted has it */
+const char *ms_action_name(uint32_t action);
+
 /** ms_phrase_when - begins each line: "memshed: +12.345s " */
 void ms_phrase_when(struct ms_line *line, const struct ms_event *event);
 

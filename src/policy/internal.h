@@ -25,6 +25,7 @@ struct ms_policy_round {
 	/* From ms_policy_take_stock(). */
 	bool silent, busy, useless; /* some process is; each has something in it, a silent one much */
 	bool asked;                 /* some process was, in this shortage */
+	uint64_t hope_bytes;        /* what may come of the processes yet */
 	bool left_out;              /* some cache with something in it never is, or its callback still runs */
 	uint64_t soonest_ns;        /* the first end of a back-off; UINT64_MAX = there is none */
 };

@@ -28,6 +28,11 @@ struct ms_policy_config ms_policy_defaults(void)
 		.timeout_least_ns = 500 * MS_NS_PER_MS,
 		/* Chosen: what grows at all fast is above high again within it. */
 		.calm_ns = MS_NS_PER_S,
+		/* Chosen: no program keeps a peak for so long by chance. Three more looks fit in the rest of the
+		 * time, and a hook or a signal. */
+		.exhausted_ns = 5 * MS_NS_PER_S,
+		.exhausted_divisor = 4,
+		.helpless_useless = 2, /* chosen: whole caches were asked by then */
 		/* Chosen: of 60 MiB that CPython freed 11 came back at once, which is not help yet. */
 		.helped_divisor = 4,
 		.worth_divisor = 8,   /* chosen */

@@ -8,6 +8,7 @@
  *   does the reading settle, or do orders that are out make up the need?    wait_of()
  *   which process can be asked, and for how much? ms_policy_take_stock(), ms_policy_spread()
  *   if there is nothing: why?                     give_up()
+ *   and is that so for good?                      note_help(), is_exhausted()
  */
 #include "policy/internal.h"
 
@@ -105,6 +106,8 @@ static void end(const struct ms_policy_round *round)
 	if (state->out == 0)
 		state->answered_ns = 0;
 	state->told = false;
+	if (round->sample->processes > 0) /* else what it is for is the job that ends */
+		state->exhausted = false;
 	ms_policy_reset(state);
 }
 
@@ -213,6 +216,43 @@ static void decide_gently(const struct ms_policy_round *round, uint64_t missing_
 	finish(round, MS_WHY_BELOW_HIGH);
 }
 
+/* When stock was taken. */
+static void note_help(const struct ms_policy_round *round)
+{
+	struct ms_policy_state *state = round->state;
+
+	if (round->silent || round->hope_bytes >= round->worth_bytes)
+		state->helpless_since_ns = 0;
+	else if (round->danger && state->helpless_since_ns == 0)
+		state->helpless_since_ns = round->now_ns;
+}
+
+/* The kernel picks a victim at max, but --max alone is a mark. */
+static uint64_t helpless_time(const struct ms_policy_round *round)
+{
+	const struct ms_policy_config *config = round->config;
+	double growth = (double)round->sample->growth_bytes_per_s;
+	double room = (double)ms_sat_sub(round->marks->max_bytes, round->used_bytes) / config->exhausted_divisor;
+
+	if (round->sample->limit.source == MS_LIMIT_OPTION ||
+	    growth * (double)config->exhausted_ns <= room * 1e9)
+		return config->exhausted_ns;
+	return (uint64_t)(room * 1e9 / growth);
+}
+
+static bool is_exhausted(const struct ms_policy_round *round)
+{
+	struct ms_policy_state *state = round->state;
+
+	if (!round->danger)
+		state->helpless_since_ns = 0;
+	if (!state->helpless_since_ns || state->exhausted ||
+	    round->now_ns - state->helpless_since_ns < helpless_time(round))
+		return false;
+	state->exhausted = true;
+	return true;
+}
+
 static struct ms_policy_round round_of(const struct ms_policy_config *config, const struct ms_sample *sample,
 				       const struct ms_marks *marks)
 {
@@ -241,13 +281,41 @@ bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms
 	return is_short(&round, state) && !wait_of(&round, state, &why, &missing_bytes);
 }
 
+static void decide(struct ms_policy_round *round)
+{
+	struct ms_policy_state *state = round->state;
+	uint64_t missing_bytes, until_ns;
+	enum ms_why why;
+
+	if (state->phase == MS_PHASE_CALM)
+		state->short_since_ns = round->now_ns;
+	until_ns = wait_of(round, state, &why, &missing_bytes);
+	if (until_ns) {
+		ms_policy_enter(state, state->out ? MS_PHASE_ORDERED : MS_PHASE_SETTLING);
+		wait_until(round, why, until_ns);
+		return;
+	}
+	if (state->out == 0)
+		state->answered_ns = 0; /* settled */
+	ms_policy_take_stock(round);
+	note_help(round);
+	if (round->gentle)
+		decide_gently(round, missing_bytes);
+	else if (!give_orders(round, missing_bytes))
+		give_up(round);
+}
+
+void ms_policy_restart(struct ms_policy_state *state)
+{
+	state->told = state->exhausted = false;
+	state->helpless_since_ns = 0;
+}
+
 void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sample *sample,
 		    const struct ms_marks *marks, const struct ms_policy_input *input,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan)
 {
 	struct ms_policy_round round = round_of(config, sample, marks);
-	uint64_t missing_bytes, until_ns;
-	enum ms_why why;
 
 	round.input = input;
 	round.state = state;
@@ -258,23 +326,10 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 	ret_plan->count = ret_plan->caches = ret_plan->silent_caches = 0;
 	state->growth_bytes_per_s = sample->growth_bytes_per_s;
 	note_calm(&round);
-	if (!is_short(&round, state)) {
+	if (is_short(&round, state))
+		decide(&round);
+	else
 		end(&round);
-		return;
-	}
-	if (state->phase == MS_PHASE_CALM)
-		state->short_since_ns = round.now_ns;
-	until_ns = wait_of(&round, state, &why, &missing_bytes);
-	if (until_ns) {
-		ms_policy_enter(state, state->out ? MS_PHASE_ORDERED : MS_PHASE_SETTLING);
-		wait_until(&round, why, until_ns);
-		return;
-	}
-	if (state->out == 0)
-		state->answered_ns = 0; /* settled */
-	ms_policy_take_stock(&round);
-	if (round.gentle)
-		decide_gently(&round, missing_bytes);
-	else if (!give_orders(&round, missing_bytes))
-		give_up(&round);
+	ret_plan->exhausted = is_exhausted(&round);
+	ret_plan->held_bytes = state->held_bytes;
 }

@@ -34,6 +34,11 @@
  * is left alone for a back-off that doubles. There is one reset of all of it, below low and after calm:
  * a process with a heap that reuses what its caches gave up returns little and yet stays below high.
  *
+ * Exhausted: above danger, and nothing is left that helps. Of all that the processes have in them but what did not
+ * help twice in a row, little is left; what is silent or busy may still help. It is said once in a shortage, when that has been so for
+ * a while: so long that a momentary peak has passed, but not until a kernel that enforces the limit picks
+ * a victim.
+ *
  * Caller's duties: every order of a plan is followed by exactly one ms_policy_learn(), whatever became of
  * it; ms_policy_forget() before the number of a process that ended is used again.
  */
@@ -76,6 +81,8 @@ struct ms_policy_config {
 	uint64_t patience_ns;        /* one that was taken, for so long; near max for a hold-off */
 	uint64_t timeout_most_ns, timeout_least_ns; /* of an order: half the time until max, within these */
 	uint64_t calm_ns;            /* so long below high is help, whatever came back */
+	uint64_t exhausted_ns;       /* so long above danger without help is exhausted ... */
+	uint32_t exhausted_divisor;  /* ... or this part of the time until max, where the kernel enforces it */
 
 	/* What is enough, and what is worth an order. */
 	uint32_t helped_divisor;     /* an answer helped that brought this part of what was expected */
@@ -85,6 +92,7 @@ struct ms_policy_config {
 
 	/* How long a process is left alone. */
 	struct ms_policy_back_off useless, busy, stuck;
+	uint32_t helpless_useless;   /* so many useless orders in a row: the process does not help */
 	uint32_t danger_tries;       /* near max a back-off is cut into so many: sizes may be stale */
 };
 
@@ -146,6 +154,14 @@ struct ms_policy_order {
 	uint64_t timeout_ns;
 };
 
+/* What is done when a job is exhausted: a person's choice, carried out by its program. */
+enum ms_exhausted_action {
+	MS_EXHAUSTED_WARN = 0,
+	MS_EXHAUSTED_TERM,    /* end the job */
+	MS_EXHAUSTED_RESTART, /* end the job, and start it again */
+	MS_EXHAUSTED_EXEC,    /* run a command */
+};
+
 enum ms_plan_kind {
 	MS_PLAN_NOTHING = 0, /* below high */
 	MS_PLAN_WAIT,        /* above high, but orders are out, or nothing can be asked now */
@@ -182,6 +198,8 @@ struct ms_plan {
 	/* Where rows were read (ORDERS, WARN, and most WAITs). */
 	uint32_t caches;        /* of all processes */
 	uint32_t silent_caches; /* that cannot be asked, as their agent does not answer, or they are stuck */
+	uint64_t held_bytes;    /* what caches and allocators hold; of the last plan for which rows were read */
+	bool exhausted;         /* whatever the kind; true once in a shortage */
 	uint32_t count;         /* ORDERS: how many */
 	struct ms_policy_order orders[MS_POLICY_PROCESSES];
 };
@@ -224,6 +242,9 @@ struct ms_policy_evidence {
 struct ms_policy_state {
 	enum ms_policy_phase phase;
 	bool told;              /* WARN was planned in this shortage */
+	bool exhausted;         /* likewise: that it is exhausted */
+	uint64_t helpless_since_ns; /* above danger without help; 0 = not so */
+	uint64_t held_bytes;    /* when rows were read */
 	bool worked;            /* an answer to the last plan was more than "busy" */
 	uint32_t rounds;        /* plans with orders in this shortage */
 	uint32_t out;           /* orders out */
@@ -254,6 +275,9 @@ bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms
 void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sample *sample,
 		    const struct ms_marks *marks, const struct ms_policy_input *input,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan);
+
+/** ms_policy_restart - the target was ended and started again: what was said of the last one holds no more */
+void ms_policy_restart(struct ms_policy_state *state);
 
 /** ms_policy_taken - the agent of this process works on its order */
 void ms_policy_taken(struct ms_policy_state *state, uint32_t process);

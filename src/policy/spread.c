@@ -33,6 +33,7 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	struct ms_policy_evidence *evidence = of(round, key->process);
 	uint64_t *sum;
 
+	round->state->held_bytes = ms_sat_add(round->state->held_bytes, key->bytes);
 	if (!evidence)
 		return;
 	evidence->now.empty &= key->tier == MS_RANK_NEVER;
@@ -47,6 +48,24 @@ static void add_row(struct ms_policy_round *round, const struct ms_rank_key *key
 	sum = key->tier == MS_RANK_EXHAUSTED ? &evidence->now.exhausted_bytes : &evidence->now.bytes;
 	*sum = ms_sat_add(*sum, key->bytes);
 	evidence->now.unknown |= key->bytes == 0;
+}
+
+/* What may come of a process yet. A cache that is stuck, or busy, may give it in a moment. */
+static uint64_t hope_bytes(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence)
+{
+	uint64_t bytes = evidence->now.unknown ? UINT64_MAX : evidence->now.bytes;
+
+	switch (evidence->now.standing) {
+	case MS_STANDING_ASKABLE:
+	case MS_STANDING_OUT:
+		return evidence->useless < round->config->helpless_useless ? bytes : 0;
+	case MS_STANDING_UNCOUNTED:
+		return UINT64_MAX;
+	case MS_STANDING_SILENT:
+	case MS_STANDING_BUSY:
+		return bytes;
+	}
+	return 0;
 }
 
 static void note_standing(struct ms_policy_round *round, const struct ms_policy_process *process)
@@ -64,6 +83,7 @@ static void note_standing(struct ms_policy_round *round, const struct ms_policy_
 	if (silent && process->caches > evidence->now.stuck) /* those are counted already */
 		round->plan->silent_caches += process->caches - evidence->now.stuck;
 	round->silent |= standing == MS_STANDING_SILENT && held >= round->worth_bytes;
+	round->hope_bytes = ms_sat_add(round->hope_bytes, hope_bytes(round, evidence));
 	round->busy |= standing == MS_STANDING_BUSY;
 	round->useless |= standing == MS_STANDING_USELESS;
 	if (standing == MS_STANDING_BUSY || standing == MS_STANDING_USELESS)
@@ -76,11 +96,13 @@ void ms_policy_take_stock(struct ms_policy_round *round)
 	const struct ms_policy_input *input = round->input;
 
 	round->soonest_ns = UINT64_MAX;
+	round->state->held_bytes = 0;
 	for (uint32_t i = 0; i < input->process_count; i++) {
 		struct ms_policy_evidence *evidence = of(round, input->processes[i].process);
 
 		if (!evidence)
 			continue;
+		round->state->held_bytes = ms_sat_add(round->state->held_bytes, input->processes[i].free_bytes);
 		evidence->now.bytes = free_bytes(round, &input->processes[i]);
 		evidence->now.exhausted_bytes = 0;
 		evidence->now.stuck = 0;

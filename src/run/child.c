@@ -36,7 +36,7 @@ static int prepend_python_path(const char *dir)
 	return setenv("PYTHONPATH", joined, 1); /* not freed: the process becomes another one */
 }
 
-static int set_environment(const struct ms_child_setup *setup)
+int ms_child_environment(const struct ms_child_setup *setup)
 {
 	if (setup->socket_name && setenv(MS_HELLO_ENV, setup->socket_name, 1) < 0)
 		return -errno;
@@ -58,7 +58,7 @@ static ssize_t receive(int fd, void *buffer, size_t size)
 static _Noreturn void become_command(int fd, const struct ms_child_setup *setup)
 {
 	char go;
-	int error = set_environment(setup);
+	int error = ms_child_environment(setup);
 
 	if (receive(fd, &go, 1) != 1)
 		_exit(EXIT_FAILURE); /* the supervisor gave up, or has ended: our status is not read */

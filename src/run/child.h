@@ -27,6 +27,9 @@ struct ms_child_setup {
 	const struct ms_signals *signals; /* what to restore */
 };
 
+/** ms_child_environment - what the command has more in its environment, for this process; Return: 0; -ENOMEM */
+int ms_child_environment(const struct ms_child_setup *setup);
+
 /**
  * ms_child_fork - fork; the child waits until ms_child_start()
  *

@@ -2,7 +2,7 @@
 /*
  * run/main.c - the program memshed-run, which `memshed run` becomes: options and exit codes.
  *
- * The work is run.c's. Own failures are 125 to 127, so that they differ from the command's usual ones. Its argv is
+ * The work is run.c's. Own ends are 124 to 127, so that they differ from the command's usual ones. Its argv is
  * that of `memshed run`: the verb is argv[1].
  */
 #include <errno.h>
@@ -22,20 +22,35 @@ static const char usage[] =
 	"      --max SIZE      the budget (1.5G, 800M); the nearest limit of the system counts too\n"
 	"      --high SIZE|%   start shrinking above (default 90% of the limit)\n"
 	"      --low SIZE|%    shrink down to (default 80% of the limit)\n"
+	"      --on-exhausted ACTION\n"
+	"                      when nothing is left that helps: warn (default), term, restart or exec:CMD\n"
+	"      --restarts N    of restart: give up after so many in a row (default 10)\n"
 	"      --journal FILE  write each decision as a line of JSON there, not to stderr\n"
 	"  -q, --quiet         no summary at the end\n"
 	"  -h, --help          this text\n\n"
-	"Returns CMD's exit status, or ends by the signal that ended it; 125 when memshed itself failed,\n"
+	"Returns CMD's exit status, or ends by the signal that ended it; 124 when memshed ended it, because\n"
+	"nothing was left that helps; 125 when memshed itself failed,\n"
 	"126 when CMD cannot be executed, 127 when there is none. See memshed-run(1).\n";
 
 static const struct ms_verb verb = {.name = "run", .usage = usage, .wrong_exit = MS_EXIT_RUN_FAILED};
 
-enum option_value { OPTION_MAX = 256, OPTION_HIGH, OPTION_LOW, OPTION_JOURNAL };
+enum { RESTARTS = 10, RESTARTS_MOST = 1000000 };
+
+enum option_value {
+	OPTION_MAX = 256,
+	OPTION_HIGH,
+	OPTION_LOW,
+	OPTION_ON_EXHAUSTED,
+	OPTION_RESTARTS,
+	OPTION_JOURNAL,
+};
 
 static const struct option long_options[] = {
 	{.name = "max", .has_arg = required_argument, .val = OPTION_MAX},
 	{.name = "high", .has_arg = required_argument, .val = OPTION_HIGH},
 	{.name = "low", .has_arg = required_argument, .val = OPTION_LOW},
+	{.name = "on-exhausted", .has_arg = required_argument, .val = OPTION_ON_EXHAUSTED},
+	{.name = "restarts", .has_arg = required_argument, .val = OPTION_RESTARTS},
 	{.name = "journal", .has_arg = required_argument, .val = OPTION_JOURNAL},
 	{.name = "quiet", .has_arg = no_argument, .val = 'q'},
 	{.name = "help", .has_arg = no_argument, .val = 'h'},
@@ -71,6 +86,34 @@ static struct ms_mark parse_mark(const char *option, const char *text)
 	return mark;
 }
 
+static void parse_action(const char *text, struct ms_run_options *options)
+{
+	static const char exec[] = "exec:";
+
+	options->hook = NULL;
+	if (strcmp(text, "warn") == 0) {
+		options->on_exhausted = MS_EXHAUSTED_WARN;
+	} else if (strcmp(text, "term") == 0) {
+		options->on_exhausted = MS_EXHAUSTED_TERM;
+	} else if (strcmp(text, "restart") == 0) {
+		options->on_exhausted = MS_EXHAUSTED_RESTART;
+	} else if (strncmp(text, exec, sizeof(exec) - 1) == 0 && text[sizeof(exec) - 1]) {
+		options->on_exhausted = MS_EXHAUSTED_EXEC;
+		options->hook = text + sizeof(exec) - 1;
+	} else {
+		ms_verb_wrong(&verb, "--on-exhausted %s: not an action; warn, term, restart or exec:CMD", text);
+	}
+}
+
+static uint32_t parse_restarts(const char *text)
+{
+	uint64_t count;
+
+	if (ms_units_parse_u64(text, &count) < 0 || count == 0 || count > RESTARTS_MOST)
+		ms_verb_wrong(&verb, "--restarts %s: not a number from 1 to %d", text, RESTARTS_MOST);
+	return (uint32_t)count;
+}
+
 static void take_option(int option, struct ms_run_options *options)
 {
 	switch (option) {
@@ -82,6 +125,12 @@ static void take_option(int option, struct ms_run_options *options)
 		break;
 	case OPTION_LOW:
 		options->low = parse_mark("--low", optarg);
+		break;
+	case OPTION_ON_EXHAUSTED:
+		parse_action(optarg, options);
+		break;
+	case OPTION_RESTARTS:
+		options->restarts_most = parse_restarts(optarg);
 		break;
 	case OPTION_JOURNAL:
 		options->journal = optarg;
@@ -108,6 +157,14 @@ static void check_marks(const struct ms_run_options *options)
 		ms_verb_wrong(&verb, "%s", faults[fault]);
 }
 
+static void check_restarts(struct ms_run_options *options)
+{
+	if (options->restarts_most && options->on_exhausted != MS_EXHAUSTED_RESTART)
+		ms_verb_wrong(&verb, "--restarts is for --on-exhausted restart alone");
+	if (!options->restarts_most)
+		options->restarts_most = RESTARTS;
+}
+
 static int say_outcome(const struct ms_run_options *options, const struct ms_run_outcome *outcome)
 {
 	switch (outcome->end) {
@@ -120,6 +177,8 @@ static int say_outcome(const struct ms_run_options *options, const struct ms_run
 		ms_verb_error(&verb, "cannot open the journal %s: %s", options->journal,
 			      strerror(-outcome->error));
 		return MS_EXIT_RUN_FAILED;
+	case MS_RUN_EXHAUSTED:
+		return MS_EXIT_RUN_EXHAUSTED;
 	case MS_RUN_CANNOT_EXEC:
 		break;
 	}
@@ -144,6 +203,7 @@ int main(int argc, char **argv)
 	if (optind >= argc)
 		ms_verb_wrong(&verb, "no command given: `memshed run -- CMD [ARGUMENT...]`");
 	check_marks(&options);
+	check_restarts(&options);
 	options.argv = &argv[optind];
 	options.python_dir = ms_place_python(ms_place_libexec, python_dir);
 	ms_run_command(&options, &outcome);

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "run/child.h"
+#include "run/exhausted.h"
+#include "run/helper.h"
 #include "run/live.h"
 #include "run/signals.h"
 #include "watch/hello.h"
@@ -53,6 +55,8 @@ struct run {
 	struct ms_loop loop;
 	struct ms_loop_timer rest; /* to say that the job goes on without its command */
 	struct ms_report report;
+	struct ms_child_setup setup;
+	struct ms_exhausted exhausted;
 	char hello_name[MS_HELLO_NAME_BYTES];
 	struct ms_watch watch;
 };
@@ -110,6 +114,8 @@ static void say_exit(void *arg, uint64_t now_ns)
 
 	(void)now_ns;
 	run->rest.at_ns = MS_LOOP_NEVER;
+	if (!run->child.ended || run->child.job_ended) /* it was started again, or is going to be */
+		return;
 	ms_report_command(&run->report, &run->watch.reading, &event);
 }
 
@@ -136,6 +142,11 @@ static void open_watch(struct run *run)
 		.max_bytes = run->options->max_bytes,
 		.high = run->options->high,
 		.low = run->options->low,
+		.on_exhausted = run->options->on_exhausted,
+		.exhausted = ms_exhausted_came,
+		.exhausted_arg = &run->exhausted,
+		.python_dir = run->options->python_dir,
+		.except_pid = run->exhausted.helper.pid,
 		.hello_fd = ms_hello_open(run->hello_name),
 		.journal = run->options->journal,
 	};
@@ -147,6 +158,7 @@ static void open_watch(struct run *run)
 	(void)ms_loop_add(&run->loop, run->signals.fd, POLLIN, signal_came,
 			  run); /* the first: there is room */
 	ms_report_init(&run->report, run->child.pid, basename(run->options->argv[0]), run->options->quiet);
+	ms_exhausted_init(&run->exhausted, &run->watch, &run->signals, &run->child, &run->loop);
 	ms_watch_open(&run->watch, &options, &run->report, &run->loop);
 	if (run->watch.blind_error == 0)
 		ms_signals_keep_rest(&run->signals);
@@ -154,9 +166,21 @@ static void open_watch(struct run *run)
 	ms_watch_start(&run->watch, &live);
 }
 
+/* Before the command's own process: neither inherits a descriptor of the other. */
+static int fork_helper(struct run *run)
+{
+	const struct ms_run_options *options = run->options;
+
+	run->exhausted.action = options->on_exhausted;
+	run->exhausted.restarts_most = options->restarts_most;
+	if (options->on_exhausted != MS_EXHAUSTED_EXEC && options->on_exhausted != MS_EXHAUSTED_RESTART)
+		return 0;
+	return ms_helper_fork(&run->exhausted.helper, &run->setup, options->hook);
+}
+
 static int start(struct run *run, struct ms_run_outcome *outcome)
 {
-	struct ms_child_setup setup = {
+	run->setup = (struct ms_child_setup){
 		.argv = run->options->argv,
 		.socket_name = run->hello_name,
 		.python_dir = run->options->python_dir,
@@ -166,7 +190,9 @@ static int start(struct run *run, struct ms_run_outcome *outcome)
 	ms_hello_choose_name(run->hello_name);
 	ms_signals_block(&run->signals);
 	outcome->what = "cannot fork";
-	outcome->error = ms_child_fork(&run->child, &setup);
+	outcome->error = fork_helper(run);
+	if (outcome->error == 0)
+		outcome->error = ms_child_fork(&run->child, &run->setup);
 	if (outcome->error < 0)
 		return outcome->error;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -202,9 +228,14 @@ void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome 
 		.end = MS_RUN_NOT_STARTED, .error = -ENOMEM, .what = "cannot get ready"};
 	if (!run || start(run, ret_outcome) < 0)
 		return;
-	while (!run->child.job_ended)
+	while (!ms_exhausted_is_over(&run->exhausted, ms_clock_ns()))
 		ms_loop_turn(&run->loop);
 	end_watch(run);
+	if (run->exhausted.ended_job) {
+		ret_outcome->error = run->exhausted.start_error;
+		ret_outcome->end = ret_outcome->error < 0 ? MS_RUN_CANNOT_EXEC : MS_RUN_EXHAUSTED;
+		return;
+	}
 	if (signal_of(&run->child))
 		ms_signals_die_of(signal_of(&run->child));
 	ret_outcome->end = MS_RUN_ENDED;

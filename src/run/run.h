@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/policy.h"
 #include "util/units.h"
 
 struct ms_run_options {
@@ -20,13 +21,17 @@ struct ms_run_options {
 	const char *journal;    /* path; NULL = lines to stderr */
 	bool quiet;             /* no summary */
 	const char *python_dir; /* the Python adapter; NULL = none found */
+	enum ms_exhausted_action on_exhausted;
+	const char *hook;       /* MS_EXHAUSTED_EXEC: for the shell */
+	uint32_t restarts_most; /* MS_EXHAUSTED_RESTART: in a row */
 };
 
 enum ms_run_end {
 	MS_RUN_ENDED = 0,   /* the command ran and ended: exit_code is its own */
 	MS_RUN_NOT_STARTED, /* the supervisor failed first: error, and what it was doing */
 	MS_RUN_NO_JOURNAL,  /* likewise: it cannot be opened */
-	MS_RUN_CANNOT_EXEC, /* error is execvp()'s */
+	MS_RUN_CANNOT_EXEC, /* for the first time, or again: error is execvp()'s */
+	MS_RUN_EXHAUSTED,   /* it was ended, as nothing was left that helps */
 };
 
 struct ms_run_outcome {

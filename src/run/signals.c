@@ -120,9 +120,11 @@ static bool rest_has_it(const struct signalfd_siginfo *info, pid_t pid)
 	return (info->ssi_signo != SIGINT && info->ssi_signo != SIGQUIT) || getpgid(pid) == getpgrp();
 }
 
-/* To all our children: the command has ended, and they are what it left behind. Not reaped yet, they keep
- * their numbers. */
-static void forward_to_rest(const struct ms_signals *signals, const struct signalfd_siginfo *info)
+/*
+ * Call a function with each of our children but the helper, until it returns true. Not reaped yet, they keep their
+ * numbers. Return: whether it did.
+ */
+static bool each_child(const struct ms_signals *signals, bool (*visit)(void *arg, pid_t pid), void *arg)
 {
 	char text[512];
 	ssize_t n;
@@ -134,11 +136,54 @@ static void forward_to_rest(const struct ms_signals *signals, const struct signa
 				pid = pid * 10 + (text[i] - '0');
 				continue;
 			}
-			if (pid > 0 && !rest_has_it(info, pid))
-				forward(pid, info);
+			if (pid > 0 && pid != signals->helper_pid && visit(arg, pid))
+				return true;
 			pid = 0;
 		}
 	}
+	return false;
+}
+
+static bool forward_to_one(void *info, pid_t pid)
+{
+	if (!rest_has_it(info, pid))
+		forward(pid, info);
+	return false;
+}
+
+/* To all our children: the command has ended, and they are what it left behind. */
+static void forward_to_rest(const struct ms_signals *signals, const struct signalfd_siginfo *info)
+{
+	struct signalfd_siginfo copy = *info;
+
+	each_child(signals, forward_to_one, &copy);
+}
+
+static bool is_there(void *arg, pid_t pid)
+{
+	(void)arg;
+	(void)pid;
+	return true;
+}
+
+static bool has_rest(const struct ms_signals *signals)
+{
+	return each_child(signals, is_there, NULL);
+}
+
+static bool kill_one(void *count, pid_t pid)
+{
+	*(uint32_t *)count += kill(pid, SIGKILL) == 0;
+	return false;
+}
+
+uint32_t ms_signals_kill_rest(const struct ms_signals *signals, const struct ms_child *child)
+{
+	uint32_t count = 0;
+
+	if (child->ended)
+		each_child(signals, kill_one, &count);
+	return count;
 }
 
 /* After our own stop the shell's SIGCONT may have gone to the whole group: once is enough. */
@@ -194,6 +239,8 @@ static void take(struct ms_signals *signals, struct ms_child *child, const struc
 
 	if (number == SIGCHLD)
 		return;
+	if (number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM)
+		signals->end_signal = number;
 	if (has_ended(child)) {
 		take_for_rest(signals, info);
 		return;
@@ -244,6 +291,8 @@ static void reap(struct ms_signals *signals, struct ms_child *child)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage)) > 0) {
+		if (pid == signals->helper_pid && !WIFSTOPPED(status))
+			signals->helper_pid = 0;
 		if (pid != child->pid)
 			continue;
 		if (WIFSTOPPED(status)) {
@@ -255,7 +304,8 @@ static void reap(struct ms_signals *signals, struct ms_child *child)
 		child->status = status;
 		child->usage = usage;
 	}
-	child->job_ended = child->ended && (signals->children_fd < 0 || (pid < 0 && errno == ECHILD));
+	child->job_ended = child->ended && (signals->children_fd < 0 || (pid < 0 && errno == ECHILD) ||
+					    (signals->helper_pid && !has_rest(signals)));
 }
 
 void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child)

@@ -12,6 +12,8 @@ struct ms_child;
 struct ms_signals {
 	int fd;          /* signalfd; -1 until ms_signals_open() */
 	int children_fd; /* the kernel's list of our children; -1: the job ends with its command */
+	pid_t helper_pid; /* a child that is no part of the job: it is not waited for, nor sent signals; 0 = none */
+	int end_signal;   /* the last signal that came and means the end of a program; 0: none did */
 	sigset_t original_mask;
 	struct sigaction original_chld;
 	uint64_t stop_seen_ns; /* when a stop signal reached us ourselves; 0 = none, or it was followed */
@@ -45,6 +47,12 @@ void ms_signals_keep_rest(struct ms_signals *signals);
  * child->job_ended.
  */
 void ms_signals_dispatch(struct ms_signals *signals, struct ms_child *child);
+
+/**
+ * ms_signals_kill_rest - SIGKILL to all that a command which has ended left behind
+ * What their ends leave behind becomes our child in turn. Return: to how many.
+ */
+uint32_t ms_signals_kill_rest(const struct ms_signals *signals, const struct ms_child *child);
 
 /**
  * ms_signals_die_of - end as the command ended

@@ -188,7 +188,7 @@ static bool recall_outsider(struct ms_tree *tree, pid_t pid)
 
 static bool belongs(const struct ms_tree *tree, const struct ms_tree_newcomer *newcomer)
 {
-	if (newcomer->pid == tree->adopter_pid)
+	if (newcomer->pid == tree->adopter_pid || newcomer->pid == tree->except_pid)
 		return false;
 	if (tree->adopter_pid != 0 && newcomer->ppid == tree->adopter_pid)
 		return true;

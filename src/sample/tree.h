@@ -75,6 +75,7 @@ struct ms_tree_newcomer {
 struct ms_tree {
 	const struct ms_root *root;
 	pid_t adopter_pid; /* 0 = none */
+	pid_t except_pid;  /* a child of the adopter that is no member, nor what it starts; set after ms_tree_init() */
 	int proc_fd;
 	uint32_t high;    /* slots from here on were never used */
 	uint32_t members; /* CAME and IN */

@@ -79,21 +79,6 @@ static void plan_look(struct ms_members *members, struct ms_member *target, uint
 		members->next_look_ns = target->look_at_ns;
 }
 
-void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns)
-{
-	struct ms_member *target = &members->at[slot];
-
-	assert(target->pid == 0 && target->order.state == MS_POST_IDLE);
-	*target = (struct ms_member){.pid = pid, .start_ticks = start_ticks, .pidfd = -1};
-	plan_look(members, target, now_ns);
-}
-
-void ms_members_remove(struct ms_members *members, uint32_t slot)
-{
-	drop_table(members, &members->at[slot]);
-	members->at[slot].pid = 0;
-}
-
 /* What was opened by pid just now belongs to this process if the pid is still its own afterwards. */
 static int check_alive(const struct ms_members *members, struct ms_member *target)
 {
@@ -113,6 +98,28 @@ static int open_pidfd(const struct ms_members *members, struct ms_member *target
 		return -errno;
 	int error = check_alive(members, target);
 	return error < 0 ? error : ms_steal_fd(&fd);
+}
+
+void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns)
+{
+	struct ms_member *target = &members->at[slot];
+
+	assert(target->pid == 0 && target->order.state == MS_POST_IDLE);
+	*target = (struct ms_member){.pid = pid, .start_ticks = start_ticks, .pidfd = -1, .handle = -1};
+	if (members->handles)
+		target->handle = open_pidfd(members, target);
+	plan_look(members, target, now_ns);
+}
+
+void ms_members_remove(struct ms_members *members, uint32_t slot)
+{
+	struct ms_member *target = &members->at[slot];
+
+	drop_table(members, target);
+	if (target->handle >= 0)
+		close(target->handle);
+	target->handle = -1;
+	target->pid = 0;
 }
 
 static void open_control(struct ms_members *members, struct ms_member *target, int control_fd)
@@ -227,6 +234,13 @@ bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 	if (info->agent_state != MS_AGENT_RUNNING || info->current_since_ns == 0)
 		return ms_name_takes_orders(info->agent_state);
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
+}
+
+int ms_members_signal(const struct ms_member *member, int signal)
+{
+	if (member->handle < 0)
+		return -ENOENT;
+	return pidfd_send_signal(member->handle, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
 static uint32_t read_rows(struct ms_members *members, struct ms_member *target, uint32_t capacity)

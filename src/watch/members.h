@@ -33,6 +33,7 @@ struct ms_member {
 	uint64_t start_ticks;
 	char comm[MS_COMM_BYTES]; /* when its table was found; escape before printing */
 	bool has_table, can_post;
+	int signal;   /* the last one that ms_watch_signal() sent; 0 = none */
 	bool stopped; /* by a signal or a debugger: its agent sleeps with it */
 	bool said_silent;
 	struct ms_post order; /* IDLE: none is out */
@@ -41,6 +42,7 @@ struct ms_member {
 	uint32_t looks;       /* for a table, in vain */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a process in signal mode */
+	int handle; /* likewise a pidfd, to end it by; -1: none was wanted, or to be had */
 	struct ms_table_reader reader;
 	struct ms_control_client client;
 };
@@ -56,6 +58,7 @@ _Static_assert((int)MS_STATE_MEMBERS == (int)MS_TREE_CAPACITY, "likewise");
 struct ms_members {
 	const struct ms_root *root;
 	struct ms_state_writer *state; /* where others learn of them; NULL = nowhere */
+	bool handles;                  /* each gets a handle when it is found: later there may be no memory for it */
 	uint32_t tables;               /* how many have one */
 	uint64_t next_look_ns;
 	struct ms_table_scratch scratch;
@@ -110,6 +113,9 @@ void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_s
 
 /** ms_members_answers - can it be asked: there is an agent, and it is neither stopped nor stuck */
 bool ms_members_answers(const struct ms_member *member, uint64_t now_ns);
+
+/** ms_members_signal - by its handle; Return: 0; -ENOENT it has none; -ESRCH it has ended; -EPERM */
+int ms_members_signal(const struct ms_member *member, int signal);
 
 /** ms_members_is_stopped - what the kernel says now; false too when it cannot be read */
 bool ms_members_is_stopped(const struct ms_members *members, uint32_t slot);

@@ -78,6 +78,25 @@ static void say_wait(struct ms_watch *watch, uint64_t now_ns)
 	say(watch, &event);
 }
 
+/* What is done comes before a word about it. */
+static void meet_exhaustion(struct ms_watch *watch, uint64_t now_ns)
+{
+	uint64_t used_bytes = watch->reading.sample.limit.used_bytes, held_bytes = watch->plan.held_bytes;
+	struct ms_event event = {.kind = MS_EVENT_EXHAUSTED};
+
+	if (held_bytes > used_bytes) /* estimates */
+		held_bytes = used_bytes;
+	watch->summary.exhaustions++;
+	watch->summary.in_caches_bytes = held_bytes;
+	watch->summary.unexplained_bytes = used_bytes - held_bytes;
+	if (watch->options.exhausted)
+		watch->options.exhausted(watch->options.exhausted_arg, now_ns);
+	event.as.exhausted = (struct ms_event_exhausted){.action = watch->options.on_exhausted,
+							  .in_caches_bytes = held_bytes,
+							  .unexplained_bytes = used_bytes - held_bytes};
+	say(watch, &event);
+}
+
 static void make_plan(struct ms_watch *watch, uint64_t now_ns)
 {
 	const struct ms_reading *reading = &watch->reading;
@@ -111,6 +130,8 @@ void ms_shortage_decide(struct ms_watch *watch, uint64_t now_ns)
 		say_wait(watch, now_ns);
 		break;
 	}
+	if (watch->plan.exhausted)
+		meet_exhaustion(watch, now_ns);
 	end(watch);
 }
 

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "util/clock.h"
@@ -93,6 +94,8 @@ static void look_for_tables(struct ms_watch *watch, uint64_t now_ns)
 		return;
 	if (ms_members_look(&watch->members, (uint32_t)slot, now_ns) == 1)
 		ms_greet_report(watch, (uint32_t)slot);
+	else
+		ms_unloaded_look(watch, (uint32_t)slot);
 }
 
 static void scan(struct ms_watch *watch, uint64_t now_ns)
@@ -190,9 +193,13 @@ static int open_all(struct ms_watch *watch)
 					options->adopter_pid, options->max_bytes, ms_clock_ns());
 	if (error < 0)
 		return error;
+	watch->reading.tree.except_pid = options->except_pid;
 	ms_members_init(&watch->members, &watch->root, &watch->writer);
+	watch->members.handles =
+		options->on_exhausted == MS_EXHAUSTED_TERM || options->on_exhausted == MS_EXHAUSTED_RESTART;
 	if (ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &watch->oom_kills_before) < 0)
 		watch->oom_kills_before = UINT64_MAX;
+	watch->oom_kills_seen = watch->oom_kills_before;
 	add_source(watch, options->hello_fd, POLLIN, hello_came);
 	watch->reading.hellos = options->hello_fd >= 0;
 	return 0;
@@ -210,6 +217,7 @@ void ms_watch_open(struct ms_watch *watch, const struct ms_watch_options *option
 	watch->config = ms_policy_defaults();
 	watch->config.high = options->high;
 	watch->config.low = options->low;
+	watch->summary.in_caches_bytes = watch->summary.unexplained_bytes = UINT64_MAX;
 	watch->writer.fd = -1;
 	(void)ms_state_create(&watch->writer); /* without it the watch goes on, but cannot be read */
 	ms_publish_begin(watch, options->journal);
@@ -276,6 +284,66 @@ void ms_watch_notice(struct ms_watch *watch)
 	ms_reading_scan_soon(&watch->reading, now_ns);
 	ms_silence_check_soon(watch);
 	watch->look.at_ns = ms_least(watch->look.at_ns, watch->reading.next_scan_ns);
+}
+
+static int send_one(struct ms_watch *watch, uint32_t slot, int signal)
+{
+	const struct ms_process *process = &watch->reading.tree.slots[slot].process;
+	struct ms_process_memory memory;
+	int error = ms_members_signal(&watch->members.at[slot], signal);
+
+	/* What can still be read below the kept descriptor has not ended, so the pid is its own. */
+	if (error == -ENOENT && ms_process_sample(process, &watch->root, &memory) >= 0)
+		error = kill(process->pid, signal) < 0 ? -errno : 0;
+	return error;
+}
+
+uint32_t ms_watch_signal(struct ms_watch *watch, int signal)
+{
+	uint32_t sent = 0;
+
+	for (uint32_t slot = 0; slot < watch->reading.tree.high; slot++) {
+		const struct ms_tree_member *known = ms_tree_member(&watch->reading.tree, slot);
+		struct ms_member *member = &watch->members.at[slot];
+
+		if (!known || member->pid != known->process.pid || (member->signal == signal && signal != SIGKILL))
+			continue;
+		member->signal = signal;
+		sent += send_one(watch, slot, signal) == 0;
+		if (signal == SIGTERM)
+			send_one(watch, slot, SIGCONT);
+	}
+	return sent;
+}
+
+void ms_watch_restarted(struct ms_watch *watch, pid_t pid, uint64_t pause_ms)
+{
+	uint64_t now_ns = ms_clock_ns();
+	struct ms_event event = {.kind = MS_EVENT_RESTART,
+				 .as.restart = {.restarts = ++watch->summary.restarts, .pause_ms = pause_ms}};
+
+	watch->report->command_pid = pid;
+	watch->options.roots[0] = pid;
+	watch->state.root_pids[0] = (uint32_t)pid;
+	watch->reading.started_ns = now_ns; /* it forks most while it starts */
+	ms_policy_restart(&watch->policy);
+	if (watch->blind_error < 0)
+		return;
+	(void)ms_tree_add_root(&watch->reading.tree, pid, 0); /* else the next scan finds it: the adopter's child */
+	ms_greet_follow(watch, now_ns);
+	ms_report_command(watch->report, &watch->reading, &event);
+	ms_watch_notice(watch);
+}
+
+bool ms_watch_was_oom_killed(struct ms_watch *watch)
+{
+	uint64_t kills, before = watch->oom_kills_seen;
+
+	if (watch->blind_error < 0 || before == UINT64_MAX ||
+	    ms_cgroup_oom_kills(&watch->reading.budget.cgroup, &kills) < 0)
+		return false;
+	watch->oom_kills_seen = kills;
+	return kills > before;
 }
 
 static void count_oom_kills(struct ms_watch *watch)

@@ -31,6 +31,7 @@
 #include "watch/result.h"
 #include "watch/shortage.h"
 #include "watch/silence.h"
+#include "watch/unloaded.h"
 
 struct ms_watch_options {
 	pid_t roots[MS_STATE_ROOTS];
@@ -38,6 +39,12 @@ struct ms_watch_options {
 	pid_t adopter_pid;   /* its children are all members; 0 = no process */
 	uint64_t max_bytes;  /* --max; 0 = none */
 	struct ms_mark high, low;
+	enum ms_exhausted_action on_exhausted;
+	/* Told once in a shortage, from the alarm path: it must not allocate, open or wait. NULL = nobody is. */
+	void (*exhausted)(void *arg, uint64_t now_ns);
+	void *exhausted_arg;
+	const char *python_dir; /* the adapter for Python, as the job was given it; NULL = it was not */
+	pid_t except_pid;    /* a child of the adopter that does not belong to the job; 0 = none */
 	int hello_fd;        /* where members say hello; -1: tables are only looked for; not owned */
 	const char *journal; /* path, to be published; NULL = none */
 };
@@ -64,8 +71,9 @@ struct ms_watch {
 	struct ms_silence silence;
 	struct ms_precount precount;
 	struct ms_shortage shortage;
+	struct ms_unloaded unloaded;
 	struct ms_event_end summary;
-	uint64_t oom_kills_before;
+	uint64_t oom_kills_before, oom_kills_seen;
 
 	struct ms_state_writer writer;
 	struct ms_state state;
@@ -92,6 +100,20 @@ void ms_watch_start(struct ms_watch *watch, const struct ms_watch_live *live);
 
 /** ms_watch_notice - a process of the job may have ended, stopped or gone on */
 void ms_watch_notice(struct ms_watch *watch);
+
+/**
+ * ms_watch_signal - send a signal to every process of the job that is known, and has not been sent it before
+ * By pidfd where it has one. After SIGTERM comes SIGCONT: what is stopped must go on to end. SIGKILL is sent
+ * each time. On the alarm path too: opens nothing.
+ * Return: to how many.
+ */
+uint32_t ms_watch_signal(struct ms_watch *watch, int signal);
+
+/** ms_watch_restarted - the job ended, and its command was started again as @pid */
+void ms_watch_restarted(struct ms_watch *watch, pid_t pid, uint64_t pause_ms);
+
+/** ms_watch_was_oom_killed - did the OOM killer end a process of the job's cgroup since the last call? */
+bool ms_watch_was_oom_killed(struct ms_watch *watch);
 
 /* How the command ended. */
 struct ms_watch_end {

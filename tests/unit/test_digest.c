@@ -297,6 +297,36 @@ static void a_job_that_ends_is_not_over_its_shortage(void **state)
 	assert_int_equal(bed.count, 2);
 }
 
+static void what_is_done_when_nothing_is_left(void **state)
+{
+	struct ms_event event = event_of(MS_EVENT_EXHAUSTED);
+
+	(void)state;
+	begin(true, false); /* beside a journal it is said all the same */
+	event.as.exhausted = (struct ms_event_exhausted){MS_EXHAUSTED_RESTART, 30 * MIB, 165 * MIB};
+	take(event);
+	event = event_of(MS_EVENT_STOP);
+	event.as.stop = (struct ms_event_stop){9, 2};
+	take(event);
+	event = event_of(MS_EVENT_RESTART);
+	event.as.restart = (struct ms_event_restart){1, 1000};
+	take(event);
+	event = event_of(MS_EVENT_UNLOADED);
+	event.as.unloaded.obstacle = MS_PYTHON_ISOLATED;
+	take(event);
+	event = event_of(MS_EVENT_END);
+	event.as.end = (struct ms_event_end){.restarts = 1, .exhaustions = 1, .unexplained_bytes = 165 * MIB};
+	take(event);
+	assert_int_equal(bed.count, 5);
+	assert_non_null(strstr(bed.lines[0], ", and nothing is left that helps: 30M in caches, 165M in no cache; ending the "
+					     "job, to start it again"));
+	assert_non_null(strstr(bed.lines[1], "SIGKILL was sent to 2 processes of the job"));
+	assert_non_null(strstr(bed.lines[2], " was started after 1s: started again 1 time"));
+	assert_non_null(strstr(bed.lines[3], " runs without the adapter for Python, so its caches are not known: "
+					     "with -I it does not read PYTHONPATH"));
+	assert_non_null(strstr(bed.lines[4], "; started again 1 time; when nothing was left 165M of 200M were in no cache"));
+}
+
 static void a_warning_tells_of_its_pause(void **state)
 {
 	struct ms_event warning = event_of(MS_EVENT_WARN), wait = event_of(MS_EVENT_WAIT);
@@ -519,6 +549,7 @@ int main(void)
 		cmocka_unit_test_setup(a_shortage_that_ends_by_itself_is_a_line, set_up),
 		cmocka_unit_test_setup(a_shortage_that_is_back_is_not_called_over, set_up),
 		cmocka_unit_test_setup(a_job_that_ends_is_not_over_its_shortage, set_up),
+		cmocka_unit_test_setup(what_is_done_when_nothing_is_left, set_up),
 		cmocka_unit_test_setup(a_warning_tells_of_its_pause, set_up),
 		cmocka_unit_test_setup(what_did_not_come_back_is_seen, set_up),
 		cmocka_unit_test_setup(several_processes_are_told_apart, set_up),

@@ -60,6 +60,36 @@ static struct ms_event event_of(enum ms_event_kind kind)
 	return event;
 }
 
+/* Of a job that its caches do not help, or that has none. */
+static void fill_rest(struct ms_event *event)
+{
+	switch (event->kind) {
+	case MS_EVENT_EXIT:
+		event->as.exit = (struct ms_event_exit){137, 9};
+		break;
+	case MS_EVENT_WAIT:
+		event->as.wait = (struct ms_event_wait){MS_WHY_SILENT, 5000, 7, 3};
+		break;
+	case MS_EVENT_WARN:
+		event->as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
+		break;
+	case MS_EVENT_EXHAUSTED:
+		event->as.exhausted = (struct ms_event_exhausted){MS_EXHAUSTED_TERM, 30 * MIB, 160 * MIB};
+		break;
+	case MS_EVENT_STOP:
+		event->as.stop = (struct ms_event_stop){15, 3};
+		break;
+	case MS_EVENT_RESTART:
+		event->as.restart = (struct ms_event_restart){2, 2000};
+		break;
+	case MS_EVENT_UNLOADED:
+		event->as.unloaded.obstacle = MS_PYTHON_ISOLATED;
+		break;
+	default:
+		break;
+	}
+}
+
 /* An event of each kind with something in every field. */
 static struct ms_event full_event(enum ms_event_kind kind)
 {
@@ -99,20 +129,11 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_RETURNED:
 		event.as.returned = (struct ms_event_returned){42 * MIB, 44 * MIB, 13000, 213000};
 		break;
-	case MS_EVENT_WAIT:
-		event.as.wait = (struct ms_event_wait){MS_WHY_SILENT, 5000, 7, 3};
-		break;
-	case MS_EVENT_WARN:
-		event.as.warn = (struct ms_event_warn){MS_WHY_NOTHING_LEFT, 0, 7, 0};
-		break;
 	case MS_EVENT_RECOVERED:
 		event.as.recovered.duration_us = 300000;
 		break;
 	case MS_EVENT_SILENT:
 		event.as.silent.agent_state = MS_AGENT_ENTERING;
-		break;
-	case MS_EVENT_EXIT:
-		event.as.exit = (struct ms_event_exit){137, 9};
 		break;
 	case MS_EVENT_END:
 		event.as.end = (struct ms_event_end){.run_ms = 12345,
@@ -128,12 +149,25 @@ static struct ms_event full_event(enum ms_event_kind kind)
 						     .worst_growth_bytes = 10 * MIB,
 						     .wakeups = 500,
 						     .lost_lines = 2,
+						     .restarts = 2,
+						     .exhaustions = 3,
+						     .in_caches_bytes = 30 * MIB,
+						     .unexplained_bytes = 160 * MIB,
 						     .oom_kills = 1,
 						     .largest = two_caches()};
 		break;
 	case MS_EVENT_STOPPED:
 	case MS_EVENT_RESUMED:
 	case MS_EVENT_KIND_COUNT:
+		break;
+	case MS_EVENT_EXIT:
+	case MS_EVENT_WAIT:
+	case MS_EVENT_WARN:
+	case MS_EVENT_EXHAUSTED:
+	case MS_EVENT_STOP:
+	case MS_EVENT_RESTART:
+	case MS_EVENT_UNLOADED:
+		fill_rest(&event);
 		break;
 	}
 	return event;

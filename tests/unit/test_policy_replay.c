@@ -24,7 +24,8 @@
  *                                        the order is answered, at the time of the last sample;
  *                                        RETURNED may be "unmeasured"
  *   after MS                             the time goes on, without a sample
- *   state NAME [PROCESS] VALUE           phase, told, rounds, caches, silent, next (milliseconds from now,
+ *   state NAME [PROCESS] VALUE           phase, told, rounds, caches, silent, exhausted (of this plan), held
+ *                                        (SIZE), next (milliseconds from now,
  *                                        at the earliest), timeout PROCESS, useless PROCESS
  *   rows yes|no SIZE                     are rows wanted, with so much used?
  *   repeat N ... done                    the lines between; not nested
@@ -297,8 +298,15 @@ static void check_state(struct replay *replay)
 			stop(replay, "the phase is %s", phase_names[state->phase]);
 		return;
 	}
+	if (strcmp(name, "held") == 0) {
+		if (plan->held_bytes != size(replay, 2))
+			stop(replay, "held are %llu bytes", (unsigned long long)plan->held_bytes);
+		return;
+	}
 	if (strcmp(name, "told") == 0)
 		value = state->told;
+	else if (strcmp(name, "exhausted") == 0)
+		value = plan->exhausted;
 	else if (strcmp(name, "rounds") == 0)
 		value = state->rounds;
 	else if (strcmp(name, "caches") == 0)

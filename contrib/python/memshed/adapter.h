@@ -13,6 +13,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,8 +55,40 @@ void ms_py_host_yield_gil(void);
 extern bool ms_py_host_start_is_due;
 void ms_py_host_start_due(void);
 
+/* This process is a child: with the GIL held, before anything else. */
+void ms_py_host_after_fork(void);
+
+/* ---- gil.c: how the agent gets the GIL; fork by C code ---- */
+
+enum ms_py_meeting {
+	MS_PY_NO_MEETING = 0,
+	MS_PY_AWAITED, /* by the agent */
+	MS_PY_OFFERED, /* a thread has let go of the GIL for it */
+};
+extern _Atomic uint32_t ms_py_gil_meeting;
+
+/* Once per interpreter. 0 or -errno. */
+int ms_py_gil_init(void);
+
+/* By the agent, without the GIL: have it. 0, or -EBUSY when it is not to be had now. */
+int ms_py_gil_take(void);
+void ms_py_gil_give(void);
+bool ms_py_gil_is_agent(void); /* the calling thread */
+
+/* With the GIL held, where any Python code may run: let the agent have it, if it waits for that. */
+void ms_py_gil_offer(void);
+
+/* This process may ask for the GIL. */
+void ms_py_gil_own(void);
+bool ms_py_gil_is_own(void); /* false in a child until then */
+
+/* os.fork() begins, or has ended in one of the two processes. */
+void ms_py_gil_announce_fork(bool begins);
+
 static inline void ms_py_host_poll(void)
 {
+	if (atomic_load_explicit(&ms_py_gil_meeting, memory_order_relaxed) == MS_PY_AWAITED)
+		ms_py_gil_offer();
 	if (ms_py_host_start_is_due)
 		ms_py_host_start_due();
 	memshed_poll();

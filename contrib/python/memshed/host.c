@@ -6,13 +6,9 @@
  * callbacks and end_round() releases it; each agent thread keeps the thread state it made the
  * first time, so that a round in an emergency allocates none.
  *
- * Where the agent must not ask for the GIL:
- *  - in a forked child before PyOS_AfterFork_Child() has made the lock anew. owner_pid is the
- *    process that may; a child differs from it until after_in_child() says otherwise, also when it
- *    was forked by C code that never tells the interpreter (its agent then always answers "busy").
- *  - while the interpreter finalizes, when asking would end the thread. An atexit function stops
- *    the agent before, with the GIL released so that a round under way can end. A callback that
- *    never returns does not keep the program from ending: it is waited for EXIT_TIMEOUT_S.
+ * When the agent may ask for the GIL says gil.c. While the interpreter finalizes, asking would end the
+ * thread: an atexit function stops the agent before, with the GIL released so that a round under way can end.
+ * A callback that never returns does not keep the program from ending: it is waited for EXIT_TIMEOUT_S.
  *
  * From 3.12 on os.fork() warns when the process has a second thread, and the program does not know of
  * the agent's. There the main thread stops the agent before a fork and starts it again in the parent, by
@@ -22,8 +18,6 @@
  * A forked child has no thread of the agent's: sandboxes that it may set up refuse threads, and many
  * children only exec. libmemshed starts the thread when memshed_poll() or memshed_register() is called
  * there; when the agent was stopped for the fork, start_due() does.
- *
- * Without the GIL two things are read: owner_pid, and whether the interpreter finalizes; both are atomic.
  */
 #include "adapter.h"
 
@@ -31,7 +25,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,9 +44,6 @@ enum {
 };
 
 static struct {
-	_Atomic pid_t
-		owner_pid; /* writer: start_agent(), after_in_child(); reader: agent; relaxed: a word alone */
-	int (*is_finalizing)(void);
 	bool hooked;             /* the hooks for exit and fork are there */
 	bool wanted;             /* memshed.start() was called, memshed.stop() was not */
 	bool paused;             /* stopped for a fork */
@@ -66,8 +56,6 @@ static struct {
 } host;
 
 bool ms_py_host_start_is_due; /* guarded by the GIL */
-
-static __thread PyThreadState *agent_state;
 
 /* All rows, in a ring. */
 static struct ms_py_row rows = {.next = &rows, .previous = &rows};
@@ -115,17 +103,12 @@ void ms_py_host_yield_gil(void)
 
 static int begin_round(void *ctx)
 {
+	int error = ms_py_gil_take();
+
 	(void)ctx;
-	if (getpid() != atomic_load_explicit(&host.owner_pid, memory_order_relaxed))
-		return -EBUSY;
-	if (host.is_finalizing && host.is_finalizing())
-		return -EBUSY;
-	if (agent_state) {
-		PyEval_RestoreThread(agent_state);
-	} else {
-		PyGILState_Ensure();
-		agent_state = PyThreadState_Get();
-	}
+	if (error < 0)
+		return error;
+	host.left_over = false;
 	host.round_end_ns = ms_clock_ns() + ROUND_BUDGET_NS;
 	ms_py_builtin_adopt();
 	ms_py_creation_adopt();
@@ -137,7 +120,9 @@ static void end_round(void *ctx)
 	(void)ctx;
 	if (PyErr_Occurred())
 		PyErr_WriteUnraisable(NULL);
-	PyEval_SaveThread();
+	if (!host.left_over)
+		host.cycle++;
+	ms_py_gil_give();
 }
 
 /* ---- start and stop ---- */
@@ -175,7 +160,7 @@ static int start_agent(void)
 	};
 	int before = count_threads(), err;
 
-	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
+	ms_py_gil_own();
 	ms_py_host_start_is_due = false;
 	Py_BEGIN_ALLOW_THREADS
 	err = memshed_start(&options);
@@ -264,7 +249,8 @@ static PyObject *before_fork(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	if (host.wanted && !ms_py_host_start_is_due && !agent_state &&
+	ms_py_gil_announce_fork(true);
+	if (host.wanted && !ms_py_host_start_is_due && ms_py_gil_is_own() && !ms_py_gil_is_agent() &&
 	    PyThread_get_thread_ident() == host.main_thread && ms_py_host_version() >= 0x030c0000) {
 		host.paused = true;
 		host.resume_retries = RESUME_RETRIES;
@@ -280,21 +266,28 @@ static PyObject *after_in_parent(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
+	ms_py_gil_announce_fork(false);
 	if (host.paused && Py_AddPendingCall(resume, NULL) < 0)
 		start_again();
 	Py_RETURN_NONE;
+}
+
+void ms_py_host_after_fork(void)
+{
+	ms_py_gil_own();
+	ms_py_host_start_is_due |= host.paused && host.wanted;
+	host.paused = false;
+	Py_CLEAR(host.fork_frame);
+	ms_py_proxy_after_fork();
 }
 
 static PyObject *after_in_child(PyObject *self, PyObject *unused)
 {
 	(void)self;
 	(void)unused;
-	atomic_store_explicit(&host.owner_pid, getpid(), memory_order_relaxed);
+	ms_py_gil_announce_fork(false);
 	host.main_thread = PyThread_get_thread_ident();
-	ms_py_host_start_is_due |= host.paused && host.wanted;
-	host.paused = false;
-	Py_CLEAR(host.fork_frame);
-	ms_py_proxy_after_fork();
+	ms_py_host_after_fork();
 	Py_RETURN_NONE;
 }
 
@@ -371,10 +364,7 @@ int ms_py_host_start(void)
 	int err;
 
 	if (!host.hooked) {
-		host.is_finalizing = (int (*)(void))ms_py_host_symbol("Py_IsFinalizing");
-		if (!host.is_finalizing)
-			host.is_finalizing = (int (*)(void))ms_py_host_symbol("_Py_IsFinalizing");
-		if (hook_fork() < 0 || hook_exit() < 0) {
+		if (ms_py_gil_init() < 0 || hook_fork() < 0 || hook_exit() < 0) {
 			PyErr_Clear();
 			return -ENOSYS;
 		}

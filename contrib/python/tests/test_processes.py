@@ -79,7 +79,7 @@ forker = threading.Thread(target=fork); forker.start()
         self.assertEqual(program.end(), (0, ""))
 
     def test_a_child_that_python_does_not_know_of(self):
-        """fork() by C code: the child's agent keeps off the interpreter, and the child goes on."""
+        """fork() by C code: the child's agent takes the GIL when it is seen to be free."""
         program = self.program(CACHED)
         cache_when(program.pid, "__main__.f", lambda c: c["entries"] == 1000)
         program.do("import ctypes\nlibc = ctypes.PyDLL(None)\nr, w = os.pipe()\n"
@@ -87,9 +87,15 @@ forker = threading.Thread(target=fork); forker.start()
                                "if pid == 0:\n    f(-1); os.close(w); os.read(r, 1)\n"
                                "    libc._exit(f.cache_info()[3] % 251)\n")
         child = program.get("pid")
-        wait_for(lambda: caches(child), "the child's table")
-        self.assertEqual(order("clear", child, "__main__.f")["status"], "busy")
-        self.assertEqual(program.get("[os.close(w), os.waitpid(pid, 0)[1] >> 8]"), [None, 1001 % 251])
+        left = 1001
+        if sys.version_info[:2] == (3, 12):  # which does not show that
+            wait_for(lambda: caches(child), "the child's table")
+            self.assertEqual(order("clear", child, "__main__.f")["status"], "busy")
+        else:
+            cache_when(child, "__main__.f", lambda c: c["entries"] == 1001)
+            self.assertEqual(order("clear", child, "__main__.f")["entries"], 1001)
+            left = 0
+        self.assertEqual(program.get("[os.close(w), os.waitpid(pid, 0)[1] >> 8]"), [None, left % 251])
 
 
 def tasks(pid):

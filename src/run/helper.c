@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run/helper.c - a process that was forked early and waits, for what cannot be done when memory has run out.
+ *
+ * In a full memory cgroup fork() and execve() call the OOM killer, and a send on a socket fails. So the
+ * helper exists before the job begins, and waits on a futex in shared memory. It keeps some memory in the same
+ * cgroup, which it gives up before it runs a hook: that much is there for the hook then, as fast as the
+ * job does not take it.
+ *
+ * It was forked where the command's own process is, before the supervisor changed anything of itself. So a
+ * command that it starts finds everything as the caller of memshed left it: descriptors, limits, scheduling,
+ * oom_score_adj. That command is a child of the supervisor (CLONE_PARENT). To be able to do that the helper of
+ * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone.
+ *
+ * It blocks all signals, so that the terminal's do not end it, and ends with the supervisor.
+ *
+ *   [helper.H1] what is asked comes before bell (release); the helper loads bell (acquire) before it reads
+ *               that; pairs with [helper.H1]
+ *   [helper.H2] the outcome comes before answered (release); the supervisor loads it (acquire) before it reads
+ *               that, or asks again; pairs with [helper.H2]
+ */
+#include "run/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/futex.h"
+
+enum { BALLAST_BYTES = 4 << 20, VARIABLES = 7, VARIABLE_BYTES = 64 };
+#define START_TIMEOUT_NS (30 * MS_NS_PER_S)
+
+enum request { REQUEST_HOOK = 1, REQUEST_REST, REQUEST_START };
+
+struct ms_helper_page {
+	_Atomic uint32_t bell, answered; /* the same number: nothing is asked */
+	uint32_t request;                /* enum request; writer: the supervisor */
+	struct ms_helper_facts facts;    /* likewise */
+	int32_t pid, error;              /* of REQUEST_START; writer: the helper, and its child */
+};
+
+/* ---- the helper's side ---- */
+
+struct inner {
+	struct ms_helper_page *page;
+	const struct ms_child_setup *setup;
+	const char *hook;
+	void *ballast; /* MAP_FAILED: given up */
+	char **environment; /* the facts, then what the command has */
+	char variables[VARIABLES][VARIABLE_BYTES];
+};
+
+static void hold_ballast(struct inner *inner)
+{
+	if (inner->ballast == MAP_FAILED)
+		inner->ballast = mmap(NULL, BALLAST_BYTES, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+}
+
+static void drop_ballast(struct inner *inner)
+{
+	if (inner->ballast != MAP_FAILED)
+		munmap(inner->ballast, BALLAST_BYTES);
+	inner->ballast = MAP_FAILED;
+}
+
+static int make_environment(struct inner *inner)
+{
+	size_t count = 0, own = VARIABLES;
+
+	while (environ[count])
+		count++;
+	inner->environment = calloc(VARIABLES + count + 1, sizeof(*inner->environment));
+	if (!inner->environment)
+		return -ENOMEM;
+	for (size_t i = 0; i < VARIABLES; i++)
+		inner->environment[i] = inner->variables[i];
+	for (size_t i = 0; i < count; i++)
+		inner->environment[own++] = environ[i];
+	return 0;
+}
+
+static void put(struct inner *inner, unsigned index, const char *name, uint64_t value)
+{
+	snprintf(inner->variables[index], VARIABLE_BYTES, "MEMSHED_%s=%llu", name, (unsigned long long)value);
+}
+
+static void put_facts(struct inner *inner)
+{
+	const struct ms_helper_facts *facts = &inner->page->facts;
+
+	put(inner, 0, "PID", (uint64_t)facts->pid);
+	put(inner, 1, "PROCESSES", facts->processes);
+	put(inner, 2, "USED", facts->used_bytes);
+	put(inner, 3, "MAX", facts->max_bytes);
+	put(inner, 4, "RSS", facts->rss_bytes);
+	put(inner, 5, "IN_CACHES", facts->in_caches_bytes);
+	put(inner, 6, "UNEXPLAINED", facts->unexplained_bytes);
+}
+
+static void run_hook(struct inner *inner)
+{
+	char shell[] = _PATH_BSHELL, option[] = "-c";
+	char *const argv[] = {shell, option, (char *)(uintptr_t)inner->hook, NULL};
+	posix_spawnattr_t attr;
+	pid_t pid;
+
+	put_facts(inner);
+	drop_ballast(inner);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attr, &inner->setup->signals->original_mask);
+	if (posix_spawn(&pid, shell, NULL, &attr, argv, inner->environment) == 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	posix_spawnattr_destroy(&attr);
+}
+
+static _Noreturn void become_command(const struct inner *inner)
+{
+	ms_signals_restore(inner->setup->signals);
+	execvp(inner->setup->argv[0], inner->setup->argv);
+	inner->page->error = -errno;
+	_exit(EXIT_FAILURE);
+}
+
+/* Goes on here when the command was executed, or its process has ended. */
+static void start_command(const struct inner *inner)
+{
+	struct ms_helper_page *page = inner->page;
+
+	page->error = 0;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		become_command(inner);
+	if (pid < 0)
+		page->error = -errno;
+	page->pid = pid;
+}
+
+static void serve(struct inner *inner)
+{
+	switch (inner->page->request) {
+	case REQUEST_HOOK:
+		run_hook(inner);
+		break;
+	case REQUEST_REST:
+		hold_ballast(inner);
+		break;
+	case REQUEST_START:
+		start_command(inner);
+		break;
+	}
+}
+
+/* stdin and stdout are the command's; a hook's words go to stderr. */
+static void keep_stderr_alone(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
+	else
+		close(STDIN_FILENO);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	close_range(STDERR_FILENO + 1, ~0u, 0);
+}
+
+static _Noreturn void be_helper(struct inner *inner, pid_t supervisor)
+{
+	uint32_t seen = 0, bell;
+
+	prctl(PR_SET_NAME, "memshed-helper");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor || ms_child_environment(inner->setup) < 0 || make_environment(inner) < 0)
+		_exit(EXIT_FAILURE);
+	if (inner->hook) {
+		keep_stderr_alone();
+		hold_ballast(inner);
+	}
+	for (;;) {
+		while ((bell = atomic_load_explicit(&inner->page->bell, memory_order_acquire)) == seen) /* [helper.H1] */
+			ms_futex_wait(&inner->page->bell, seen, UINT64_MAX);
+		serve(inner);
+		seen = bell;
+		atomic_store_explicit(&inner->page->answered, seen, memory_order_release); /* [helper.H2] */
+		ms_futex_wake_all(&inner->page->answered);
+	}
+}
+
+/* ---- the supervisor's ---- */
+
+int ms_helper_fork(struct ms_helper *helper, const struct ms_child_setup *setup, const char *hook)
+{
+	pid_t supervisor = getpid();
+	struct ms_helper_page *page =
+		mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	pid_t pid = fork();
+	if (pid < 0) {
+		int error = -errno;
+
+		munmap(page, sizeof(*page));
+		return error;
+	}
+	if (pid == 0) {
+		struct inner inner = {.page = page, .setup = setup, .hook = hook, .ballast = MAP_FAILED};
+
+		be_helper(&inner, supervisor);
+	}
+	*helper = (struct ms_helper){.pid = pid, .page = page};
+	return 0;
+}
+
+static bool is_busy(const struct ms_helper *helper)
+{
+	return atomic_load_explicit(&helper->page->answered, memory_order_acquire) != /* [helper.H2] */
+	       atomic_load_explicit(&helper->page->bell, memory_order_relaxed);
+}
+
+static void ask(struct ms_helper *helper, enum request request)
+{
+	helper->page->request = request;
+	atomic_fetch_add_explicit(&helper->page->bell, 1, memory_order_release); /* [helper.H1] */
+	ms_futex_wake_all(&helper->page->bell);
+}
+
+int ms_helper_hook(struct ms_helper *helper, const struct ms_helper_facts *facts)
+{
+	if (helper->pid == 0)
+		return -ESRCH;
+	if (is_busy(helper))
+		return -EBUSY;
+	helper->page->facts = *facts;
+	ask(helper, REQUEST_HOOK);
+	return 0;
+}
+
+void ms_helper_rest(struct ms_helper *helper)
+{
+	if (helper->pid != 0 && !is_busy(helper))
+		ask(helper, REQUEST_REST);
+}
+
+pid_t ms_helper_start(struct ms_helper *helper)
+{
+	uint64_t until_ns = ms_clock_ns() + START_TIMEOUT_NS;
+
+	if (helper->pid == 0)
+		return -ESRCH;
+	ask(helper, REQUEST_START);
+	while (is_busy(helper) && ms_clock_ns() < until_ns)
+		ms_futex_wait(&helper->page->answered,
+			      atomic_load_explicit(&helper->page->answered, memory_order_relaxed), until_ns);
+	if (is_busy(helper))
+		return -ETIMEDOUT;
+	return helper->page->error < 0 ? helper->page->error : helper->page->pid;
+}
