@@ -108,7 +108,6 @@ static int begin_round(void *ctx)
 	(void)ctx;
 	if (error < 0)
 		return error;
-	host.left_over = false;
 	host.round_end_ns = ms_clock_ns() + ROUND_BUDGET_NS;
 	ms_py_builtin_adopt();
 	ms_py_creation_adopt();
@@ -120,8 +119,6 @@ static void end_round(void *ctx)
 	(void)ctx;
 	if (PyErr_Occurred())
 		PyErr_WriteUnraisable(NULL);
-	if (!host.left_over)
-		host.cycle++;
 	ms_py_gil_give();
 }
 
