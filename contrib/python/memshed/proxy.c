@@ -109,6 +109,16 @@ static inline PyObject *call_function(PyObject *function, PyObject *const *args,
 
 /* ---- calls ---- */
 
+/* Not a part of call_proxy(), whose stack a recursion takes at each level. */
+static __attribute__((noinline)) void tell_ghosts(struct proxy *self, PyObject *const *args, size_t nargsf,
+						  PyObject *names)
+{
+	uint32_t hash;
+
+	if (ms_py_key_hash_arguments(args, (Py_ssize_t)(nargsf & ~ARGUMENTS_OFFSET), names, self->typed, &hash))
+		ms_py_ghosts_miss(&self->ghosts, hash);
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -135,15 +145,6 @@ static PyObject *call_timed(struct proxy *self, PyObject *const *args, size_t na
 	self->calls_in_progress = 0;
 	Py_DECREF(&self->ob_base);
 	return result;
-}
-
-static __attribute__((noinline)) void tell_ghosts(struct proxy *self, PyObject *const *args, size_t nargsf,
-						  PyObject *names)
-{
-	uint32_t hash;
-
-	if (ms_py_key_hash_arguments(args, (Py_ssize_t)(nargsf & ~ARGUMENTS_OFFSET), names, self->typed, &hash))
-		ms_py_ghosts_miss(&self->ghosts, hash);
 }
 
 static PyObject *call_proxy(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *names)
