@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ghosts.h"
 #include "memshed.h"
 
 /* Py_XDECREF at the end of the scope. */
@@ -111,17 +112,31 @@ void ms_py_row_reset(void);
 /* @function: any written in Python. 0, or -1 with an exception. */
 int ms_py_proxy_init(PyObject *function);
 
-/* A proxy for @function; where there is none (not callable, an unknown interpreter), @function itself. */
-PyObject *ms_py_proxy_new(PyObject *function);
+/* A proxy for @function; where there is none (not callable, an unknown interpreter), @function itself.
+ * @typed: as of lru_cache. */
+PyObject *ms_py_proxy_new(PyObject *function, bool typed);
 
 /* These take any object. Borrowed: the function, if @object is a proxy. */
 PyObject *ms_py_proxy_see_through(PyObject *object);
 bool ms_py_proxy_was_called(PyObject *object); /* of others nothing is known: true */
 /* The mean time to make an entry. False: not known. */
 bool ms_py_proxy_cost(PyObject *object, uint64_t *ret_cost_us);
+/* Borrowed, as long as the wrapper is there. NULL: not a proxy. */
+struct ms_py_ghosts *ms_py_proxy_ghosts(PyObject *object);
 
 void ms_py_proxy_after_fork(void);
 void ms_py_proxy_reset(void);
+
+/* ---- key.c: hashes of keys ---- */
+
+/* @function: any written in Python. 0, or -1 with an exception. */
+int ms_py_key_init(PyObject *function);
+
+/* Of a key in an unbounded wrapper's dict, and of the arguments that it was made from: the same. False: there is
+ * none, for Python code would have to run. No exception is left. */
+bool ms_py_key_hash(PyObject *key, uint32_t *ret_hash);
+bool ms_py_key_hash_arguments(PyObject *const *args, Py_ssize_t count, PyObject *names, bool typed,
+			      uint32_t *ret_hash);
 
 /* ---- creation.c: notice each wrapper that functools.lru_cache makes ---- */
 

@@ -80,7 +80,7 @@ static void add_pending(PyObject *reference, PyObject *proxy)
 /* @args as lru_cache passes them: the function, maxsize, typed, and the class of cache_info(). */
 static PyObject *make_with_proxy(PyObject *type, PyObject *args)
 {
-	PyObject *proxy MS_PY_REF = ms_py_proxy_new(PyTuple_GetItem(args, 0));
+	PyObject *proxy MS_PY_REF = ms_py_proxy_new(PyTuple_GetItem(args, 0), PyTuple_GetItem(args, 2) != Py_False);
 	PyObject *reference MS_PY_REF = NULL, *stand_in MS_PY_REF = NULL, *changed MS_PY_REF = NULL;
 	PyObject *info_class = PyTuple_GetItem(args, 3), *wrapper;
 
@@ -221,7 +221,7 @@ int ms_py_creation_hook(PyObject *functools)
 		return -1;
 	if (PyDict_GetItemString(creation.module_dict, HOOK_NAME))
 		return 0;
-	if (ms_py_proxy_init(lru_cache) < 0)
+	if (ms_py_key_init(lru_cache) < 0 || ms_py_proxy_init(lru_cache) < 0)
 		return -1;
 	creation.needs_stand_in = ms_py_host_version() < 0x03090000;
 	if (creation.needs_stand_in && ms_py_weak_init() < 0)

@@ -11,8 +11,14 @@
  * with the GIL held, and the agent waits for the GIL alone.
  *
  * Shrinking. An unbounded wrapper keeps its entries in a dict in the order of their insertion, from which
- * the oldest are taken in batches; between two batches the GIL is released. A bounded one keeps them in
+ * the oldest are taken in batches; between two batches the GIL is released. Those that were missed again soon after
+ * they had been dropped (ghosts.h) are passed over, unless nothing else is left. A bounded one keeps them in
  * links that its dict only points to: cache_clear() alone frees them.
+ *
+ * Passing over. The dict is in the order of insertion, and entries are marked where they are inserted; so what was
+ * passed over stands at the beginning of the dict, the first to be marked no longer is the first of all, and once that
+ * one still is marked, the walk goes on behind the last that was passed over. When an insertion has packed the dict
+ * in between, that place is not found again, and all are passed over once more.
  *
  * All of it runs with the GIL held: callbacks in the agent's thread, adoption at the beginning of a round.
  */
@@ -32,6 +38,7 @@ enum {
 	PRESSED_BATCH_NS = 50000000,
 	LONG_YIELD_NS = 400000000,
 	CLEAR_AT_ONCE = 32768, /* entries that cache_clear() drops without a pause worth avoiding */
+	LOOKED_AT_MOST = 8192, /* in a batch */
 	LINK_BYTES = 64,       /* of a bounded cache, one for each entry */
 	GROUPS = 1024,         /* a power of two */
 	DEADLINE_MARGIN_NS = 20000000,
@@ -53,6 +60,9 @@ struct lru {
 	struct ms_py_sample sample;
 	Py_ssize_t cursor; /* where in the dict the oldest entry is, while its length is left_length */
 	Py_ssize_t left_length;
+	Py_ssize_t passed; /* the position behind the last entry that was passed over; 0: none was */
+	PyObject *passed_key; /* of that entry; only compared */
+	bool spares; /* entries are passed over now */
 };
 
 struct info {
@@ -270,23 +280,56 @@ static void clear_bounded(void *ctx)
 	clear_wrapper(self, wrapper);
 }
 
-/* Up to @wanted of the oldest keys; strong references. */
-static unsigned gather(struct lru *self, PyObject **keys, uint64_t wanted)
+/* A batch of keys to drop; strong references. */
+struct batch {
+	PyObject *keys[BATCH_ENTRIES];
+	uint32_t hashes[BATCH_ENTRIES];
+	bool hashed[BATCH_ENTRIES];
+	unsigned count, looked_at;
+};
+
+/* The key before @cursor is marked. */
+static void pass_over(struct lru *self, PyObject *key)
 {
-	PyObject *value;
-	unsigned count = 0;
+	Py_ssize_t at = self->passed - 1;
+	PyObject *found, *value;
+
+	if (self->passed > self->cursor && PyDict_Next(self->dict, &at, &found, &value) && at == self->passed &&
+	    found == self->passed_key) {
+		self->cursor = self->passed;
+		return;
+	}
+	self->passed = self->cursor;
+	self->passed_key = key;
+}
+
+/* Up to @wanted of the oldest keys. */
+static void gather(struct lru *self, struct batch *batch, uint64_t wanted)
+{
+	struct ms_py_ghosts *ghosts = ms_py_proxy_ghosts(self->proxy);
+	PyObject *key, *value;
 
 	/* An insertion may have packed the dict; then the oldest are at its beginning again. To start
 	 * there each time would mean to pass all gaps each time. */
 	if (PyDict_Size(self->dict) != self->left_length)
 		self->cursor = 0;
-	while (count < BATCH_ENTRIES && count < wanted &&
-	       PyDict_Next(self->dict, &self->cursor, &keys[count], &value)) {
-		Py_INCREF(keys[count]);
-		count++;
+	batch->count = batch->looked_at = 0;
+	while (batch->count < BATCH_ENTRIES && batch->count < wanted && batch->looked_at < LOOKED_AT_MOST &&
+	       PyDict_Next(self->dict, &self->cursor, &key, &value)) {
+		uint32_t *hash = &batch->hashes[batch->count];
+		bool *hashed = &batch->hashed[batch->count];
+
+		batch->looked_at++;
+		Py_INCREF(key);
+		*hashed = ghosts && ghosts->buckets && ms_py_key_hash(key, hash);
+		if (*hashed && self->spares && ms_py_ghosts_is_marked(ghosts, *hash)) {
+			pass_over(self, key);
+			Py_DECREF(key);
+		} else {
+			batch->keys[batch->count++] = key;
+		}
 	}
-	self->left_length = PyDict_Size(self->dict) - (Py_ssize_t)count;
-	return count;
+	self->left_length = PyDict_Size(self->dict) - (Py_ssize_t)batch->count;
 }
 
 /* False: the key cannot be looked up, for its __hash__ or __eq__ fails. */
@@ -304,18 +347,30 @@ static bool pop(PyObject *dict, PyObject *key, int *popped)
 	return false;
 }
 
-/* Remove one batch of the oldest from the dict. Return: how many; -1 when that failed. */
+/* Remove one batch of the oldest from the dict. Return: how many; -1 when that failed, or there are none. */
 static int pop_batch(struct lru *self, uint64_t wanted)
 {
-	PyObject *keys[BATCH_ENTRIES];
-	unsigned count = gather(self, keys, wanted);
+	struct ms_py_ghosts *ghosts = ms_py_proxy_ghosts(self->proxy);
+	struct batch batch;
 	int popped = 0;
-	bool failed = !count;
+	bool failed = false;
 
-	for (unsigned i = 0; i < count; i++) {
+	gather(self, &batch, wanted);
+	if (!batch.looked_at) {
+		if (!self->spares)
+			return -1;
+		/* What is left is marked. */
+		self->spares = false;
+		self->cursor = 0;
+	}
+	for (unsigned i = 0; i < batch.count; i++) {
+		int before = popped;
+
 		if (!failed)
-			failed = !pop(self->dict, keys[i], &popped);
-		Py_DECREF(keys[i]);
+			failed = !pop(self->dict, batch.keys[i], &popped);
+		if (popped > before && batch.hashed[i])
+			ms_py_ghosts_drop(ghosts, batch.hashes[i]);
+		Py_DECREF(batch.keys[i]);
 	}
 	return failed && !popped ? -1 : popped;
 }
@@ -334,6 +389,7 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memsh
 	uint64_t popped = 0, batch_end_ns = now_ns + batch_ns(request);
 
 	self->left_length = -1;
+	self->spares = true;
 	while (popped < wanted && now_ns < end_ns) {
 		int count = pop_batch(self, wanted - popped);
 
@@ -354,6 +410,10 @@ static uint64_t pop_oldest(struct lru *self, uint64_t wanted, const struct memsh
 static enum memshed_status drop_all(struct lru *self, PyObject *wrapper,
 				    const struct memshed_request *request, struct memshed_result *result)
 {
+	struct ms_py_ghosts *ghosts = ms_py_proxy_ghosts(self->proxy);
+
+	if (ghosts)
+		ms_py_ghosts_forget(ghosts);
 	result->freed_bytes = bytes_now(self);
 	result->freed_entries = (uint64_t)self->entries;
 	result->scanned_entries = (uint64_t)self->entries;
@@ -366,8 +426,12 @@ static enum memshed_status drop_all(struct lru *self, PyObject *wrapper,
 static enum memshed_status drop_oldest(struct lru *self, uint64_t wanted,
 				       const struct memshed_request *request, struct memshed_result *result)
 {
-	uint64_t popped = pop_oldest(self, wanted, request);
+	struct ms_py_ghosts *ghosts = ms_py_proxy_ghosts(self->proxy);
+	uint64_t popped;
 
+	if (ghosts)
+		ms_py_ghosts_want(ghosts, (uint64_t)self->entries, (uint64_t)(average(self) * (double)self->entries));
+	popped = pop_oldest(self, wanted, request);
 	self->entries -= (int64_t)popped < self->entries ? (int64_t)popped : self->entries;
 	result->freed_entries = result->scanned_entries = popped;
 	result->freed_bytes = (uint64_t)((double)popped * average(self));

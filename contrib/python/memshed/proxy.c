@@ -5,7 +5,8 @@
  * The C wrapper of lru_cache calls its function at each miss, and only then. It is given a proxy that
  * calls the user's function. A hit costs what it did before. At a miss the adapter gets control, with the
  * GIL held and where any Python code may run: it starts the agent that a forked child has not had so
- * far (host.c), and measures what an entry costs.
+ * far (host.c), and measures what an entry costs. Once entries were dropped, it tells the ghosts (ghosts.h) what was
+ * missed.
  *
  * Transparency. The wrapper's __wrapped__ is the user's function, and a C function has no frame in a
  * traceback. Only gc shows the proxy. It is called by the vectorcall protocol, which counts no level of
@@ -51,6 +52,8 @@ struct proxy {
 	uint64_t calls_in_progress; /* the timed call and those below it; 0: none is timed */
 	pthread_t thread;           /* in the timed call */
 	unsigned forks;             /* proxy.forks at that time */
+	bool typed;
+	struct ms_py_ghosts ghosts;
 };
 
 static struct {
@@ -114,6 +117,16 @@ static inline PyObject *call_function(PyObject *function, PyObject *const *args,
 
 /* ---- calls ---- */
 
+/* Not a part of call_proxy(), whose stack a recursion takes at each level. */
+static __attribute__((noinline)) void tell_ghosts(struct proxy *self, PyObject *const *args, size_t nargsf,
+						  PyObject *names)
+{
+	uint32_t hash;
+
+	if (ms_py_key_hash_arguments(args, (Py_ssize_t)(nargsf & ~ARGUMENTS_OFFSET), names, self->typed, &hash))
+		ms_py_ghosts_miss(&self->ghosts, hash);
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -175,6 +188,8 @@ static PyObject *call_proxy(PyObject *object, PyObject *const *args, size_t narg
 	uint64_t start_ns;
 
 	ms_py_host_poll();
+	if (self->ghosts.wanted_buckets)
+		tell_ghosts(self, args, nargsf, names);
 	if (!is_to_be_timed(self) && ++proxy.untimed_calls % UNTIMED_CALLS == 0)
 		look(self, now_ns());
 	if (is_to_be_timed(self)) {
@@ -225,6 +240,7 @@ static void dealloc(PyObject *self)
 
 	PyObject_GC_UnTrack(self);
 	Py_CLEAR(((struct proxy *)self)->function);
+	ms_py_ghosts_forget(&((struct proxy *)self)->ghosts);
 	release(self);
 	Py_DECREF((PyObject *)type);
 }
@@ -301,7 +317,7 @@ int ms_py_proxy_init(PyObject *function)
 	return 0;
 }
 
-PyObject *ms_py_proxy_new(PyObject *function)
+PyObject *ms_py_proxy_new(PyObject *function, bool typed)
 {
 	struct proxy *self;
 
@@ -314,6 +330,7 @@ PyObject *ms_py_proxy_new(PyObject *function)
 		return NULL;
 	Py_INCREF(function);
 	self->function = function;
+	self->typed = typed;
 	self->call = call_proxy;
 	return &self->ob_base;
 }
@@ -345,6 +362,11 @@ bool ms_py_proxy_cost(PyObject *object, uint64_t *ret_cost_us)
 	if (!*ret_cost_us)
 		*ret_cost_us = 1; /* 0 would say that it is not known */
 	return true;
+}
+
+struct ms_py_ghosts *ms_py_proxy_ghosts(PyObject *object)
+{
+	return is_proxy(object) ? &((struct proxy *)object)->ghosts : NULL;
 }
 
 void ms_py_proxy_after_fork(void)

@@ -37,7 +37,7 @@ failed=''
 for python in $pythons; do
 	echo "== $("$python" -V 2>&1) ($python)"
 	running=''
-	for module in embedding loading lru processes programs proxy register size; do
+	for module in embedding ghosts loading lru processes programs proxy register size; do
 		(cd "$srcdir/contrib/python/tests" && exec "$python" -m unittest -b test_$module) \
 			>"$logs/$module" 2>&1 </dev/null &
 		running="$running $module:$!"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ghosts.h - which keys of a cache were dropped a short while ago, and which were missed again since.
+ *
+ * Trims of an unbounded wrapper drop its oldest entries. A key leaves its hash behind as a ghost. When it is missed
+ * again before the cache has turned over once (as many entries inserted as it holds), the ghost becomes a mark: the
+ * new entry is one that is used, and trims pass over it until the cache has turned over twice.
+ *
+ * The set has buckets of SLOTS_PER_BUCKET, one cache line each, and no chains: what is too old is overwritten, then
+ * the oldest ghost; a mark never, until it is too old. So it may forget a ghost, and may take one key for another with
+ * a chance of one in 2^32 for each slot. Neither does more than drop another entry.
+ *
+ * Memory. It is allocated, and its pages are touched, at a miss (ms_py_ghosts_miss()). A round only says what it
+ * wants (ms_py_ghosts_want()), reads, and writes to slots that are there; ms_py_ghosts_forget() frees.
+ *
+ * No threads: the GIL guards all of it. This file knows nothing of Python.
+ */
+#ifndef MS_PY_GHOSTS_H
+#define MS_PY_GHOSTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All zero: none are wanted. */
+struct ms_py_ghosts {
+	struct ms_py_ghost *slots;
+	uint32_t buckets;        /* that @slots has */
+	uint32_t wanted_buckets; /* likewise, from the next miss on; 0: misses need not be told */
+	uint32_t clock;          /* misses so far, from the first order on; wraps */
+	uint32_t turnover;       /* entries that the cache holds */
+};
+
+/* The cache holds so many entries, of @bytes in all: of them at most a hundredth is for ghosts. In a round. */
+void ms_py_ghosts_want(struct ms_py_ghosts *ghosts, uint64_t entries, uint64_t bytes);
+
+/* The key with @hash is missed, and its entry is made now. */
+void ms_py_ghosts_miss(struct ms_py_ghosts *ghosts, uint32_t hash);
+
+/* Its entry was dropped. In a round. */
+void ms_py_ghosts_drop(struct ms_py_ghosts *ghosts, uint32_t hash);
+
+/* Is its entry to be passed over? In a round. */
+bool ms_py_ghosts_is_marked(const struct ms_py_ghosts *ghosts, uint32_t hash);
+
+/* The cache is empty, or gone: free all. Until the next order none are wanted. */
+void ms_py_ghosts_forget(struct ms_py_ghosts *ghosts);
+
+size_t ms_py_ghosts_bytes(const struct ms_py_ghosts *ghosts);
+
+#endif
