@@ -151,12 +151,13 @@ void ms_callback_call(struct memshed_cache *cache, const struct ms_ask *ask, str
 
 /* ---- the row ---- */
 
-static void add_up(struct ms_row_result *result, const struct ms_outcome *outcome)
+/* @more: of the same order, which it gave a part of before. */
+static void add_up(struct ms_row_result *result, const struct ms_outcome *outcome, bool more)
 {
 	result->status = outcome->status;
 	result->finished_ns = ms_clock_ns();
-	result->claimed_bytes = outcome->claimed_bytes;
-	result->claimed_entries = outcome->claimed_entries;
+	result->claimed_bytes = ms_sat_add(more ? result->claimed_bytes : 0, outcome->claimed_bytes);
+	result->claimed_entries = ms_sat_add(more ? result->claimed_entries : 0, outcome->claimed_entries);
 	result->duration_us = outcome->duration_us;
 	result->total_claimed_bytes += outcome->claimed_bytes;
 	result->total_claimed_entries += outcome->claimed_entries;
@@ -176,13 +177,14 @@ static void put(uint32_t row, const struct ms_row_result *result)
 void ms_callback_write(uint32_t row, const struct ms_ask *ask, const struct ms_outcome *outcome)
 {
 	struct ms_row_result result = ms_lib.table.rows[row].last; /* [K2]: written under it alone */
+	bool more = result.order_seq == ask->order_seq && result.status == MS_ANSWER_PARTIAL;
 
 	result.order_seq = ask->order_seq;
 	result.level = ask->level;
 	result.orders++;
 	if (outcome->status != MS_ANSWER_BUSY)
 		result.useless = outcome->useless ? result.useless + 1 : 0;
-	add_up(&result, outcome);
+	add_up(&result, outcome, more);
 	put(row, &result);
 }
 
@@ -191,7 +193,7 @@ void ms_callback_write_late(uint32_t row, const struct ms_outcome *outcome)
 	struct ms_row_result result = ms_lib.table.rows[row].last; /* [K2]: written under it alone */
 
 	result.total_duration_us = ms_sat_sub(result.total_duration_us, result.duration_us); /* as far as it had come */
-	add_up(&result, outcome);
+	add_up(&result, outcome, true);
 	put(row, &result);
 }
 

@@ -269,9 +269,15 @@ static int ask_count(struct ms_job *job, uint32_t row, uint32_t generation)
 	return 0;
 }
 
+/* There is more to be had soon; one that gave nothing has nothing more. */
+static bool is_part(const struct ms_outcome *outcome)
+{
+	return outcome->status == MS_ANSWER_PARTIAL && (outcome->claimed_bytes || outcome->claimed_entries);
+}
+
 static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_outcome *outcome)
 {
-	struct ms_replies reply = {.callbacks = outcome->status != MS_ANSWER_PARTIAL};
+	struct ms_replies reply = {.callbacks = !is_part(outcome)};
 	uint64_t before = job->rss_now_bytes;
 	uint32_t row = job->keys[index].row;
 
@@ -287,7 +293,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	if (job->rss_bytes)
 		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, note_fall(job, before));
 	/* A lock was taken in the middle. It is counted with those that still are put off at the end, or when it is done. */
-	if (outcome->status == MS_ANSWER_PARTIAL)
+	if (is_part(outcome))
 		put_off(job, index);
 }
 

@@ -27,6 +27,12 @@
 #include "table/reader.h"
 #include "util/clock.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 }; /* what a test touches makes the sanitizer touch as much and more */
+#else
+enum { SANITIZED = 0 };
+#endif
+
 #if defined(__SANITIZE_THREAD__)
 /* The library starts threads in forked children, which ThreadSanitizer supports only on request. */
 const char *__tsan_default_options(void);

@@ -124,12 +124,6 @@ static int run_child(const char *preload, const char *allocator)
 	return WEXITSTATUS(status);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-
 int main(int argc, char **argv)
 {
 	static const struct {

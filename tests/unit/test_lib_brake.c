@@ -14,12 +14,6 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 }; /* what a test touches makes the sanitizer touch as much and more */
-#else
-enum { SANITIZED = 0 };
-#endif
-
 #define LOW (800 * MIB)
 #define HIGH (900 * MIB)
 #define BRAKE (920 * MIB)

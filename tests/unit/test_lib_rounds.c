@@ -452,6 +452,7 @@ static void test_the_rest_of_a_part_is_asked_for(void **state)
 	assert_int_equal(fake.calls, 4);
 	assert_int_equal(answer.claimed_bytes, 400);
 	assert_int_equal(answer.caches, 1);
+	assert_int_equal(bed_row(&bed, "in parts").last.claimed_bytes, 400);
 
 	/* One that never comes to an end is left soon. */
 	parts_left = UINT32_MAX;
