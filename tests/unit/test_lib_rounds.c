@@ -5,11 +5,7 @@
  */
 #include "lib_pages.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { CAN_TRIM = 0 }; /* the sanitizer is the allocator */
-#else
-enum { CAN_TRIM = 1 };
-#endif
+enum { CAN_TRIM = !SANITIZED }; /* else the sanitizer is the allocator */
 
 static struct bed bed;
 
@@ -334,7 +330,9 @@ static unsigned counted_later;
 static int count_and_want(void *ctx, struct memshed_usage *usage)
 {
 	(void)ctx;
+	bed_meet();
 	meanwhile = bed_post(&bed, &wanted_meanwhile);
+	bed_meet();
 	usage->fields = MEMSHED_USAGE_BYTES;
 	usage->bytes = 2 * MIB;
 	return 0;
