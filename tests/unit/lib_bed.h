@@ -33,6 +33,15 @@ enum { SANITIZED = 1 }; /* what a test touches makes the sanitizer touch as much
 enum { SANITIZED = 0 };
 #endif
 
+/* In a forked child, in which a failed assertion would run the rest of the tests. */
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);             \
+			_exit(98);                                                                 \
+		}                                                                                  \
+	} while (0)
+
 #if defined(__SANITIZE_THREAD__)
 /* The library starts threads in forked children, which ThreadSanitizer supports only on request. */
 const char *__tsan_default_options(void);

@@ -32,14 +32,6 @@ static int add(const char *name, struct memshed_cache **ret_cache)
 	return memshed_register(&options, ret_cache);
 }
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);             \
-			_exit(98);                                                                 \
-		}                                                                                  \
-	} while (0)
-
 static unsigned others; /* threads that a child of this program has anyhow, of a sanitizer for instance */
 
 static unsigned count_threads(void)

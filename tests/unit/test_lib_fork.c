@@ -50,14 +50,6 @@ static struct memshed_cache *add(const char *name)
 	return handle;
 }
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);             \
-			_exit(98);                                                                 \
-		}                                                                                  \
-	} while (0)
-
 /* The child's own table has what the parent's had, its agent answers, and the parent notices nothing. */
 static void check_child(void)
 {

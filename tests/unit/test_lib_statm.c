@@ -12,14 +12,6 @@
 static struct bed bed;
 static struct fake fake = {.freed_bytes = 32 * MIB};
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);             \
-			_exit(98);                                                                 \
-		}                                                                                  \
-	} while (0)
-
 /* Of the library: the only open file that ends so. Return: -1 when there is none. */
 static int find_descriptor(const char *end)
 {
