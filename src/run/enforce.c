@@ -12,6 +12,7 @@
 
 #include "run/scope.h"
 #include "sample/process.h"
+#include "table/proc.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -31,21 +32,12 @@ static int write_file(const char *dir, const char *name, const char *text)
 	return 0;
 }
 
-static int read_file(const char *dir, const char *name, char *text, size_t size)
+static ssize_t read_file(const char *dir, const char *name, char *text, size_t size)
 {
 	char path[MS_ENFORCE_PATH_BYTES + 64];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	MS_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	ssize_t n = read(fd, text, size - 1);
-
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	return 0;
+	return ms_proc_read(AT_FDCWD, path, text, size);
 }
 
 /* A word of a line such as "cpu memory pids". */
