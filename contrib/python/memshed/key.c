@@ -6,7 +6,7 @@
  * tuple of the arguments, then, if there are any by name, of a mark (a plain object()), names and values in turn, and
  * of the types of all arguments if the cache is typed. Both are hashed as the sequence of these, the mark left out.
  *
- * The hash is not functools' own, and takes no code that is written in Python: a key with a part whose __hash__ is a
+ * The hash is not functools' own, and takes no code that is written in Python: a key with a part of which __hash__ is a
  * method of a Python class (dataclasses, members of an Enum) has none here, for the program would see it called once
  * more at each miss. A plain instance, as self mostly is, is hashed by its address.
  */

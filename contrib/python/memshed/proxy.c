@@ -117,7 +117,7 @@ static inline PyObject *call_function(PyObject *function, PyObject *const *args,
 
 /* ---- calls ---- */
 
-/* Not a part of call_proxy(), whose stack a recursion takes at each level. */
+/* Not a part of call_proxy(): a recursion takes the stack of that at each level. */
 static __attribute__((noinline)) void tell_ghosts(struct proxy *self, PyObject *const *args, size_t nargsf,
 						  PyObject *names)
 {

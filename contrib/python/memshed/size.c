@@ -3,7 +3,7 @@
  * size.c - about how many bytes would come back if an entry were dropped.
  *
  * Each entry is walked as a graph of its own, breadth first. Ownership flows along references: of what an
- * object is held by, the share that belongs to the entry is the sum of the shares of those who refer to it, over
+ * object is held by, the share that belongs to the entry is the sum of the shares of the objects that refer to it, over
  * its reference count; the cache's own references are the entry's. So what the program, or another entry, holds as
  * well is counted in part, or like small integers and interned names not at all; a tree with pointers from children
  * back to parents is counted whole; and of a parent that all entries have in common each has its part, as of
