@@ -51,9 +51,13 @@ void ms_learn_claim(uint32_t row, uint64_t round, uint64_t claimed_bytes, uint64
 	pthread_mutex_lock(&ms_lib.result_lock);
 	struct memshed_cache *cache = ms_registry_find(row, 0);
 
-	if (cache)
-		cache->lesson = (struct ms_lesson){
-			.round = round, .claimed_bytes = claimed_bytes, .fell_bytes = fell_bytes};
+	if (cache) {
+		struct ms_lesson part = cache->lesson.round == round ? cache->lesson : (struct ms_lesson){.round = round};
+
+		part.claimed_bytes = ms_sat_add(part.claimed_bytes, claimed_bytes);
+		part.fell_bytes = ms_sat_add(part.fell_bytes, fell_bytes);
+		cache->lesson = part;
+	}
 	pthread_mutex_unlock(&ms_lib.result_lock);
 }
 

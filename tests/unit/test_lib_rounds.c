@@ -460,6 +460,30 @@ static void test_the_rest_of_a_part_is_asked_for(void **state)
 	memshed_unregister(fake.handle);
 }
 
+/* The first part comes back, the second does not: half of what it claims. */
+static enum memshed_status unmap_in_parts(void *ctx, const struct memshed_request *request, struct memshed_result *result)
+{
+	struct pages *pages = ctx;
+
+	if (pages->calls++ == 0) {
+		unmap(pages, request, result);
+		return MEMSHED_PARTIAL;
+	}
+	result->freed_bytes = 16 * MIB;
+	return MEMSHED_DONE;
+}
+
+static void test_all_parts_are_one_lesson(void **state)
+{
+	struct pages pages = {0};
+
+	(void)state;
+	add_pages(&pages, MEMSHED_CACHE_OPTIONS(.name = "in parts", .shrink = unmap_in_parts), 16 * MIB);
+	assert_int_equal(bed_do(&bed, NULL, MS_LEVEL_CLEAR, 0).claimed_bytes, 32 * MIB);
+	assert_in_range(bed_row(&bed, "in parts").last.returned_per_mille, 400, 600);
+	drop_pages(&pages, 16 * MIB);
+}
+
 /* ---- thousands ---- */
 
 enum { MANY = 5000 };
@@ -504,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_a_count_put_off_is_busy),
 		cmocka_unit_test(test_busy_is_asked_again),
 		cmocka_unit_test(test_the_rest_of_a_part_is_asked_for),
+		cmocka_unit_test(test_all_parts_are_one_lesson),
 		cmocka_unit_test(test_thousands_of_small_caches),
 	};
 
