@@ -40,10 +40,10 @@ suite() {
 	echo "$name: $suite_passed passed, $suite_failed failed, $suite_skipped skipped"
 }
 
-# Built quietly first; when that fails, the second make says why.
+# Built quietly first; when that fails, the second make says why. VERBOSE shows the log of a test that failed.
 check() {
 	make -C "$build" -s -j"$(nproc)" check TESTS= >/dev/null 2>&1
-	make -C "$build" -s -j"$(nproc)" check
+	make -C "$build" -s -j"$(nproc)" check VERBOSE=1
 }
 
 # sanitized LIST: the unit and torture tests in a build folder of their own.
@@ -51,7 +51,7 @@ sanitized() {
 	MEMSHED_BUILD=$build/sanitize-$(echo "$1" | tr , -) CONFIGURE_FLAGS="--enable-sanitizers=$1" \
 		"$top/contrib/setup.sh" build || return 1
 	cd "$build/sanitize-$(echo "$1" | tr , -)" || return 1
-	make -s -j"$(nproc)" check TESTS="$(make -s list-tests | tr ' ' '\n' | grep -E '^tests/(unit|torture)/' |
+	make -s -j"$(nproc)" check VERBOSE=1 TESTS="$(make -s list-tests | tr ' ' '\n' | grep -E '^tests/(unit|torture)/' |
 		tr '\n' ' ')"
 }
 
