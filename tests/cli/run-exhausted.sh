@@ -94,7 +94,7 @@ has_stopped() { has_event stop && [ "$(field stop signal)" = 15 ]; }
 for seen in before when-due; do
 	rm -f "$journal"
 	# shellcheck disable=SC2016
-	spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
+	spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart --restarts 1 -- \
 		sh -c 'echo $$; exec "$0" --no-table --mib 64 --rate 200 --hold' "$growing"
 	supervisor=$pid
 	wait_for "the job to be ended" has_stopped
@@ -115,7 +115,8 @@ done
 rm -f "$journal"
 # shellcheck disable=SC2016
 spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart --restarts 1 -- \
-	sh -c 'trap "exec \"\$0\" --no-table --mib 64 --rate 200 --hold" TERM; echo ready; while :; do sleep 0.1; done' "$growing"
+	sh -c '! [ -e "$1" ] || exit 3; touch "$1"; trap "exec \"\$0\" --no-table --mib 64 --rate 200 --hold" TERM; echo ready; while :; do sleep 0.1; done' \
+	"$growing" "$work/started"
 supervisor=$pid
 wait_for "the trap to be set" grep -q ready "$work/spawned.$((${#spawned[@]} - 1))"
 kill -s TERM "$supervisor"
