@@ -5,7 +5,7 @@
  *
  * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late just when
  * it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait for. A thread looks
- * when it has charged a MiB, and in memshed_brake(). Without marks that is one load.
+ * when it has charged a MiB, near max a part of what is left, and in memshed_brake(). Without marks that is one load.
  *
  * Three machines, which tests/model/brake.pml checks in all interleavings:
  *
@@ -27,7 +27,8 @@
  *             goes     held     above the brake mark, and help is to come, and it may be held
  *             held     goes     below high; a round ended, or no help is to come any more; HOLD_NS; its
  *                               share of time is used up; the marks end; or the callback that runs is of the cache
- *                               it charges, and makes no progress: it may wait for a lock that this thread holds
+ *                               it charges, sleeps and makes no progress: it may wait for a lock that this thread
+ *                               holds
  *
  * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
  * threads were held for it IN_VAIN_MOST times.
@@ -65,6 +66,7 @@
 #define PAUSE_NS (100 * MS_NS_PER_MS)
 #define LEAST_BYTES (UINT64_C(1) << 20)
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
+#define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
 enum {
 	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
@@ -75,6 +77,8 @@ enum {
 	PAUSE_DOUBLINGS = 8,
 	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
 	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
+	AGAIN_OF_ROOM = 4,  /* but no more than this part of what is left until max */
+	STEPS_OF_ROOM = 32, /* a thread looks when it has charged this part of what is left */
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
 	MOST_PATIENCE_US = 200000,
@@ -259,14 +263,17 @@ static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 	own.left.since_ns = 0;
 }
 
-/* Return: whether the callback of @cache makes no progress, and this thread is to go on. */
+/* Return: whether the callback of @cache makes no progress, and this thread is to go on. One that runs makes some,
+ * seen or not, since what it frees may stay in the heap at first; and one that waits for a CPU, which the threads that
+ * go on would take from it, waits for no lock. */
 static bool stands_still(const struct memshed_cache *cache, const struct look *look, struct stand *stand)
 {
 	uint64_t since = cache ? callback_since(cache) : 0;
 
 	if (!since)
 		return false;
-	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes) {
+	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes ||
+	    !ms_usage_agent_waits()) {
 		*stand = (struct stand){.row = cache->row, .since_ns = since, .used_bytes = look->used_bytes, .at_ns = look->now_ns};
 		return false;
 	}
@@ -329,6 +336,14 @@ static void hold(struct memshed_cache *cache, struct look *look)
 	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
 }
 
+/* Several threads that do not look must not fill what is left together. */
+static uint64_t step_of(const struct look *look)
+{
+	uint64_t share = ms_sat_sub(look->marks.max_bytes, look->used_bytes) / STEPS_OF_ROOM;
+
+	return ms_least(share > LEAST_STEP_BYTES ? share : LEAST_STEP_BYTES, MS_BRAKE_STEP_BYTES);
+}
+
 void ms_brake_charged(struct memshed_cache *cache)
 {
 	struct look look = {.ahead_bytes = 0};
@@ -342,6 +357,8 @@ void ms_brake_charged(struct memshed_cache *cache)
 	if (look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
 	    !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look))
 		hold(cache, &look);
+	if (look.used_bytes)
+		ms_brake_left = step_of(&look);
 }
 
 /* What this thread adds until it looks again is what it added since it looked last; no more than a round makes
@@ -476,7 +493,8 @@ static void note_level(uint64_t now_ns)
 		used = ms_usage_bytes(&marks);
 	if (used && used >= marks.high_bytes) {
 		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = used + (again > LEAST_BYTES ? again : LEAST_BYTES);
+		again = again > LEAST_BYTES ? again : LEAST_BYTES;
+		again = used + ms_least(again, ms_sat_sub(marks.max_bytes, used) / AGAIN_OF_ROOM);
 	}
 	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
 }

@@ -12,6 +12,8 @@
  * the agent reads it once more before it acts, and where usage is near max and page cache may have given way to
  * memory since, the growth of the process's own memory counts.
  *
+ * Whether the agent's thread sleeps is read from its stat, likewise open beforehand.
+ *
  *   [usage.U1] the number of a file, and generation, before its inode (release); a thread that looks loads that
  *              (acquire) first. A mix of two files fits no inode, and is not read; pairs with [usage.U1]
  */
@@ -117,6 +119,17 @@ static int64_t offset_of(const struct ms_marks_body *marks)
 	if (atomic_load_explicit(&usage->cache_at_ns, memory_order_relaxed) > marks->written_ns)
 		return atomic_load_explicit(&usage->cache_offset, memory_order_relaxed);
 	return marks->usage_offset;
+}
+
+/* "TID (NAME) STATE ..."; there is no parenthesis behind the name's. */
+bool ms_usage_agent_waits(void)
+{
+	char text[64];
+	const char *name_end = NULL;
+
+	if (read_file(&ms_lib.usage.agent, text, sizeof(text)) > 0)
+		name_end = strrchr(text, ')');
+	return !name_end || name_end[1] != ' ' || name_end[2] == 'S';
 }
 
 uint64_t ms_usage_bytes(const struct ms_marks_body *marks)
@@ -276,11 +289,32 @@ static void open_statm(struct ms_usage *usage, uint64_t now_ns)
 	usage->statm_due_ns = now_ns + RETRY_NS;
 }
 
+void ms_usage_forget_agent(void)
+{
+	close_file(&ms_lib.usage.agent);
+	ms_lib.usage.agent_tid = 0;
+}
+
+/* The first read makes the kernel allocate what the others use. */
+static void open_agent(void)
+{
+	pid_t tid = gettid();
+
+	if (ms_lib.usage.agent_tid == tid)
+		return;
+	ms_usage_forget_agent();
+	ms_lib.usage.agent_tid = tid;
+	put_file(&ms_lib.usage.agent, ms_fd_raise(open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC)));
+	(void)ms_usage_agent_waits();
+}
+
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
 {
 	struct ms_usage *usage = &ms_lib.usage;
 
 	open_statm(usage, now_ns);
+	if (used_by_anon(marks) < marks->high_bytes)
+		open_agent();
 	if (marks->kind == MS_USAGE_ANON || !marks->generation)
 		return;
 	if (atomic_load_explicit(&usage->generation, memory_order_relaxed) == marks->generation &&
@@ -301,4 +335,5 @@ void ms_usage_after_fork(void)
 {
 	close_file(&ms_lib.usage.statm);
 	ms_lib.usage.statm_due_ns = 0;
+	ms_usage_forget_agent();
 }

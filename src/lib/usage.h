@@ -4,7 +4,9 @@
 #define MS_LIB_USAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util/inode.h"
 
@@ -19,6 +21,7 @@ struct ms_usage_file {
 struct ms_usage {
 	struct ms_usage_file used;   /* what the marks name */
 	struct ms_usage_file statm;  /* of this process */
+	struct ms_usage_file agent;  /* the stat of the thread that is the agent */
 	_Atomic uint64_t generation; /* of the marks that @used was opened for; 0: none is open */
 	/* What of it is page cache, as the agent read it; newer than the marks or void. */
 	_Atomic int64_t cache_offset;
@@ -29,6 +32,7 @@ struct ms_usage {
 	uint64_t refused_generation; /* could not be opened ... */
 	uint64_t refused_until_ns;   /* ... and is not tried again before */
 	uint64_t statm_due_ns;       /* likewise */
+	pid_t agent_tid;             /* of @agent; 0: none */
 };
 
 /**
@@ -40,9 +44,17 @@ uint64_t ms_usage_bytes(const struct ms_marks_body *marks);
 /** ms_usage_fresh - the same, with the page cache as it is now; by the thread that is the agent; 50 us */
 uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns);
 
+/**
+ * ms_usage_agent_waits - does the thread that is the agent sleep, for a lock or for what it reads? any thread; 10 us
+ * Return: true where that is not known; false also where it would run if it were given a CPU, and in a page fault.
+ */
+bool ms_usage_agent_waits(void);
+
 /** ms_usage_open - open what the marks ask for, unless it is open or memory is short; by the agent */
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns);
-/** ms_usage_after_fork - the statm is the parent's; under all locks */
+/** ms_usage_forget_agent - another thread is the agent now; by that one */
+void ms_usage_forget_agent(void);
+/** ms_usage_after_fork - statm and agent are the parent's; under all locks */
 void ms_usage_after_fork(void);
 
 #endif

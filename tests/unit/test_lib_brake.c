@@ -371,6 +371,67 @@ static void test_the_owner_of_a_lock_goes_on(void **state)
 	memshed_unregister(fake.handle);
 }
 
+/* The callback computes, and nothing of what it frees is seen before it is done: it waits for no lock. */
+static _Atomic bool has_computed;
+
+static void compute(struct fake *fake)
+{
+	struct timespec began, at;
+
+	has_computed = false;
+	sem_post(&fake->began);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+	while ((at.tv_sec - began.tv_sec) * 1000 + (at.tv_nsec - began.tv_nsec) / 1000000 < 60);
+	has_computed = true;
+}
+
+static void test_a_callback_that_runs_is_waited_for(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB, .inside = compute};
+	unsigned waited = 0;
+	enum { ROUNDS = 10 };
+
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "computes", .priority = -1));
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		settle(state);
+		BED_WAIT_UNTIL(is_idle());
+		memshed_charge(fake.handle, 500 * MIB, 1000);
+		tell(BRAKE - 5 * MIB);
+		memshed_charge(fake.handle, 2 * MIB, 1);
+		while (sem_wait(&fake.began) < 0)
+			;
+		tell(BRAKE + 10 * MIB);
+		memshed_charge(fake.handle, 2 * MIB, 1);
+		waited += has_computed;
+		BED_WAIT_UNTIL(is_idle());
+	}
+	assert_in_range(waited, ROUNDS / 2, ROUNDS); /* it was begun before this thread came to wait for it, or is late */
+	memshed_unregister(fake.handle);
+}
+
+/* Four threads that look each MiB would fill the last MiB together before one of them looks. */
+static void test_a_thread_looks_more_often_near_max(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	struct ms_marks_body marks = marks_of(HIGH + 5 * MIB);
+	uint64_t rounds = info().own_rounds;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "near", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	marks.high_bytes = HIGH + 10 * MIB;
+	marks.max_bytes = HIGH + 20 * MIB + MIB / 2; /* 15.5 MiB are left */
+	ms_marks_write(bed.client.page, &marks, no_directory);
+	charge(2 * MIB);
+	assert_true(info().own_rounds == rounds);
+	tell(HIGH + 5 * MIB);
+	charge(MIB / 2);
+	BED_WAIT_UNTIL(fake.calls);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- shrinking that does not help ---- */
 
 static void test_a_leak_does_not_crawl(void **state)
@@ -683,6 +744,8 @@ int main(void)
 		cmocka_unit_test_setup(test_one_shortage_is_shrunk_once, settle),
 		cmocka_unit_test_setup(test_a_thread_is_held_until_memory_is_freed, settle),
 		cmocka_unit_test_setup(test_the_owner_of_a_lock_goes_on, settle),
+		cmocka_unit_test_setup(test_a_callback_that_runs_is_waited_for, settle),
+		cmocka_unit_test_setup(test_a_thread_looks_more_often_near_max, settle),
 		cmocka_unit_test_setup(test_what_turns_it_off, settle),
 		cmocka_unit_test_setup(test_never_in_a_callback, settle),
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
