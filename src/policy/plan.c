@@ -200,8 +200,16 @@ static void give_up(const struct ms_policy_round *round)
 	}
 }
 
+/* What the target grew by since the last answer is not what that one left. */
+static uint64_t without_growth(const struct ms_policy_round *round, uint64_t answered_ns, uint64_t bytes)
+{
+	uint64_t since_ns = answered_ns ? round->now_ns - answered_ns : 0;
+
+	return ms_sat_sub(bytes, (uint64_t)((double)round->sample->growth_bytes_per_s * (double)since_ns / 1e9));
+}
+
 /* Between low and high: only what is easy, and only while it helps. */
-static void decide_gently(const struct ms_policy_round *round, uint64_t missing_bytes)
+static void decide_gently(const struct ms_policy_round *round, uint64_t need_bytes, uint64_t missing_bytes)
 {
 	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
@@ -211,7 +219,7 @@ static void decide_gently(const struct ms_policy_round *round, uint64_t missing_
 		wait_until(round, MS_WHY_BACK_OFF, later_ns);
 		return;
 	}
-	if (round->plan->need_bytes >= round->worth_bytes && give_orders(round, missing_bytes))
+	if (need_bytes >= round->worth_bytes && give_orders(round, missing_bytes))
 		return;
 	finish(round, MS_WHY_BELOW_HIGH);
 }
@@ -284,7 +292,7 @@ bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms
 static void decide(struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
-	uint64_t missing_bytes, until_ns;
+	uint64_t missing_bytes, until_ns, answered_ns = state->answered_ns;
 	enum ms_why why;
 
 	if (state->phase == MS_PHASE_CALM)
@@ -300,7 +308,7 @@ static void decide(struct ms_policy_round *round)
 	ms_policy_take_stock(round);
 	note_help(round);
 	if (round->gentle)
-		decide_gently(round, missing_bytes);
+		decide_gently(round, without_growth(round, answered_ns, round->plan->need_bytes), missing_bytes);
 	else if (!give_orders(round, missing_bytes))
 		give_up(round);
 }

@@ -42,8 +42,11 @@ static uint32_t kind_of(enum ms_limit_source source)
 static struct ms_marks marks_of(const struct ms_watch *watch)
 {
 	const struct ms_reading *reading = &watch->reading;
+	struct ms_marks marks =
+		ms_policy_marks_of(&watch->config, &reading->sample.limit, reading->budget.statm_error_bytes);
 
-	return ms_policy_marks_of(&watch->config, &reading->sample.limit, reading->budget.statm_error_bytes);
+	ms_reading_narrow(reading, &watch->config, &marks);
+	return marks;
 }
 
 static void name_file(struct told *told, const struct ms_cgroup_level *level, uint64_t used_bytes)
