@@ -159,6 +159,7 @@ static bool give_orders(const struct ms_policy_round *round, uint64_t missing_by
 	state->rounds++;
 	state->worked = false;
 	state->answered_ns = 0;
+	state->least_bytes = UINT64_MAX;
 	ms_policy_enter(state, MS_PHASE_ORDERED);
 	return true;
 }
@@ -200,17 +201,11 @@ static void give_up(const struct ms_policy_round *round)
 	}
 }
 
-/* What the target grew by since the last answer is not what that one left. */
-static uint64_t without_growth(const struct ms_policy_round *round, uint64_t answered_ns, uint64_t bytes)
+/* Between low and high: only what is easy, and only while it helps. What the target grew by since the last orders were
+ * answered is not what these left. */
+static void decide_gently(const struct ms_policy_round *round, uint64_t missing_bytes)
 {
-	uint64_t since_ns = answered_ns ? round->now_ns - answered_ns : 0;
-
-	return ms_sat_sub(bytes, (uint64_t)((double)round->sample->growth_bytes_per_s * (double)since_ns / 1e9));
-}
-
-/* Between low and high: only what is easy, and only while it helps. */
-static void decide_gently(const struct ms_policy_round *round, uint64_t need_bytes, uint64_t missing_bytes)
-{
+	uint64_t need_bytes = ms_sat_sub(round->state->least_bytes, round->marks->low_bytes);
 	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
 	if (round->state->told) { /* neither worth an order nor a word each time it passes high */
@@ -292,7 +287,7 @@ bool ms_policy_wants_rows(const struct ms_policy_config *config, const struct ms
 static void decide(struct ms_policy_round *round)
 {
 	struct ms_policy_state *state = round->state;
-	uint64_t missing_bytes, until_ns, answered_ns = state->answered_ns;
+	uint64_t missing_bytes, until_ns;
 	enum ms_why why;
 
 	if (state->phase == MS_PHASE_CALM)
@@ -308,7 +303,7 @@ static void decide(struct ms_policy_round *round)
 	ms_policy_take_stock(round);
 	note_help(round);
 	if (round->gentle)
-		decide_gently(round, without_growth(round, answered_ns, round->plan->need_bytes), missing_bytes);
+		decide_gently(round, missing_bytes);
 	else if (!give_orders(round, missing_bytes))
 		give_up(round);
 }
@@ -333,6 +328,7 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 	ret_plan->not_before_ns = 0;
 	ret_plan->count = ret_plan->caches = ret_plan->silent_caches = 0;
 	state->growth_bytes_per_s = sample->growth_bytes_per_s;
+	state->least_bytes = ms_least(state->least_bytes, round.used_bytes);
 	note_calm(&round);
 	if (is_short(&round, state))
 		decide(&round);

@@ -73,6 +73,7 @@ struct ms_policy_config {
 	uint64_t round_ns;           /* so much growth at least lies between low and high where rounds are small ... */
 	uint32_t narrow_divisor;     /* ... and this part of max */
 	uint32_t lowest_divisor;     /* a margin lowers high to max divided by this, not further */
+	uint32_t brake_divisor;      /* of max - high: so far above high threads are held back */
 	uint32_t danger_nearest_divisor;  /* of max - high: so far below max danger lies at least ... */
 	uint32_t danger_farthest_divisor; /* ... and at most; between them the margin decides */
 
@@ -151,6 +152,9 @@ struct ms_marks ms_policy_marks_of(const struct ms_policy_config *config, const 
  * room for what comes while the next one is late. A low that was configured stays.
  */
 void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_bytes_per_s, struct ms_marks *marks);
+
+/** ms_policy_brake_bytes - the mark from which processes hold their threads back */
+uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks);
 
 /* One process of the target that has a table. */
 struct ms_policy_process {
@@ -277,6 +281,7 @@ struct ms_policy_state {
 	uint64_t below_since_ns; /* since when it is at or below high; 0 = it is not */
 	uint64_t answered_ns;   /* the last answer; 0 = it has settled */
 	uint64_t took_ns;       /* the last answer, from the order to it; 0 = there was none */
+	uint64_t least_bytes;   /* that was used since the last orders */
 	uint64_t look_ns;       /* nothing could be asked while orders are out: rows are not read before */
 	uint64_t growth_bytes_per_s; /* of the last sample */
 	struct ms_policy_evidence of[MS_POLICY_PROCESSES];

@@ -10,9 +10,6 @@
 
 _Static_assert((int)MS_CGROUP_DIRECTORY_BYTES == (int)MS_MARKS_DIRECTORY_BYTES, "it is handed on as it is");
 
-/* A process stops by itself within a MiB for each of its threads: so near to high it can begin with it. */
-enum { BRAKE_DIVISOR = 8 };
-
 static const char no_directory[MS_MARKS_DIRECTORY_BYTES];
 
 /* What is the same for all members. */
@@ -73,7 +70,7 @@ static void describe(const struct ms_watch *watch, struct told *ret_told)
 			 .until_ns = reading->sample.at_ns + MS_MARKS_LIFE_NS,
 			 .high_bytes = marks.high_bytes,
 			 .low_bytes = marks.low_bytes,
-			 .brake_bytes = marks.high_bytes + (marks.max_bytes - marks.high_bytes) / BRAKE_DIVISOR,
+			 .brake_bytes = ms_policy_brake_bytes(&watch->config, &marks),
 			 .max_bytes = marks.max_bytes,
 			 .flags = (watch->options.no_brake ? MS_MARKS_NO_BRAKE : 0) |
 				  (limit->source == MS_LIMIT_CGROUP1_MEMSW ? MS_MARKS_SWAP : 0)},
