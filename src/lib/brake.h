@@ -34,6 +34,8 @@ struct ms_brake {
 	uint32_t pauses; /* in a row */
 	bool telling;    /* the last own round has not been told to a watch yet */
 	uint64_t ended_ns;
+	uint64_t reused_ns;  /* the end of the last round that left what it freed to the allocator */
+	uint64_t kept_bytes; /* that it was claimed to be, since the allocator was trimmed last */
 	struct ms_answer last; /* of the last own round */
 };
 
