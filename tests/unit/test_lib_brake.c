@@ -477,6 +477,30 @@ static void test_looks_ahead(void **state)
 	munmap(at, bytes);
 }
 
+/* For one that adds a quarter of max at a time there must be room before it begins, and no more is dropped for it. */
+static void test_makes_room_for_large_additions(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "room", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(450 * MIB);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	for (int i = 0; i < 100; i++) /* what was added long ago does not count */
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+	tell(650 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 200 more are below the brake mark */
+	tell(655 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* these were few, others may be as before */
+	assert_int_equal(fake.calls, 0);
+	tell(760 * MIB); /* below low */
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(fake.calls);
+	assert_in_range(fake.last.target_bytes, 60 * MIB, 90 * MIB);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- hostile marks ---- */
 
 static void test_marks_that_make_no_sense(void **state)
@@ -544,6 +568,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
 		cmocka_unit_test_setup(test_looks_ahead, settle),
+		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
 		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),
