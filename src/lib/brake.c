@@ -39,8 +39,8 @@
  *
  * Reuse. Where rounds are small, since the job grows slowly, a first own round leaves what it frees to the allocator,
  * where the program takes it again for its next entries: without the kernel, which would take the pages and clear them
- * again. What is used stays where it was meanwhile. It rises a little each time, as not all holes fit; at the brake mark,
- * or when the next round is wanted sooner than the program could have filled so much, a round gives memory back. (An
+ * again. What is used stays where it was meanwhile, or rises a little, as not all holes fit, and some have no pages. The
+ * next such round is when the program can have used what it got; from the brake mark on a round gives memory back. (An
  * lru_cache at its limit with entries of 16 KiB that take 150 us: 7 % of the time went into pages.) A watch knows that,
  * and orders from the brake mark on.
  *
@@ -176,6 +176,13 @@ static bool has_grown(const struct look *look)
 	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
 }
 
+/* What the last round left to the allocator is hardly used yet. */
+static bool has_enough(const struct look *look)
+{
+	return look->now_ns < atomic_load_explicit(&brake->enough_until_ns, memory_order_relaxed) &&
+	       look->used_bytes + look->ahead_bytes < look->marks.brake_bytes;
+}
+
 static bool is_in_danger(const struct look *look)
 {
 	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
@@ -186,7 +193,7 @@ static void want_order(const struct look *look)
 	uint32_t idle = MS_OWN_IDLE;
 
 	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
-	    !has_grown(look))
+	    !has_grown(look) || has_enough(look))
 		return;
 	atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
 	if (own_state() == MS_OWN_IDLE &&
@@ -416,16 +423,15 @@ static void move(enum ms_own_state state)
 }
 
 /* Is the program to have what the next round frees? */
-static bool is_for_reuse(const struct ms_marks_body *marks, uint64_t used_bytes, uint64_t now_ns)
+static bool is_for_reuse(const struct ms_marks_body *marks, uint64_t used_bytes)
 {
 	uint64_t gap = ms_sat_sub(marks->high_bytes, marks->low_bytes);
 
 	return used_bytes < marks->brake_bytes && brake->weight == 0 &&
-	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR &&
-	       now_ns - brake->reused_ns >= REUSE_LEAST_NS;
+	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
 }
 
-static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used_bytes, uint64_t now_ns)
+static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used_bytes)
 {
 	uint64_t need = ms_sat_sub(used_bytes, marks->low_bytes) / marks->sharers;
 	bool harder = used_bytes >= marks->brake_bytes && brake->weight >= HEAVY;
@@ -435,7 +441,7 @@ static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used
 		.scope = MS_SCOPE_PROCESS,
 		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.reuse = is_for_reuse(marks, used_bytes, now_ns),
+		.reuse = is_for_reuse(marks, used_bytes),
 		.target_bytes = need > LEAST_BYTES ? need : LEAST_BYTES,
 		.timeout_us = OWN_TIMEOUT_US,
 	};
@@ -456,7 +462,7 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
 		return false;
 	}
 	move(MS_OWN_RUNNING);
-	*ret_order = order_of(&look.marks, look.used_bytes, now_ns);
+	*ret_order = order_of(&look.marks, look.used_bytes);
 	return true;
 }
 
@@ -568,7 +574,7 @@ void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, 
 	if (is_own)
 		count_own(answer);
 	if (order->reuse) {
-		brake->reused_ns = now;
+		atomic_store_explicit(&brake->enough_until_ns, now + REUSE_LEAST_NS, memory_order_relaxed);
 		brake->kept_bytes = ms_sat_add(brake->kept_bytes, answer->claimed_bytes);
 	}
 	if (is_own && !order->reuse) {
