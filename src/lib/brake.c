@@ -573,10 +573,9 @@ void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, 
 	note_level(now, order->reuse);
 	if (is_own)
 		count_own(answer);
-	if (order->reuse) {
-		atomic_store_explicit(&brake->enough_until_ns, now + REUSE_LEAST_NS, memory_order_relaxed);
+	atomic_store_explicit(&brake->enough_until_ns, order->reuse ? now + REUSE_LEAST_NS : 0, memory_order_relaxed);
+	if (order->reuse)
 		brake->kept_bytes = ms_sat_add(brake->kept_bytes, answer->claimed_bytes);
-	}
 	if (is_own && !order->reuse) {
 		brake->last = *answer;
 		brake->ended_ns = now;
@@ -593,6 +592,7 @@ void ms_brake_reset(void)
 	brake->weight = brake->pauses = 0;
 	brake->telling = false;
 	atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
+	atomic_store_explicit(&brake->enough_until_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&brake->paused_until_ns, 0, memory_order_relaxed);
 	wake();
 }
