@@ -40,8 +40,8 @@
  *
  * Reuse. Where rounds are small, since the job grows slowly, a first own round leaves what it frees to the allocator,
  * where the program takes it again for its next entries: without the kernel, which would take the pages and clear them
- * again. What is used stays where it was meanwhile. It rises a little each time, as not all holes fit; at the brake mark,
- * or when the next round is wanted sooner than the program could have filled so much, a round gives memory back. (An
+ * again. What is used stays where it was meanwhile, or rises a little, as not all holes fit, and some have no pages. The
+ * next such round is when the program can have used what it got; from the brake mark on a round gives memory back. (An
  * lru_cache at its limit with entries of 16 KiB that take 150 us: 7 % of the time went into pages.) A watch knows that,
  * and orders from the brake mark on.
  *
@@ -190,6 +190,13 @@ static bool has_grown(const struct look *look)
 	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
 }
 
+/* What the last round left to the allocator is hardly used yet. */
+static bool has_enough(const struct look *look)
+{
+	return look->now_ns < atomic_load_explicit(&brake->enough_until_ns, memory_order_relaxed) &&
+	       look->used_bytes + look->ahead_bytes < look->marks.brake_bytes;
+}
+
 static bool is_in_danger(const struct look *look)
 {
 	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
@@ -200,7 +207,7 @@ static void want_order(const struct look *look)
 	uint32_t idle = MS_OWN_IDLE;
 
 	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
-	    !has_grown(look))
+	    !has_grown(look) || has_enough(look))
 		return;
 	if (own_state() == MS_OWN_IDLE || look->ahead_bytes > atomic_load_explicit(&brake->ahead_bytes, memory_order_relaxed))
 		atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
@@ -450,14 +457,13 @@ static void move(enum ms_own_state state)
 }
 
 /* Is the program to have what the next round frees? Not where room is made for more than the heap may hold then. */
-static bool is_for_reuse(const struct look *look, uint64_t now_ns)
+static bool is_for_reuse(const struct look *look)
 {
 	const struct ms_marks_body *marks = &look->marks;
 	uint64_t gap = ms_sat_sub(marks->high_bytes, marks->low_bytes);
 
 	return look->used_bytes < marks->brake_bytes && brake->weight == 0 && look->ahead_bytes <= gap &&
-	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR &&
-	       now_ns - brake->reused_ns >= REUSE_LEAST_NS;
+	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
 }
 
 /* Each process that shares the limit takes its part of the way down to low. That makes room for half of what is between
@@ -472,7 +478,7 @@ static uint64_t need_of(const struct look *look)
 	return need > LEAST_BYTES ? need : LEAST_BYTES;
 }
 
-static struct ms_order order_of(const struct look *look, uint64_t now_ns)
+static struct ms_order order_of(const struct look *look)
 {
 	bool harder = look->used_bytes >= look->marks.brake_bytes && brake->weight >= HEAVY;
 
@@ -481,7 +487,7 @@ static struct ms_order order_of(const struct look *look, uint64_t now_ns)
 		.scope = MS_SCOPE_PROCESS,
 		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.reuse = is_for_reuse(look, now_ns),
+		.reuse = is_for_reuse(look),
 		.target_bytes = need_of(look),
 		.timeout_us = OWN_TIMEOUT_US,
 	};
@@ -502,7 +508,7 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
 		return false;
 	}
 	move(MS_OWN_RUNNING);
-	*ret_order = order_of(&look, now_ns);
+	*ret_order = order_of(&look);
 	return true;
 }
 
@@ -614,10 +620,9 @@ void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, 
 	note_level(now, order->reuse);
 	if (is_own)
 		count_own(answer);
-	if (order->reuse) {
-		brake->reused_ns = now;
+	atomic_store_explicit(&brake->enough_until_ns, order->reuse ? now + REUSE_LEAST_NS : 0, memory_order_relaxed);
+	if (order->reuse)
 		brake->kept_bytes = ms_sat_add(brake->kept_bytes, answer->claimed_bytes);
-	}
 	if (is_own && !order->reuse) {
 		brake->last = *answer;
 		brake->ended_ns = now;
@@ -634,6 +639,7 @@ void ms_brake_reset(void)
 	brake->weight = brake->pauses = 0;
 	brake->telling = false;
 	atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
+	atomic_store_explicit(&brake->enough_until_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&brake->paused_until_ns, 0, memory_order_relaxed);
 	wake();
 }

@@ -137,6 +137,12 @@ uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const stru
 	return marks->high_bytes + (marks->max_bytes - marks->high_bytes) / config->brake_divisor;
 }
 
+void ms_policy_leave_to_processes(const struct ms_policy_config *config, struct ms_marks *marks)
+{
+	if (config->high.unit == MS_MARK_UNSET && !marks->lowered)
+		marks->high_bytes = ms_policy_brake_bytes(config, marks);
+}
+
 /* Marks in bytes and in shares of a max that is not known cannot be compared. */
 static bool comparable(struct ms_mark a, struct ms_mark b)
 {

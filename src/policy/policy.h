@@ -156,6 +156,14 @@ void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_byt
 /** ms_policy_brake_bytes - the mark from which processes hold their threads back */
 uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks);
 
+/**
+ * ms_policy_leave_to_processes - order from the brake mark on: just above high are the own rounds of the processes
+ *
+ * These leave what they free to their allocators, and so used where it is (lib/brake.c). A high that was configured, or
+ * that is lowered as the margin asks for it, stays.
+ */
+void ms_policy_leave_to_processes(const struct ms_policy_config *config, struct ms_marks *marks);
+
 /* One process of the target that has a table. */
 struct ms_policy_process {
 	uint32_t process;    /* the watch's number for it; handed back in orders */

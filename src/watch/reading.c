@@ -152,14 +152,6 @@ void ms_reading_narrow(const struct ms_reading *reading, const struct ms_policy_
 		ms_policy_narrow(config, ms_pace_peak(&reading->pace), marks);
 }
 
-/* Just above high their rounds leave what they free to the allocator (lib/brake.c). */
-static void leave_to_processes(const struct ms_reading *reading, const struct ms_policy_config *config,
-			       struct ms_marks *marks)
-{
-	if (reading->looks && config->high.unit == MS_MARK_UNSET && !marks->lowered)
-		marks->high_bytes = ms_policy_brake_bytes(config, marks);
-}
-
 static bool wants_edge(const struct ms_reading *reading, uint64_t now_ns)
 {
 	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
@@ -212,7 +204,8 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	find_margin(reading, now_ns);
 	reading->marks = marks_of(reading, config, &sample->limit);
 	ms_reading_narrow(reading, config, &reading->marks);
-	leave_to_processes(reading, config, &reading->marks);
+	if (reading->looks)
+		ms_policy_leave_to_processes(config, &reading->marks);
 }
 
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns)
