@@ -33,8 +33,8 @@
  * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
  * threads were held for it IN_VAIN_MOST times.
  *
- * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile,
- * SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
+ * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile
+ * though what runs callbacks was given a CPU, SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
  * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
  * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
  *
@@ -258,6 +258,17 @@ static uint64_t share_left(uint64_t now_ns)
 	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
 }
 
+/* Of a wait in which nothing was freed. What runs callbacks may have been kept from it by others on a busy machine: then
+ * only what it ran counts. */
+static uint64_t in_vain_of(uint64_t held_ns, uint64_t cpu_before_ns)
+{
+	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
+
+	if (ms_usage_agent_waits() || cpu_ns < cpu_before_ns || !cpu_before_ns)
+		return held_ns;
+	return ms_least(held_ns, cpu_ns - cpu_before_ns);
+}
+
 /* Of a cache that this thread charges. Return: since when its callback runs; 0: it does not. */
 static uint64_t callback_since(const struct memshed_cache *cache)
 {
@@ -311,7 +322,8 @@ static bool stands_still(const struct memshed_cache *cache, const struct look *l
 	return true;
 }
 
-static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
+/* Return: whether the time was up, and help still is to come. */
+static bool wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
 {
 	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 	struct stand stand = {.since_ns = 0};
@@ -322,13 +334,13 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 
 		if (!is_help_to_come() || !ms_lib_runs() ||
 		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
-			return;
+			return false;
 		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
-			return;
+			return false;
 		if (look->now_ns >= until_ns) {
-			if (own_state() == MS_OWN_IDLE)
+			if (own_state() == MS_OWN_IDLE && ms_usage_agent_waits())
 				atomic_fetch_add_explicit(&brake->in_vain, 1, memory_order_relaxed);
-			return;
+			return true;
 		}
 		next_ns = look->now_ns + (stand.since_ns ? ms_least(patience_ns(cache), LOOK_NS) : LOOK_NS);
 		ms_futex_wait(&brake->turn, turn, ms_least(until_ns, next_ns));
@@ -340,28 +352,32 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static void hold(struct memshed_cache *cache, struct look *look)
+/* Return: whether it went on though help still is to come. */
+static bool hold(struct memshed_cache *cache, struct look *look)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), before_bytes = look->used_bytes, held_ns;
+	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
 	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
+	bool timed_out;
 
 	if (cache)
 		learn_patience(cache, look->used_bytes);
 	if (!left_ns)
-		return;
+		return false;
 	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
 	add_to(&header->brakes, 1);
 	add_to(&header->braked_threads, 1);
-	wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
+	timed_out = wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	/* What others have taken since was freed nevertheless. */
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
-		own.in_vain_ns += held_ns;
+		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
 	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
 	atomic_fetch_sub_explicit(&header->braked_threads, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
+	return timed_out;
 }
 
 /* Several threads that do not look must not fill what is left together. */
@@ -382,11 +398,11 @@ void ms_brake_charged(struct memshed_cache *cache)
 
 	MS_KEEP_CALLER;
 
-	if (look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
-	    !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look))
-		hold(cache, &look);
+	bool goes_early = look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
+			  !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look) && hold(cache, &look);
+
 	if (look.used_bytes)
-		ms_brake_left = step_of(&look);
+		ms_brake_left = goes_early ? LEAST_STEP_BYTES : step_of(&look);
 }
 
 /* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
