@@ -21,6 +21,9 @@ struct ms_watch_own {
 /** ms_watch_own_sum - of all members, those that have left included; @fresh: read the headers now */
 struct ms_watch_own ms_watch_own_sum(struct ms_watch *watch, bool fresh);
 
+/** ms_watch_own_tell - an event for each member that has shrunk by itself, once a minute at most; below danger */
+void ms_watch_own_tell(struct ms_watch *watch, uint64_t now_ns);
+
 /** ms_watch_own_keep - this member leaves, or executes another program: what it did stays in the sums */
 void ms_watch_own_keep(struct ms_watch *watch, uint32_t slot);
 
