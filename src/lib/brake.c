@@ -5,7 +5,7 @@
  *
  * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late just when
  * it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait for. A thread looks
- * when it has charged a MiB, and in memshed_brake(). Without marks that is one load.
+ * when it has charged a MiB, near max a part of what is left, and in memshed_brake(). Without marks that is one load.
  *
  * Three machines, which tests/model/brake.pml checks in all interleavings:
  *
@@ -27,13 +27,14 @@
  *             goes     held     above the brake mark, and help is to come, and it may be held
  *             held     goes     below high; a round ended, or no help is to come any more; HOLD_NS; its
  *                               share of time is used up; the marks end; or the callback that runs is of the cache
- *                               it charges, and makes no progress: it may wait for a lock that this thread holds
+ *                               it charges, sleeps and makes no progress: it may wait for a lock that this thread
+ *                               holds
  *
  * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
  * threads were held for it IN_VAIN_MOST times.
  *
- * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile,
- * SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
+ * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile
+ * though what runs callbacks was given a CPU, SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
  * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
  * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
  *
@@ -74,6 +75,7 @@
 #define REUSE_STEP_BYTES (UINT64_C(512) << 10)
 #define REUSE_LEAST_NS (8 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
+#define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
 enum {
 	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
@@ -85,6 +87,9 @@ enum {
 	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
 	SMALL_DIVISOR = 2,  /* of max - high: with a smaller gap between low and high, rounds are small */
 	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
+	AGAIN_OF_ROOM = 4,  /* but no more than this part of what is left until max */
+	STEPS_OF_ROOM = 32, /* a thread looks when it has charged this part of what is left */
+	FADE_DIVISOR = 16,  /* what a thread added once is expected for some more looks: not every value is large */
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
 	MOST_PATIENCE_US = 200000,
@@ -107,6 +112,7 @@ static __thread struct {
 	uint32_t helped; /* brake.helped when it was last looked at */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
 	struct stand left; /* this thread went on though that callback did not */
+	struct ms_marks_body marks; /* as it read them last */
 } own __attribute__((tls_model("initial-exec")));
 
 static struct ms_brake *const brake = &ms_lib.brake;
@@ -155,10 +161,18 @@ static bool has_marks(void)
 	return page && __atomic_load_n(&page->marks.body.until_ns, __ATOMIC_RELAXED);
 }
 
+static bool read_marks(uint64_t now_ns, struct ms_marks_body *ret_marks)
+{
+	if (!ms_marks_read_kept(ms_lib.control.page, now_ns, &own.marks))
+		return false;
+	*ret_marks = own.marks;
+	return true;
+}
+
 static bool take_look(struct look *look)
 {
 	look->now_ns = ms_clock_ns();
-	if (!ms_marks_read(ms_lib.control.page, look->now_ns, &look->marks))
+	if (!read_marks(look->now_ns, &look->marks))
 		return false;
 	look->used_bytes = ms_usage_bytes(&look->marks);
 	return look->used_bytes;
@@ -195,7 +209,8 @@ static void want_order(const struct look *look)
 	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
 	    !has_grown(look) || has_enough(look))
 		return;
-	atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
+	if (own_state() == MS_OWN_IDLE || look->ahead_bytes > atomic_load_explicit(&brake->ahead_bytes, memory_order_relaxed))
+		atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
 	if (own_state() == MS_OWN_IDLE &&
 	    atomic_compare_exchange_strong_explicit(&brake->own, &idle, MS_OWN_WANTED, memory_order_relaxed,
 						    memory_order_relaxed))
@@ -243,6 +258,17 @@ static uint64_t share_left(uint64_t now_ns)
 	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
 }
 
+/* Of a wait in which nothing was freed. What runs callbacks may have been kept from it by others on a busy machine: then
+ * only what it ran counts. */
+static uint64_t in_vain_of(uint64_t held_ns, uint64_t cpu_before_ns)
+{
+	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
+
+	if (ms_usage_agent_waits() || cpu_ns < cpu_before_ns || !cpu_before_ns)
+		return held_ns;
+	return ms_least(held_ns, cpu_ns - cpu_before_ns);
+}
+
 /* Of a cache that this thread charges. Return: since when its callback runs; 0: it does not. */
 static uint64_t callback_since(const struct memshed_cache *cache)
 {
@@ -276,14 +302,17 @@ static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 	own.left.since_ns = 0;
 }
 
-/* Return: whether the callback of @cache makes no progress, and this thread is to go on. */
+/* Return: whether the callback of @cache makes no progress, and this thread is to go on. One that runs makes some,
+ * seen or not, since what it frees may stay in the heap at first; and one that waits for a CPU, which the threads that
+ * go on would take from it, waits for no lock. */
 static bool stands_still(const struct memshed_cache *cache, const struct look *look, struct stand *stand)
 {
 	uint64_t since = cache ? callback_since(cache) : 0;
 
 	if (!since)
 		return false;
-	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes) {
+	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes ||
+	    !ms_usage_agent_waits()) {
 		*stand = (struct stand){.row = cache->row, .since_ns = since, .used_bytes = look->used_bytes, .at_ns = look->now_ns};
 		return false;
 	}
@@ -293,7 +322,8 @@ static bool stands_still(const struct memshed_cache *cache, const struct look *l
 	return true;
 }
 
-static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
+/* Return: whether the time was up, and help still is to come. */
+static bool wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
 {
 	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 	struct stand stand = {.since_ns = 0};
@@ -304,13 +334,13 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 
 		if (!is_help_to_come() || !ms_lib_runs() ||
 		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
-			return;
+			return false;
 		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
-			return;
+			return false;
 		if (look->now_ns >= until_ns) {
-			if (own_state() == MS_OWN_IDLE)
+			if (own_state() == MS_OWN_IDLE && ms_usage_agent_waits())
 				atomic_fetch_add_explicit(&brake->in_vain, 1, memory_order_relaxed);
-			return;
+			return true;
 		}
 		next_ns = look->now_ns + (stand.since_ns ? ms_least(patience_ns(cache), LOOK_NS) : LOOK_NS);
 		ms_futex_wait(&brake->turn, turn, ms_least(until_ns, next_ns));
@@ -322,28 +352,40 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static void hold(struct memshed_cache *cache, struct look *look)
+/* Return: whether it went on though help still is to come. */
+static bool hold(struct memshed_cache *cache, struct look *look)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), before_bytes = look->used_bytes, held_ns;
+	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
 	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
+	bool timed_out;
 
 	if (cache)
 		learn_patience(cache, look->used_bytes);
 	if (!left_ns)
-		return;
+		return false;
 	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
 	add_to(&header->brakes, 1);
 	add_to(&header->braked_threads, 1);
-	wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
+	timed_out = wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	/* What others have taken since was freed nevertheless. */
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
-		own.in_vain_ns += held_ns;
+		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
 	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
 	atomic_fetch_sub_explicit(&header->braked_threads, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
+	return timed_out;
+}
+
+/* Several threads that do not look must not fill what is left together. */
+static uint64_t step_of(const struct look *look)
+{
+	uint64_t share = ms_sat_sub(look->marks.max_bytes, look->used_bytes) / STEPS_OF_ROOM;
+
+	return ms_least(share > LEAST_STEP_BYTES ? share : LEAST_STEP_BYTES, MS_BRAKE_STEP_BYTES);
 }
 
 void ms_brake_charged(struct memshed_cache *cache)
@@ -356,21 +398,23 @@ void ms_brake_charged(struct memshed_cache *cache)
 
 	MS_KEEP_CALLER;
 
-	if (look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
-	    !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look))
-		hold(cache, &look);
+	bool goes_early = look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
+			  !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look) && hold(cache, &look);
+
+	if (look.used_bytes)
+		ms_brake_left = goes_early ? LEAST_STEP_BYTES : step_of(&look);
 }
 
-/* What this thread adds until it looks again is what it added since it looked last; no more than a round makes
- * room for. */
+/* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
+ * way down to half of max, and no further. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
-	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), most = (marks->brake_bytes - marks->low_bytes) / 2;
+	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes - own.ahead_bytes / FADE_DIVISOR;
 
 	if (own.used_bytes)
-		own.ahead_bytes = grown ? grown : own.ahead_bytes / 2;
+		own.ahead_bytes = grown > kept ? grown : kept;
 	own.used_bytes = used_bytes;
-	return ms_least(own.ahead_bytes, most);
+	return ms_least(own.ahead_bytes, ms_sat_sub(marks->brake_bytes, marks->max_bytes / 2));
 }
 
 int ms_brake_point(uint32_t flags)
@@ -383,8 +427,10 @@ int ms_brake_point(uint32_t flags)
 	MS_KEEP_CALLER;
 
 	if (!(flags & MEMSHED_BRAKE_LOOK)) {
-		if (look_for_shortage(&look) && may_be_held(&look))
+		if (look_for_shortage(&look) && may_be_held(&look)) {
 			hold(NULL, &look);
+			take_look(&look); /* with what was freed last */
+		}
 		own.used_bytes = look.used_bytes;
 		return 0;
 	}
@@ -394,7 +440,11 @@ int ms_brake_point(uint32_t flags)
 	if (!is_short(&look))
 		return 0;
 	want_order(&look);
-	return is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns);
+	if (is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns))
+		return 1;
+	take_look(&look); /* a quick agent is done by now: what it freed was not there to begin with */
+	own.used_bytes = look.used_bytes;
+	return 0;
 }
 
 void ms_brake_exempt(void)
@@ -408,7 +458,7 @@ void ms_brake_prepare(uint64_t now_ns)
 {
 	struct ms_marks_body marks;
 
-	if (has_marks() && ms_marks_read(ms_lib.control.page, now_ns, &marks))
+	if (has_marks() && read_marks(now_ns, &marks))
 		ms_usage_open(&marks, now_ns);
 }
 
@@ -422,27 +472,39 @@ static void move(enum ms_own_state state)
 	atomic_store_explicit(&brake->own, state, memory_order_relaxed);
 }
 
-/* Is the program to have what the next round frees? */
-static bool is_for_reuse(const struct ms_marks_body *marks, uint64_t used_bytes)
+/* Is the program to have what the next round frees? Not where room is made for more than the heap may hold then. */
+static bool is_for_reuse(const struct look *look)
 {
+	const struct ms_marks_body *marks = &look->marks;
 	uint64_t gap = ms_sat_sub(marks->high_bytes, marks->low_bytes);
 
-	return used_bytes < marks->brake_bytes && brake->weight == 0 &&
+	return look->used_bytes < marks->brake_bytes && brake->weight == 0 && look->ahead_bytes <= gap &&
 	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
 }
 
-static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used_bytes)
+/* Each process that shares the limit takes its part of the way down to low. That makes room for half of what is between
+ * low and the brake mark; where a thread of this process is about to add more, the rest is to come from here. */
+static uint64_t need_of(const struct look *look)
 {
-	uint64_t need = ms_sat_sub(used_bytes, marks->low_bytes) / marks->sharers;
-	bool harder = used_bytes >= marks->brake_bytes && brake->weight >= HEAVY;
+	const struct ms_marks_body *marks = &look->marks;
+	uint64_t used = look->used_bytes, low = marks->low_bytes;
+	uint64_t more = ms_sat_sub(look->ahead_bytes, ms_sat_sub(marks->brake_bytes, low) / 2);
+	uint64_t need = used > low ? (used - low) / marks->sharers + more : ms_sat_sub(more, low - used);
+
+	return need > LEAST_BYTES ? need : LEAST_BYTES;
+}
+
+static struct ms_order order_of(const struct look *look)
+{
+	bool harder = look->used_bytes >= look->marks.brake_bytes && brake->weight >= HEAVY;
 
 	return (struct ms_order){
 		.seq = MS_OWN_SEQ | ++brake->seq,
 		.scope = MS_SCOPE_PROCESS,
 		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.reuse = is_for_reuse(marks, used_bytes),
-		.target_bytes = need > LEAST_BYTES ? need : LEAST_BYTES,
+		.reuse = is_for_reuse(look),
+		.target_bytes = need_of(look),
 		.timeout_us = OWN_TIMEOUT_US,
 	};
 }
@@ -454,7 +516,7 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
 
 	if (!ms_brake_is_wanted())
 		return false;
-	if (ms_marks_read(ms_lib.control.page, now_ns, &look.marks))
+	if (read_marks(now_ns, &look.marks))
 		look.used_bytes = ms_usage_fresh(&look.marks, now_ns);
 	if (!look.used_bytes || !is_short(&look)) {
 		move(MS_OWN_IDLE);
@@ -462,7 +524,7 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
 		return false;
 	}
 	move(MS_OWN_RUNNING);
-	*ret_order = order_of(&look.marks, look.used_bytes);
+	*ret_order = order_of(&look);
 	return true;
 }
 
@@ -499,11 +561,12 @@ static void note_level(uint64_t now_ns, bool reuse)
 	struct ms_marks_body marks;
 	uint64_t used = 0, again = 0;
 
-	if (ms_marks_read(ms_lib.control.page, now_ns, &marks))
+	if (read_marks(now_ns, &marks))
 		used = ms_usage_bytes(&marks);
 	if (used && used >= marks.high_bytes) {
 		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = used + (reuse ? REUSE_STEP_BYTES : again > LEAST_BYTES ? again : LEAST_BYTES);
+		again = reuse ? REUSE_STEP_BYTES : again > LEAST_BYTES ? again : LEAST_BYTES;
+		again = used + ms_least(again, ms_sat_sub(marks.max_bytes, used) / AGAIN_OF_ROOM);
 	}
 	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
 }

@@ -11,7 +11,7 @@
 
 struct memshed_cache;
 
-/* Charged bytes between two looks of a thread. */
+/* Charged bytes between two looks of a thread; near max it looks more often. */
 #define MS_BRAKE_STEP_BYTES (UINT64_C(1) << 20)
 /* A watch's order that comes so soon after an own round is for the same shortage. */
 #define MS_OWN_ANSWER_NS (100 * MS_NS_PER_MS)

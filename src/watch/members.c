@@ -13,6 +13,7 @@
 #include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/inode.h"
 #include "util/saturate.h"
 
 /* The first looks catch a program that registers while it starts; the later ones, one that loads the
@@ -148,6 +149,14 @@ static void take_over(struct ms_members *members, struct ms_member *target, cons
 	if (control_fd >= 0)
 		open_control(members, target, control_fd);
 	publish(members, target);
+}
+
+bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table_fd)
+{
+	const struct ms_member *member = &members->at[slot];
+	struct ms_inode inode = ms_inode_of(table_fd);
+
+	return member->can_post && inode.inode && ms_inode_is(member->reader.fd, &inode);
 }
 
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd)

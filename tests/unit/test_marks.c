@@ -87,6 +87,32 @@ static void they_end(void **state)
 	assert_false(is_believed(body));
 }
 
+/* A writer that has no time for the rest: a reader that came before goes by what it read then. */
+static void the_last_ones_count_while_they_are_written(void **state)
+{
+	struct ms_marks_body body = good(), kept = {0}, read;
+
+	(void)state;
+	assert_false(ms_marks_read_kept(&page, NOW, &kept));
+	ms_marks_write(&page, &body, directory);
+	assert_true(ms_marks_read_kept(&page, NOW, &kept));
+	assert_memory_equal(&kept, &body, sizeof(body));
+	page.marks.check++;
+	assert_false(ms_marks_read(&page, NOW, &read));
+	assert_true(ms_marks_read_kept(&page, NOW + MS_MARKS_LIFE_NS - 1, &kept));
+	assert_memory_equal(&kept, &body, sizeof(body));
+	body.kind = MS_USAGE_NONE; /* taken back */
+	ms_marks_write(&page, &body, directory);
+	assert_false(ms_marks_read_kept(&page, NOW, &kept));
+	page.marks.check++;
+	assert_false(ms_marks_read_kept(&page, NOW, &kept));
+	body = good();
+	ms_marks_write(&page, &body, directory);
+	assert_true(ms_marks_read_kept(&page, NOW, &kept));
+	page.marks.check++;
+	assert_false(ms_marks_read_kept(&page, NOW + MS_MARKS_LIFE_NS, &kept));
+}
+
 static void nonsense_is_not_believed(void **state)
 {
 	struct ms_marks_body body = good();
@@ -363,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_is_written_is_read, set_up),
 		cmocka_unit_test_setup(they_end, set_up),
+		cmocka_unit_test_setup(the_last_ones_count_while_they_are_written, set_up),
 		cmocka_unit_test_setup(nonsense_is_not_believed, set_up),
 		cmocka_unit_test_setup(sharers_come_within_bounds, set_up),
 		cmocka_unit_test_setup(a_mix_is_not_believed, set_up),
