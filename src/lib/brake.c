@@ -73,7 +73,7 @@
 #define PAUSE_NS (100 * MS_NS_PER_MS)
 #define LEAST_BYTES (UINT64_C(1) << 20)
 #define REUSE_STEP_BYTES (UINT64_C(512) << 10)
-#define REUSE_LEAST_NS (25 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
+#define REUSE_LEAST_NS (8 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
 #define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
