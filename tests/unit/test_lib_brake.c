@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process looks by itself: own orders above high, threads that are held back above the brake mark, and when they
- * are not. The test is the watch: it says how much is used, by the offset of the marks.
+ * are not.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,89 +9,8 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
-#include "lib_fake.h"
-#include "table/marks.h"
+#include "brake_bed.h"
 #include "util/inode.h"
-
-#define MIB (UINT64_C(1) << 20)
-#define LOW (800 * MIB)
-#define HIGH (900 * MIB)
-#define BRAKE (920 * MIB)
-#define MAX (1000 * MIB)
-
-static struct bed bed;
-static struct fake grower; /* charged by the tests, and never in a callback but where a test says so */
-static const char no_directory[MS_MARKS_DIRECTORY_BYTES];
-
-static uint64_t anon_bytes(void)
-{
-	unsigned long size, resident, shared;
-	FILE *file = fopen("/proc/self/statm", "r");
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%lu %lu %lu", &size, &resident, &shared), 3);
-	fclose(file);
-	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static struct ms_marks_body marks_of(uint64_t used_bytes)
-{
-	uint64_t now = ms_clock_ns();
-
-	return (struct ms_marks_body){
-		.kind = MS_USAGE_ANON,
-		.sharers = 1,
-		.written_ns = now,
-		.until_ns = now + MS_MARKS_LIFE_NS,
-		.high_bytes = HIGH,
-		.low_bytes = LOW,
-		.brake_bytes = BRAKE,
-		.max_bytes = MAX,
-		.anon_offset = (int64_t)(used_bytes - anon_bytes()),
-	};
-}
-
-static void tell(uint64_t used_bytes)
-{
-	struct ms_marks_body marks = marks_of(used_bytes);
-
-	ms_marks_write(bed.client.page, &marks, no_directory);
-}
-
-/* A thread that has charged a MiB looks. */
-static void charge(uint64_t bytes)
-{
-	memshed_charge(grower.handle, bytes, 1);
-}
-
-static struct ms_table_info info(void)
-{
-	assert_int_equal(ms_table_refresh(&bed.reader), 0);
-	return bed.reader.info;
-}
-
-static bool is_idle(void)
-{
-	return info().agent_state == MS_AGENT_IDLE;
-}
-
-static void wait_for_own_round(uint64_t rounds_before)
-{
-	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
-	bed_meet();
-}
-
-/* Below high, so that the last test leaves nothing behind. */
-static int settle(void **state)
-{
-	(void)state;
-	tell(LOW / 2);
-	memshed_stop();
-	if (memshed_start(NULL) != 0)
-		return -1;
-	charge(2 * MIB);
-	return 0;
-}
 
 /* ---- own orders ---- */
 
@@ -461,65 +380,6 @@ static void test_a_host_with_a_lock_is_held_at_its_points(void **state)
 	memshed_stop();
 }
 
-static void fill(unsigned char *at, uint64_t bytes)
-{
-	for (uint64_t i = 0; i < bytes; i += 4096)
-		at[i] = 1;
-}
-
-/* What was added between two looks is expected to come again. */
-static void test_looks_ahead(void **state)
-{
-	struct fake fake = {.freed_bytes = 200 * MIB};
-	uint64_t bytes = 64 * MIB;
-	unsigned char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)state;
-	assert_true(at != MAP_FAILED);
-	if (SANITIZED) {
-		munmap(at, bytes);
-		return;
-	}
-	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "ahead", .priority = -1));
-	memshed_charge(fake.handle, 500 * MIB, 1000);
-	tell(LOW - 40 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
-	fill(at, bytes);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 24 MiB above low, and as much as that to come */
-	assert_int_equal(fake.calls, 0);
-	tell(HIGH - 20 * MIB); /* below high, but not for long */
-	fill(at, bytes);
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	BED_WAIT_UNTIL(fake.calls);
-	memshed_unregister(fake.handle);
-	munmap(at, bytes);
-}
-
-/* For one that adds a quarter of max at a time there must be room before it begins, and no more is dropped for it. */
-static void test_makes_room_for_large_additions(void **state)
-{
-	struct fake fake = {.freed_bytes = 200 * MIB};
-
-	(void)state;
-	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "room", .priority = -1));
-	memshed_charge(fake.handle, 500 * MIB, 1000);
-	tell(450 * MIB);
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	for (int i = 0; i < 100; i++) /* what was added long ago does not count */
-		memshed_brake(MEMSHED_BRAKE_LOOK);
-	tell(650 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 200 more are below the brake mark */
-	tell(655 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* these were few, others may be as before */
-	assert_int_equal(fake.calls, 0);
-	tell(760 * MIB); /* below low */
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	BED_WAIT_UNTIL(fake.calls);
-	assert_in_range(fake.last.target_bytes, 60 * MIB, 90 * MIB);
-	memshed_unregister(fake.handle);
-}
-
 /* ---- the file ---- */
 
 /* Return: a descriptor of this process of such a file; -1: there is none. */
@@ -690,14 +550,6 @@ static void test_a_child_has_no_marks(void **state)
 	bed_expect_child(child, 0);
 }
 
-static int set_up_group(void **state)
-{
-	(void)state;
-	add(&grower, MEMSHED_CACHE_OPTIONS(.name = "grower", .priority = 1000, .flags = MEMSHED_CACHE_MANUAL));
-	bed_open(&bed, getpid());
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -711,8 +563,6 @@ int main(void)
 		cmocka_unit_test_setup(test_never_in_a_callback, settle),
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
-		cmocka_unit_test_setup(test_looks_ahead, settle),
-		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
 		cmocka_unit_test_setup(test_files_that_are_none_of_a_cgroup_are_not_opened, settle),
 		cmocka_unit_test_setup(test_the_file_is_read, settle),
