@@ -25,7 +25,8 @@
  *
  *   thread    from     to       when
  *             goes     held     above the brake mark, and help is to come, and it may be held
- *             held     goes     below high; a round ended, or no help is to come any more; HOLD_NS; its
+ *             held     goes     below high; a round ended (the second, where the thread is about to add what is past
+ *                               max still), or no help is to come any more; HOLD_NS; its
  *                               share of time is used up; the marks end; or the callback that runs is of the cache
  *                               it charges, sleeps and makes no progress: it may wait for a lock that this thread
  *                               holds
@@ -184,10 +185,17 @@ static bool is_short(const struct look *look)
 	       look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes;
 }
 
-/* What was freed last may be in the heap, where it is used again before that grows. */
+/* What this thread is about to add does not fit any more. */
+static bool is_past_max(const struct look *look)
+{
+	return look->used_bytes + look->ahead_bytes >= look->marks.max_bytes;
+}
+
+/* What was freed last may be in the heap, where it is used again before that grows. Where that would be the end if it
+ * is not so, it does not count. */
 static bool has_grown(const struct look *look)
 {
-	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
+	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed) || is_past_max(look);
 }
 
 /* What the last round left to the allocator is hardly used yet. */
@@ -322,18 +330,34 @@ static bool stands_still(const struct memshed_cache *cache, const struct look *l
 	return true;
 }
 
+/* The round that ended may have begun long before this thread was held: for another shortage, which it has not
+ * foreseen. Return: whether one more is to be waited for. */
+static bool wants_one_more(const struct look *look, uint32_t *ended, bool *once)
+{
+	uint32_t now = atomic_load_explicit(&brake->ended, memory_order_relaxed);
+
+	if (*ended == now || is_late_help())
+		return true;
+	if (*once || !is_past_max(look))
+		return false;
+	*once = true;
+	*ended = now;
+	want_order(look);
+	return true;
+}
+
 /* Return: whether the time was up, and help still is to come. */
 static bool wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
 {
 	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 	struct stand stand = {.since_ns = 0};
+	bool once = false;
 
 	for (;;) {
 		uint32_t turn = atomic_load_explicit(&brake->turn, memory_order_acquire); /* [brake.B1] */
 		uint64_t next_ns;
 
-		if (!is_help_to_come() || !ms_lib_runs() ||
-		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
+		if (!ms_lib_runs() || !wants_one_more(look, &ended, &once) || !is_help_to_come())
 			return false;
 		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
 			return false;

@@ -68,6 +68,12 @@ static inline bool is_idle(void)
 	return info().agent_state == MS_AGENT_IDLE;
 }
 
+static inline void wait_for_own_round(uint64_t rounds_before)
+{
+	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
+	bed_meet();
+}
+
 static inline void wait_for_agent(void)
 {
 	bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);

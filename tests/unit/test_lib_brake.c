@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process looks by itself: own orders above high, threads that are held back above the brake mark, and when they
- * are not. The test is the watch: it says how much is used, by the offset of the marks.
+ * are not.
  */
 #include <sys/mman.h>
 
 #include "lib_brake_bed.h"
-
-static void wait_for_own_round(uint64_t rounds_before)
-{
-	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
-	bed_meet();
-}
 
 /* ---- own orders ---- */
 
@@ -492,65 +486,6 @@ static void test_a_host_with_a_lock_is_held_at_its_points(void **state)
 	memshed_stop();
 }
 
-static void fill(unsigned char *at, uint64_t bytes)
-{
-	for (uint64_t i = 0; i < bytes; i += 4096)
-		at[i] = 1;
-}
-
-/* What was added between two looks is expected to come again. */
-static void test_looks_ahead(void **state)
-{
-	struct fake fake = {.freed_bytes = 200 * MIB};
-	uint64_t bytes = 64 * MIB;
-	unsigned char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)state;
-	assert_true(at != MAP_FAILED);
-	if (SANITIZED) {
-		munmap(at, bytes);
-		return;
-	}
-	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "ahead", .priority = -1));
-	memshed_charge(fake.handle, 500 * MIB, 1000);
-	tell(LOW - 40 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
-	fill(at, bytes);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 24 MiB above low, and as much as that to come */
-	assert_int_equal(fake.calls, 0);
-	tell(HIGH - 20 * MIB); /* below high, but not for long */
-	fill(at, bytes);
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	BED_WAIT_UNTIL(fake.calls);
-	memshed_unregister(fake.handle);
-	munmap(at, bytes);
-}
-
-/* For one that adds a quarter of max at a time there must be room before it begins, and no more is dropped for it. */
-static void test_makes_room_for_large_additions(void **state)
-{
-	struct fake fake = {.freed_bytes = 200 * MIB};
-
-	(void)state;
-	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "room", .priority = -1));
-	memshed_charge(fake.handle, 500 * MIB, 1000);
-	tell(450 * MIB);
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	for (int i = 0; i < 100; i++) /* what was added long ago does not count */
-		memshed_brake(MEMSHED_BRAKE_LOOK);
-	tell(650 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 200 more are below the brake mark */
-	tell(655 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* these were few, others may be as before */
-	assert_int_equal(fake.calls, 0);
-	tell(760 * MIB); /* below low */
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	BED_WAIT_UNTIL(fake.calls);
-	assert_in_range(fake.last.target_bytes, 60 * MIB, 90 * MIB);
-	memshed_unregister(fake.handle);
-}
-
 /* ---- hostile marks ---- */
 
 static void test_marks_that_make_no_sense(void **state)
@@ -619,8 +554,6 @@ int main(void)
 		cmocka_unit_test_setup(test_never_in_a_callback, settle),
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
-		cmocka_unit_test_setup(test_looks_ahead, settle),
-		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
 		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),
