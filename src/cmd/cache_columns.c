@@ -11,7 +11,7 @@
 enum {
 	NAME, BYTES, ESTIMATED, ROUGH, ENTRIES, HITS, MISSES, SHOWN_HITS, SHOWN_MISSES, RATE, EVICTIONS, AGE, KIND,
 	LAST, SOURCE, SHORT_SOURCE,
-	PRIORITY, COST, PARTIAL, MANUAL, OWNER_ONLY, UNHELPFUL, STUCK,
+	PRIORITY, COST, PARTIAL, MANUAL, MAY_IO, NO_BRAKE, COLLECTOR, OWNER_ONLY, UNHELPFUL, STUCK,
 	LAST_STATUS, LAST_CLAIMED, LAST_ENTRIES, LAST_DURATION, LAST_AGO, LAST_LEVEL, LAST_AFTER,
 	ORDERS, TOTAL_CLAIMED, TOTAL_ENTRIES, TOTAL_DURATION, RETURNED,
 	CACHES, COUNTED_AGO,
@@ -45,6 +45,9 @@ static const struct ms_column columns[] = {
 	{COST, "cost_us", NULL, 0, ONE},
 	{PARTIAL, "partial", NULL, 0, ONE},
 	{MANUAL, "manual", NULL, 0, ONE},
+	{MAY_IO, "may_io", NULL, 0, ONE},
+	{NO_BRAKE, "no_brake", NULL, 0, ONE},
+	{COLLECTOR, "collector", NULL, 0, ONE},
 	{OWNER_ONLY, "owner_only", NULL, 0, ONE},
 	{STUCK, "stuck", NULL, 0, ALL},
 	{UNHELPFUL, "unhelpful", NULL, 0, ONE},
@@ -188,6 +191,12 @@ static struct ms_value row_value(const struct ms_cache_item *item, int id)
 		return ms_value_of(MS_VALUE_FLAG, true, row->flags & MS_ROW_PARTIAL);
 	case MANUAL:
 		return ms_value_of(MS_VALUE_FLAG, true, row->flags & MEMSHED_CACHE_MANUAL);
+	case MAY_IO:
+		return ms_value_of(MS_VALUE_FLAG, true, row->flags & MEMSHED_CACHE_MAY_IO);
+	case NO_BRAKE:
+		return ms_value_of(MS_VALUE_FLAG, true, row->flags & MEMSHED_CACHE_NO_BRAKE);
+	case COLLECTOR:
+		return ms_value_of(MS_VALUE_FLAG, true, row->flags & MEMSHED_CACHE_COLLECTOR);
 	case OWNER_ONLY:
 		return ms_value_of(MS_VALUE_FLAG, true, row->flags & MS_ROW_OWNER_ONLY);
 	case UNHELPFUL:

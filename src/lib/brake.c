@@ -67,6 +67,7 @@
 #include "util/saturate.h"
 
 #define HOLD_NS (200 * MS_NS_PER_MS)
+#define GONE_NS (5 * HOLD_NS) /* so long after a thread began to be held it is not any more, on a busy machine too */
 #define WINDOW_NS (5 * MS_NS_PER_S)
 #define SHARE_NS MS_NS_PER_S
 #define LOOK_NS (5 * MS_NS_PER_MS) /* a thread that is held looks by itself */
@@ -109,6 +110,7 @@ struct stand {
 /* Of the same thread; apart from the hot word. */
 static __thread struct {
 	bool exempt;
+	bool held; /* counted as such */
 	uint64_t window_ns, in_vain_ns;
 	uint32_t helped; /* brake.helped when it was last looked at */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
@@ -139,10 +141,17 @@ static bool is_help_to_come(void)
 	return own_state() != MS_OWN_IDLE || is_late_help();
 }
 
+static bool is_any_held(void)
+{
+	const struct ms_table_header *header = ms_lib.table.header;
+
+	return header && atomic_load_explicit(&header->braked_threads, memory_order_relaxed);
+}
+
 static void wake(void)
 {
 	atomic_fetch_add_explicit(&brake->turn, 1, memory_order_release); /* [brake.B1] */
-	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
+	if (is_any_held())
 		ms_futex_wake_all(&brake->turn);
 }
 
@@ -376,6 +385,40 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
+/* Never below 0: what has been left behind may have been taken back meanwhile. */
+static void take_from(_Atomic uint64_t *counter)
+{
+	uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
+
+	while (n && !atomic_compare_exchange_weak_explicit(counter, &n, n - 1, memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+/*
+ * A thread that is held may leave by a longjmp() of a signal's handler: it is counted still. It takes that back when it
+ * looks again; and when none has begun to be held for GONE_NS, all that is counted was left behind.
+ */
+static void count_held(uint64_t now_ns)
+{
+	struct ms_table_header *header = ms_lib.table.header;
+	uint64_t until_ns = atomic_load_explicit(&header->braked_until_ns, memory_order_relaxed);
+
+	if (atomic_exchange_explicit(&header->braked_until_ns, now_ns + GONE_NS, memory_order_relaxed) == until_ns &&
+	    until_ns <= now_ns)
+		atomic_store_explicit(&header->braked_threads, 0, memory_order_relaxed);
+	own.held = true;
+	add_to(&header->brakes, 1);
+	add_to(&header->braked_threads, 1);
+}
+
+static void uncount_held(void)
+{
+	if (!own.held)
+		return;
+	own.held = false;
+	take_from(&ms_lib.table.header->braked_threads);
+}
+
 /* Return: whether it went on though help still is to come. */
 static bool hold(struct memshed_cache *cache, struct look *look)
 {
@@ -389,9 +432,7 @@ static bool hold(struct memshed_cache *cache, struct look *look)
 		learn_patience(cache, look->used_bytes);
 	if (!left_ns)
 		return false;
-	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
-	add_to(&header->brakes, 1);
-	add_to(&header->braked_threads, 1);
+	count_held(began_ns);
 	timed_out = wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	/* What others have taken since was freed nevertheless. */
@@ -399,8 +440,7 @@ static bool hold(struct memshed_cache *cache, struct look *look)
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
 		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
 	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
-	atomic_fetch_sub_explicit(&header->braked_threads, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
+	uncount_held();
 	return timed_out;
 }
 
@@ -422,6 +462,7 @@ void ms_brake_charged(struct memshed_cache *cache)
 
 	MS_KEEP_CALLER;
 
+	uncount_held();
 	bool goes_early = look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
 			  !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look) && hold(cache, &look);
 
@@ -450,6 +491,7 @@ int ms_brake_point(uint32_t flags)
 
 	MS_KEEP_CALLER;
 
+	uncount_held();
 	if (!(flags & MEMSHED_BRAKE_LOOK)) {
 		if (look_for_shortage(&look) && may_be_held(&look)) {
 			hold(NULL, &look);
@@ -600,7 +642,7 @@ void ms_brake_freed(uint64_t claimed_bytes)
 	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
 	if (claimed_bytes >= LEAST_BYTES)
 		note_level(ms_clock_ns(), false);
-	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
+	if (is_any_held())
 		wake();
 }
 
@@ -686,7 +728,7 @@ void ms_brake_reset(void)
 
 void ms_brake_after_fork(void)
 {
-	atomic_store_explicit(&brake->held, 0, memory_order_relaxed);
+	own.held = false;
 	ms_usage_after_fork();
 	ms_brake_reset();
 }

@@ -23,7 +23,6 @@ struct ms_brake {
 	_Atomic uint32_t turn;    /* futex: goes up when those that are held should look again */
 	_Atomic uint32_t ended;   /* goes up at the end of each round; writer: agent */
 	_Atomic uint32_t helped;  /* goes up at the end of each round that helped; writer: agent */
-	_Atomic uint32_t held;    /* threads */
 	_Atomic uint32_t in_vain; /* how often one was held to the end while late callbacks alone ran */
 	_Atomic uint64_t ahead_bytes;  /* what the thread that wanted the order is about to add; a hint */
 	_Atomic uint64_t again_bytes;  /* below this no own order is wanted: the last one left it above high; 0: any */

@@ -66,10 +66,23 @@ static void say_stop(struct ms_exhausted *exhausted, int signal, uint32_t sent)
 	ms_report_say(exhausted->watch->report, &exhausted->watch->reading, &event);
 }
 
+/*
+ * A signal from long before says nothing about the end of the run, nor does the one that has daemons read their
+ * configuration again. But what was told to end just now, and ran out of memory on its way, is not started again.
+ */
+static void forget_signal(struct ms_exhausted *exhausted, uint64_t now_ns)
+{
+	struct ms_signals *signals = exhausted->signals;
+
+	if (signals->end_signal == SIGHUP || now_ns - signals->end_seen_ns >= GRACE_NS)
+		signals->end_signal = 0;
+	exhausted->said_signal = 0;
+}
+
 static void begin_stop(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
 	exhausted->sent = ms_watch_signal(exhausted->watch, SIGTERM);
-	exhausted->signals->end_signal = exhausted->said_signal = 0;
+	forget_signal(exhausted, now_ns);
 	enter(exhausted, MS_EXHAUSTED_STOPPING, now_ns);
 	exhausted->timer.at_ns = now_ns; /* for the words */
 }
@@ -129,6 +142,8 @@ static void start_again(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
 	uint64_t pause_ms = (now_ns - exhausted->since_ns) / MS_NS_PER_MS;
 
+	if (!may_restart(exhausted)) /* a signal came together with this timer: the run is over */
+		return;
 	if (kill_all(exhausted, now_ns) > 0) /* as process 1 the end of the command is not that of the job */
 		return;
 	exhausted->helper.pid = exhausted->signals->helper_pid; /* it may have been killed */
@@ -162,7 +177,7 @@ static bool end_job(struct ms_exhausted *exhausted, uint64_t now_ns)
 	if (exhausted->phase == MS_EXHAUSTED_IDLE) {
 		if (!was_killed_for_memory(exhausted))
 			return true;
-		exhausted->signals->end_signal = exhausted->said_signal = 0;
+		forget_signal(exhausted, now_ns);
 	}
 	exhausted->ended_job = true;
 	if (now_ns - exhausted->started_ns >= WELL_NS)

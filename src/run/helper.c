@@ -12,7 +12,8 @@
  * oom_score_adj. That command is a child of the supervisor (CLONE_PARENT). To be able to do that the helper of
  * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone.
  *
- * It blocks all signals, so that the terminal's do not end it, and ends with the supervisor.
+ * It blocks all signals, so that the terminal's do not end it, and ends with the supervisor. It may be killed at any
+ * moment: then a command that it was to start either runs, and its pid is known, or never will.
  *
  *   [helper.H1] what is asked comes before bell (release); the helper loads bell (acquire) before it reads
  *               that; pairs with [helper.H1]
@@ -41,6 +42,8 @@
 
 enum { BALLAST_BYTES = 4 << 20, VARIABLES = 7, VARIABLE_BYTES = 64 };
 #define START_TIMEOUT_NS (30 * MS_NS_PER_S)
+#define LOOK_NS (10 * MS_NS_PER_MS) /* a helper that was killed does not answer, and nothing wakes for it */
+#define GIVEN_UP (-1)
 
 enum request { REQUEST_HOOK = 1, REQUEST_REST, REQUEST_START };
 
@@ -48,7 +51,9 @@ struct ms_helper_page {
 	_Atomic uint32_t bell, answered; /* the same number: nothing is asked */
 	uint32_t request;                /* enum request; writer: the supervisor */
 	struct ms_helper_facts facts;    /* likewise */
-	int32_t pid, error;              /* of REQUEST_START; writer: the helper, and its child */
+	/* Of REQUEST_START. pid: 0, until either the command's process takes it for its own, or the supervisor gives it
+	 * up. error: writer: the helper, and that process. */
+	_Atomic int32_t pid, error;
 };
 
 /* ---- the helper's side ---- */
@@ -128,11 +133,21 @@ static void run_hook(struct inner *inner)
 	posix_spawnattr_destroy(&attr);
 }
 
+/* Return: whether the start is @pid's now. */
+static bool take_start(struct ms_helper_page *page, int32_t pid)
+{
+	int32_t none = 0;
+
+	return atomic_compare_exchange_strong_explicit(&page->pid, &none, pid, memory_order_relaxed, memory_order_relaxed);
+}
+
 static _Noreturn void become_command(const struct inner *inner)
 {
+	if (!take_start(inner->page, (int32_t)syscall(SYS_getpid)))
+		_exit(EXIT_FAILURE);
 	ms_signals_restore(inner->setup->signals);
 	execvp(inner->setup->argv[0], inner->setup->argv);
-	inner->page->error = -errno;
+	atomic_store_explicit(&inner->page->error, -errno, memory_order_relaxed);
 	_exit(EXIT_FAILURE);
 }
 
@@ -141,14 +156,12 @@ static void start_command(const struct inner *inner)
 {
 	struct ms_helper_page *page = inner->page;
 
-	page->error = 0;
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid == 0)
 		become_command(inner);
 	if (pid < 0)
-		page->error = -errno;
-	page->pid = pid;
+		atomic_store_explicit(&page->error, -errno, memory_order_relaxed);
 }
 
 static void serve(struct inner *inner)
@@ -257,17 +270,41 @@ void ms_helper_rest(struct ms_helper *helper)
 		ask(helper, REQUEST_REST);
 }
 
+static bool is_gone(const struct ms_helper *helper)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)helper->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == helper->pid;
+}
+
+/* Return: 0; -ESRCH; -ETIMEDOUT. */
+static int wait_for_answer(struct ms_helper *helper)
+{
+	uint64_t now_ns = ms_clock_ns(), until_ns = now_ns + START_TIMEOUT_NS;
+
+	for (; is_busy(helper); now_ns = ms_clock_ns()) {
+		if (is_gone(helper))
+			return is_busy(helper) ? -ESRCH : 0;
+		if (now_ns >= until_ns)
+			return -ETIMEDOUT;
+		ms_futex_wait(&helper->page->answered,
+			      atomic_load_explicit(&helper->page->answered, memory_order_relaxed), now_ns + LOOK_NS);
+	}
+	return 0;
+}
+
 pid_t ms_helper_start(struct ms_helper *helper)
 {
-	uint64_t until_ns = ms_clock_ns() + START_TIMEOUT_NS;
+	struct ms_helper_page *page = helper->page;
 
 	if (helper->pid == 0)
 		return -ESRCH;
+	atomic_store_explicit(&page->error, 0, memory_order_relaxed);
+	atomic_store_explicit(&page->pid, 0, memory_order_relaxed);
 	ask(helper, REQUEST_START);
-	while (is_busy(helper) && ms_clock_ns() < until_ns)
-		ms_futex_wait(&helper->page->answered,
-			      atomic_load_explicit(&helper->page->answered, memory_order_relaxed), until_ns);
-	if (is_busy(helper))
-		return -ETIMEDOUT;
-	return helper->page->error < 0 ? helper->page->error : helper->page->pid;
+	int error = wait_for_answer(helper);
+	if (error < 0 && take_start(page, GIVEN_UP))
+		return error;
+	error = atomic_load_explicit(&page->error, memory_order_relaxed);
+	return error < 0 ? error : atomic_load_explicit(&page->pid, memory_order_relaxed);
 }

@@ -42,8 +42,8 @@ void ms_helper_rest(struct ms_helper *helper);
 
 /**
  * ms_helper_start - run the command again, as a child of this process
- * Waits until it was executed. Return: its pid; a negative errno of clone() or execvp(); -ESRCH no helper;
- * -ETIMEDOUT.
+ * Waits until it was executed. Return: its pid; a negative errno of clone() or execvp(), the command runs not; the
+ * same with -ESRCH, no helper, or it has ended, and -ETIMEDOUT.
  */
 pid_t ms_helper_start(struct ms_helper *helper);
 

@@ -239,8 +239,10 @@ static void take(struct ms_signals *signals, struct ms_child *child, const struc
 
 	if (number == SIGCHLD)
 		return;
-	if (number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM)
+	if (number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM) {
 		signals->end_signal = number;
+		signals->end_seen_ns = ms_clock_ns();
+	}
 	if (has_ended(child)) {
 		take_for_rest(signals, info);
 		return;

@@ -13,6 +13,7 @@
 #include "table/reader.h"
 #include "table/slot.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* @count things of @bytes each from @offset on, inside @total? Nothing here can overflow: count and
  * bytes were bounded before. */
@@ -75,7 +76,7 @@ static void decode_header(const struct ms_table_header *header, struct ms_table_
 		.own_us = header->own_us,
 		.brakes = header->brakes,
 		.braked_us = header->braked_us,
-		.braked_threads = header->braked_threads,
+		.braked_threads = header->braked_until_ns > ms_clock_ns() ? header->braked_threads : 0,
 	};
 
 	memcpy(info.allocator, header->allocator, sizeof(info.allocator) - 1);

@@ -89,20 +89,41 @@ while read -r each; do
 	diff "$work/pids.$first" "$work/pids.$each" >&2 || fail "the command does not find everything as at first"
 done <"$work/pids"
 
-# A signal between two starts ends it.
+# A signal between two starts ends it, and also one that the supervisor reads when the next start is due.
 has_stopped() { has_event stop && [ "$(field stop signal)" = 15 ]; }
+for seen in before when-due; do
+	rm -f "$journal"
+	# shellcheck disable=SC2016
+	spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart --restarts 1 -- \
+		sh -c 'echo $$; exec "$0" --no-table --mib 64 --rate 200 --hold' "$growing"
+	supervisor=$pid
+	wait_for "the job to be ended" has_stopped
+	command=$(sed -n 1p "$work/spawned.$((${#spawned[@]} - 1))")
+	wait_for "the command's end" gone "$command"
+	[ $seen = before ] || kill -s STOP "$supervisor"
+	kill -s TERM "$supervisor"
+	if [ $seen = when-due ]; then
+		sleep 1.5 # longer than the first pause
+		kill -s CONT "$supervisor"
+	fi
+	wait "$supervisor"
+	[ $? = 124 ] || fail "the status after a signal between two starts, read $seen"
+	! has_event restart || fail "started again in spite of a signal, read $seen"
+done
+
+# What was told to end, and then runs out of memory, is not started again.
 rm -f "$journal"
 # shellcheck disable=SC2016
-spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
-	sh -c 'echo $$; exec "$0" --no-table --mib 64 --rate 200 --hold' "$growing"
+spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart --restarts 1 -- \
+	sh -c '! [ -e "$1" ] || exit 3; touch "$1"; trap "exec \"\$0\" --no-table --mib 64 --rate 200 --hold" TERM; echo ready; while :; do sleep 0.1; done' \
+	"$growing" "$work/started"
 supervisor=$pid
-wait_for "the job to be ended" has_stopped
-command=$(sed -n 1p "$work/spawned.$((${#spawned[@]} - 1))")
-wait_for "the command's end" gone "$command"
+wait_for "the trap to be set" grep -q ready "$work/spawned.$((${#spawned[@]} - 1))"
 kill -s TERM "$supervisor"
 wait "$supervisor"
-[ $? = 124 ] || fail "the status after a signal between two starts"
-! has_event restart || fail "started again in spite of a signal"
+[ $? = 124 ] || fail "the status of one that ran out of memory after its signal"
+has_stopped || fail "it was not ended for its memory"
+! has_event restart || fail "started again although it was told to end"
 
 # A command that has gone meanwhile.
 cp "$growing" "$work/copy"
@@ -115,6 +136,22 @@ rm "$work/copy"
 wait "$supervisor"
 [ $? = 127 ] || fail "the status of a command that is gone"
 grep -q "cannot execute $work/copy: No such file" "$work/spawned.$((${#spawned[@]} - 1))" || fail "not said what is gone"
+
+# A helper that is killed while it is waited for is not waited for any longer.
+rm -f "$journal"
+# shellcheck disable=SC2016
+spawn "$memshed" run --no-cgroup --max 60M --journal "$journal" --on-exhausted restart -- \
+	"$growing" --no-table --mib 64 --rate 400 --hold
+supervisor=$pid
+find_helper() { helper=$(pgrep -P "$supervisor" -x memshed-helper); }
+wait_for "the helper" find_helper
+kill -s STOP "$helper"
+waits_for_helper() { has_event stop && grep -q futex "/proc/$supervisor/wchan"; }
+wait_for "the helper to be asked" waits_for_helper
+kill -s KILL "$helper"
+wait "$supervisor"
+[ $? = 126 ] || fail "the status without a helper"
+grep -q "cannot execute $growing: No such process" "$work/spawned.$((${#spawned[@]} - 1))" || fail "not said why"
 
 # exec: once in a shortage, with the facts; the job goes on.
 # shellcheck disable=SC2016

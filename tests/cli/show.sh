@@ -54,6 +54,17 @@ for key in status claimed_bytes entries duration_us; do
 	json_is ".caches[0].last.$key" null
 done
 
+# Flags of the owner's.
+shown=$pid
+start_target 'plain=40960' 'flags=4096,io,unheld,collector'
+expect 0 "$memshed" show "$pid" --json
+for key in may_io no_brake collector; do
+	json_is ".caches[0].$key" false
+	json_is ".caches[1].$key" true
+done
+json_is '.caches[0].manual' false
+pid=$shown
+
 expect 0 "$memshed" clear "$pid" large
 expect 0 "$memshed" show "$pid" --json
 json_is '.caches[2].name' large

@@ -16,8 +16,8 @@
  *
  * CACHE is NAME=BYTES[,WORD...]; NAME may hold \n, \xHH; BYTES are really allocated and freed. WORD is a
  * behaviour (busy, empty, unsupported, stuck, die, clear: only the simple callback), a kind (memo, file, ...)
- * or prio:N, cost:N, hits:N, misses:N (three and one for each entry without them), estimated, manual; or counted: it
- * is asked for its size, and says one entry of 4096 bytes more each time.
+ * or prio:N, cost:N, hits:N, misses:N (three and one for each entry without them), estimated,
+ * manual, io, unheld, collector; or counted: it is asked for its size, and says one entry of 4096 bytes more each time.
  *
  * Prints "ready" once everything is registered, then lives until it is killed.
  */
@@ -152,6 +152,12 @@ static void apply_word(const char *word, struct cache *cache, struct memshed_cac
 		options->flags |= MEMSHED_CACHE_ESTIMATED;
 	if (strcmp(word, "manual") == 0)
 		options->flags |= MEMSHED_CACHE_MANUAL;
+	if (strcmp(word, "io") == 0)
+		options->flags |= MEMSHED_CACHE_MAY_IO;
+	if (strcmp(word, "unheld") == 0)
+		options->flags |= MEMSHED_CACHE_NO_BRAKE;
+	if (strcmp(word, "collector") == 0)
+		options->flags |= MEMSHED_CACHE_COLLECTOR;
 	if (strncmp(word, "prio:", 5) == 0)
 		options->priority = atoi(word + 5);
 	if (strncmp(word, "cost:", 5) == 0)

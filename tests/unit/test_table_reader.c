@@ -57,6 +57,20 @@ static void reads_what_was_written(void **state)
 	ms_table_close(&reader);
 }
 
+/* Each flag that an owner may give is known to the tools. */
+static void every_flag_is_read(void **state)
+{
+	const uint32_t given = MEMSHED_CACHE_MAY_IO | MEMSHED_CACHE_ESTIMATED | MEMSHED_CACHE_MANUAL |
+			       MEMSHED_CACHE_NO_BRAKE | MEMSHED_CACHE_COLLECTOR;
+
+	(void)state;
+	add_named("flags", given);
+	open_own();
+	assert_int_equal(ms_table_read_rows(&reader, rows, 10), 1);
+	assert_int_equal(rows[0].flags, given);
+	ms_table_close(&reader);
+}
+
 static void pulled_fields_replace_charged_ones(void **state)
 {
 	(void)state;
@@ -417,6 +431,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_TABLE(reads_what_was_written),
+		WITH_TABLE(every_flag_is_read),
 		WITH_TABLE(pulled_fields_replace_charged_ones),
 		WITH_TABLE(retired_rows_are_left_out),
 		WITH_TABLE(the_largest_are_kept),
