@@ -10,12 +10,15 @@
  * It was forked where the command's own process is, before the supervisor changed anything of itself. So a
  * command that it starts finds everything as the caller of memshed left it: descriptors, limits, scheduling,
  * oom_score_adj. That command is a child of the supervisor (CLONE_PARENT). To be able to do that the helper of
- * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone.
+ * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone. Before it executes
+ * anything it waits until the supervisor has put it into the job's cgroup, which the helper is not in.
  *
  * It blocks all signals, so that the terminal's do not end it, and ends with the supervisor.
  *
  *   [helper.H1] what is asked comes before bell (release); the helper loads bell (acquire) before it reads
  *               that; pairs with [helper.H1]
+ *   [helper.H3] the new process's pid comes before step is WAITS (release); the supervisor loads step (acquire) before
+ *               it reads that, and has moved the process before it sets step (release); pairs with [helper.H3]
  *   [helper.H2] the outcome comes before answered (release); the supervisor loads it (acquire) before it reads
  *               that, or asks again; pairs with [helper.H2]
  */
@@ -37,10 +40,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/futex.h"
+#include "util/saturate.h"
 
 enum { BALLAST_BYTES = 4 << 20, VARIABLES = 7, VARIABLE_BYTES = 64 };
 #define START_TIMEOUT_NS (30 * MS_NS_PER_S)
+#define PARENT_LOOK_NS MS_NS_PER_S
+#define HELPER_LOOK_NS (10 * MS_NS_PER_MS) /* no process came of it: that rings elsewhere */
+
+/* Of a process that is to become the command: it waits until it was put into the job's cgroup. */
+enum step { STEP_NONE = 0, STEP_WAITS, STEP_GOES, STEP_ENDS };
 
 enum request { REQUEST_HOOK = 1, REQUEST_REST, REQUEST_START };
 
@@ -48,7 +58,8 @@ struct ms_helper_page {
 	_Atomic uint32_t bell, answered; /* the same number: nothing is asked */
 	uint32_t request;                /* enum request; writer: the supervisor */
 	struct ms_helper_facts facts;    /* likewise */
-	int32_t pid, error;              /* of REQUEST_START; writer: the helper, and its child */
+	_Atomic uint32_t step;           /* enum step, of REQUEST_START; writers: the new process, the supervisor */
+	int32_t pid, error;              /* likewise; writer: the helper, and the new process */
 };
 
 /* ---- the helper's side ---- */
@@ -57,6 +68,7 @@ struct inner {
 	struct ms_helper_page *page;
 	const struct ms_child_setup *setup;
 	const char *hook;
+	pid_t supervisor;
 	void *ballast; /* MAP_FAILED: given up */
 	char **environment; /* the facts, then what the command has */
 	char variables[VARIABLES][VARIABLE_BYTES];
@@ -128,8 +140,30 @@ static void run_hook(struct inner *inner)
 	posix_spawnattr_destroy(&attr);
 }
 
+static void set_step(struct ms_helper_page *page, enum step step)
+{
+	atomic_store_explicit(&page->step, step, memory_order_release); /* [helper.H3] */
+	ms_futex_wake_all(&page->step);
+}
+
+/* Return: whether to go on; not when the supervisor has ended. */
+static bool wait_for_place(const struct inner *inner)
+{
+	struct ms_helper_page *page = inner->page;
+	uint32_t step;
+
+	page->pid = getpid();
+	set_step(page, STEP_WAITS);
+	while ((step = atomic_load_explicit(&page->step, memory_order_acquire)) == STEP_WAITS && /* [helper.H3] */
+	       getppid() == inner->supervisor)
+		ms_futex_wait(&page->step, STEP_WAITS, ms_clock_ns() + PARENT_LOOK_NS);
+	return step == STEP_GOES;
+}
+
 static _Noreturn void become_command(const struct inner *inner)
 {
+	if (!wait_for_place(inner))
+		_exit(EXIT_FAILURE);
 	ms_signals_restore(inner->setup->signals);
 	execvp(inner->setup->argv[0], inner->setup->argv);
 	inner->page->error = -errno;
@@ -148,7 +182,6 @@ static void start_command(const struct inner *inner)
 		become_command(inner);
 	if (pid < 0)
 		page->error = -errno;
-	page->pid = pid;
 }
 
 static void serve(struct inner *inner)
@@ -179,13 +212,13 @@ static void keep_stderr_alone(void)
 	close_range(STDERR_FILENO + 1, ~0u, 0);
 }
 
-static _Noreturn void be_helper(struct inner *inner, pid_t supervisor)
+static _Noreturn void be_helper(struct inner *inner)
 {
 	uint32_t seen = 0, bell;
 
 	prctl(PR_SET_NAME, "memshed-helper");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != supervisor || ms_child_environment(inner->setup) < 0 || make_environment(inner) < 0)
+	if (getppid() != inner->supervisor || ms_child_environment(inner->setup) < 0 || make_environment(inner) < 0)
 		_exit(EXIT_FAILURE);
 	if (inner->hook) {
 		keep_stderr_alone();
@@ -219,9 +252,9 @@ int ms_helper_fork(struct ms_helper *helper, const struct ms_child_setup *setup,
 		return error;
 	}
 	if (pid == 0) {
-		struct inner inner = {.page = page, .setup = setup, .hook = hook, .ballast = MAP_FAILED};
+		struct inner inner = {.page = page, .setup = setup, .hook = hook, .supervisor = supervisor, .ballast = MAP_FAILED};
 
-		be_helper(&inner, supervisor);
+		be_helper(&inner);
 	}
 	*helper = (struct ms_helper){.pid = pid, .page = page};
 	return 0;
@@ -257,17 +290,38 @@ void ms_helper_rest(struct ms_helper *helper)
 		ask(helper, REQUEST_REST);
 }
 
-pid_t ms_helper_start(struct ms_helper *helper)
+static uint32_t step_of(const struct ms_helper *helper)
+{
+	return atomic_load_explicit(&helper->page->step, memory_order_acquire); /* [helper.H3] */
+}
+
+/* Return: whether a process waits for its place; not where there is none, or its time is up. */
+static bool wait_for_process(struct ms_helper *helper, uint64_t until_ns)
+{
+	while (step_of(helper) != STEP_WAITS && is_busy(helper) && ms_clock_ns() < until_ns)
+		ms_futex_wait(&helper->page->step, STEP_NONE, ms_least(until_ns, ms_clock_ns() + HELPER_LOOK_NS));
+	return step_of(helper) == STEP_WAITS;
+}
+
+pid_t ms_helper_start(struct ms_helper *helper, int (*place)(void *arg, pid_t pid), void *arg)
 {
 	uint64_t until_ns = ms_clock_ns() + START_TIMEOUT_NS;
+	int error = 0;
 
 	if (helper->pid == 0)
 		return -ESRCH;
+	atomic_store_explicit(&helper->page->step, STEP_NONE, memory_order_relaxed);
 	ask(helper, REQUEST_START);
+	if (wait_for_process(helper, until_ns)) {
+		error = place(arg, helper->page->pid);
+		set_step(helper->page, error < 0 ? STEP_ENDS : STEP_GOES);
+	}
 	while (is_busy(helper) && ms_clock_ns() < until_ns)
 		ms_futex_wait(&helper->page->answered,
 			      atomic_load_explicit(&helper->page->answered, memory_order_relaxed), until_ns);
 	if (is_busy(helper))
 		return -ETIMEDOUT;
+	if (error < 0)
+		return error;
 	return helper->page->error < 0 ? helper->page->error : helper->page->pid;
 }
