@@ -38,6 +38,13 @@
  * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
  * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
  *
+ * Reuse. Where rounds are small, since the job grows slowly, a first own round leaves what it frees to the allocator,
+ * where the program takes it again for its next entries: without the kernel, which would take the pages and clear them
+ * again. What is used stays where it was meanwhile, or rises a little, as not all holes fit, and some have no pages. The
+ * next such round is when the program can have used what it got; from the brake mark on a round gives memory back. (An
+ * lru_cache at its limit with entries of 16 KiB that take 150 us: 7 % of the time went into pages.) A watch knows that,
+ * and orders from the brake mark on.
+ *
  * An own order is in no slot of the control page, so no stranger can make one. A watch that saw the same shortage
  * orders, too: an order that comes within MS_OWN_ANSWER_NS of an own round is answered with that one's figures.
  *
@@ -65,6 +72,8 @@
 #define OWN_TIMEOUT_US UINT64_C(2000000)
 #define PAUSE_NS (100 * MS_NS_PER_MS)
 #define LEAST_BYTES (UINT64_C(1) << 20)
+#define REUSE_STEP_BYTES (UINT64_C(512) << 10)
+#define REUSE_LEAST_NS (25 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
 #define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
@@ -76,9 +85,11 @@ enum {
 	PAUSE_AT = 8,
 	PAUSE_DOUBLINGS = 8,
 	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
+	SMALL_DIVISOR = 2,  /* of max - high: with a smaller gap between low and high, rounds are small */
 	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
 	AGAIN_OF_ROOM = 4,  /* but no more than this part of what is left until max */
 	STEPS_OF_ROOM = 32, /* a thread looks when it has charged this part of what is left */
+	FADE_DIVISOR = 16,  /* what a thread added once is expected for some more looks: not every value is large */
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
 	MOST_PATIENCE_US = 200000,
@@ -101,6 +112,7 @@ static __thread struct {
 	uint32_t helped; /* brake.helped when it was last looked at */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
 	struct stand left; /* this thread went on though that callback did not */
+	struct ms_marks_body marks; /* as it read them last */
 } own __attribute__((tls_model("initial-exec")));
 
 static struct ms_brake *const brake = &ms_lib.brake;
@@ -149,10 +161,18 @@ static bool has_marks(void)
 	return page && __atomic_load_n(&page->marks.body.until_ns, __ATOMIC_RELAXED);
 }
 
+static bool read_marks(uint64_t now_ns, struct ms_marks_body *ret_marks)
+{
+	if (!ms_marks_read_kept(ms_lib.control.page, now_ns, &own.marks))
+		return false;
+	*ret_marks = own.marks;
+	return true;
+}
+
 static bool take_look(struct look *look)
 {
 	look->now_ns = ms_clock_ns();
-	if (!ms_marks_read(ms_lib.control.page, look->now_ns, &look->marks))
+	if (!read_marks(look->now_ns, &look->marks))
 		return false;
 	look->used_bytes = ms_usage_bytes(&look->marks);
 	return look->used_bytes;
@@ -170,6 +190,13 @@ static bool has_grown(const struct look *look)
 	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
 }
 
+/* What the last round left to the allocator is hardly used yet. */
+static bool has_enough(const struct look *look)
+{
+	return look->now_ns < atomic_load_explicit(&brake->enough_until_ns, memory_order_relaxed) &&
+	       look->used_bytes + look->ahead_bytes < look->marks.brake_bytes;
+}
+
 static bool is_in_danger(const struct look *look)
 {
 	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
@@ -180,9 +207,10 @@ static void want_order(const struct look *look)
 	uint32_t idle = MS_OWN_IDLE;
 
 	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
-	    !has_grown(look))
+	    !has_grown(look) || has_enough(look))
 		return;
-	atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
+	if (own_state() == MS_OWN_IDLE || look->ahead_bytes > atomic_load_explicit(&brake->ahead_bytes, memory_order_relaxed))
+		atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
 	if (own_state() == MS_OWN_IDLE &&
 	    atomic_compare_exchange_strong_explicit(&brake->own, &idle, MS_OWN_WANTED, memory_order_relaxed,
 						    memory_order_relaxed))
@@ -377,16 +405,16 @@ void ms_brake_charged(struct memshed_cache *cache)
 		ms_brake_left = goes_early ? LEAST_STEP_BYTES : step_of(&look);
 }
 
-/* What this thread adds until it looks again is what it added since it looked last; no more than a round makes
- * room for. */
+/* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
+ * way down to half of max, and no further. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
-	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), most = (marks->brake_bytes - marks->low_bytes) / 2;
+	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes - own.ahead_bytes / FADE_DIVISOR;
 
 	if (own.used_bytes)
-		own.ahead_bytes = grown ? grown : own.ahead_bytes / 2;
+		own.ahead_bytes = grown > kept ? grown : kept;
 	own.used_bytes = used_bytes;
-	return ms_least(own.ahead_bytes, most);
+	return ms_least(own.ahead_bytes, ms_sat_sub(marks->brake_bytes, marks->max_bytes / 2));
 }
 
 int ms_brake_point(uint32_t flags)
@@ -399,8 +427,10 @@ int ms_brake_point(uint32_t flags)
 	MS_KEEP_CALLER;
 
 	if (!(flags & MEMSHED_BRAKE_LOOK)) {
-		if (look_for_shortage(&look) && may_be_held(&look))
+		if (look_for_shortage(&look) && may_be_held(&look)) {
 			hold(NULL, &look);
+			take_look(&look); /* with what was freed last */
+		}
 		own.used_bytes = look.used_bytes;
 		return 0;
 	}
@@ -410,7 +440,11 @@ int ms_brake_point(uint32_t flags)
 	if (!is_short(&look))
 		return 0;
 	want_order(&look);
-	return is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns);
+	if (is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns))
+		return 1;
+	take_look(&look); /* a quick agent is done by now: what it freed was not there to begin with */
+	own.used_bytes = look.used_bytes;
+	return 0;
 }
 
 void ms_brake_exempt(void)
@@ -424,7 +458,7 @@ void ms_brake_prepare(uint64_t now_ns)
 {
 	struct ms_marks_body marks;
 
-	if (has_marks() && ms_marks_read(ms_lib.control.page, now_ns, &marks))
+	if (has_marks() && read_marks(now_ns, &marks))
 		ms_usage_open(&marks, now_ns);
 }
 
@@ -438,17 +472,39 @@ static void move(enum ms_own_state state)
 	atomic_store_explicit(&brake->own, state, memory_order_relaxed);
 }
 
-static struct ms_order order_of(const struct ms_marks_body *marks, uint64_t used_bytes)
+/* Is the program to have what the next round frees? Not where room is made for more than the heap may hold then. */
+static bool is_for_reuse(const struct look *look)
 {
-	uint64_t need = ms_sat_sub(used_bytes, marks->low_bytes) / marks->sharers;
-	bool harder = used_bytes >= marks->brake_bytes && brake->weight >= HEAVY;
+	const struct ms_marks_body *marks = &look->marks;
+	uint64_t gap = ms_sat_sub(marks->high_bytes, marks->low_bytes);
+
+	return look->used_bytes < marks->brake_bytes && brake->weight == 0 && look->ahead_bytes <= gap &&
+	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
+}
+
+/* Each process that shares the limit takes its part of the way down to low. That makes room for half of what is between
+ * low and the brake mark; where a thread of this process is about to add more, the rest is to come from here. */
+static uint64_t need_of(const struct look *look)
+{
+	const struct ms_marks_body *marks = &look->marks;
+	uint64_t used = look->used_bytes, low = marks->low_bytes;
+	uint64_t more = ms_sat_sub(look->ahead_bytes, ms_sat_sub(marks->brake_bytes, low) / 2);
+	uint64_t need = used > low ? (used - low) / marks->sharers + more : ms_sat_sub(more, low - used);
+
+	return need > LEAST_BYTES ? need : LEAST_BYTES;
+}
+
+static struct ms_order order_of(const struct look *look)
+{
+	bool harder = look->used_bytes >= look->marks.brake_bytes && brake->weight >= HEAVY;
 
 	return (struct ms_order){
 		.seq = MS_OWN_SEQ | ++brake->seq,
 		.scope = MS_SCOPE_PROCESS,
 		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
-		.target_bytes = need > LEAST_BYTES ? need : LEAST_BYTES,
+		.reuse = is_for_reuse(look),
+		.target_bytes = need_of(look),
 		.timeout_us = OWN_TIMEOUT_US,
 	};
 }
@@ -460,7 +516,7 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
 
 	if (!ms_brake_is_wanted())
 		return false;
-	if (ms_marks_read(ms_lib.control.page, now_ns, &look.marks))
+	if (read_marks(now_ns, &look.marks))
 		look.used_bytes = ms_usage_fresh(&look.marks, now_ns);
 	if (!look.used_bytes || !is_short(&look)) {
 		move(MS_OWN_IDLE);
@@ -468,7 +524,7 @@ bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
 		return false;
 	}
 	move(MS_OWN_RUNNING);
-	*ret_order = order_of(&look.marks, look.used_bytes);
+	*ret_order = order_of(&look);
 	return true;
 }
 
@@ -500,16 +556,16 @@ void ms_brake_begin(const struct ms_order *order)
 }
 
 /* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
-static void note_level(uint64_t now_ns)
+static void note_level(uint64_t now_ns, bool reuse)
 {
 	struct ms_marks_body marks;
 	uint64_t used = 0, again = 0;
 
-	if (ms_marks_read(ms_lib.control.page, now_ns, &marks))
+	if (read_marks(now_ns, &marks))
 		used = ms_usage_bytes(&marks);
 	if (used && used >= marks.high_bytes) {
 		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = again > LEAST_BYTES ? again : LEAST_BYTES;
+		again = reuse ? REUSE_STEP_BYTES : again > LEAST_BYTES ? again : LEAST_BYTES;
 		again = used + ms_least(again, ms_sat_sub(marks.max_bytes, used) / AGAIN_OF_ROOM);
 	}
 	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
@@ -519,7 +575,7 @@ void ms_brake_freed(uint64_t claimed_bytes)
 {
 	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
 	if (claimed_bytes >= LEAST_BYTES)
-		note_level(ms_clock_ns());
+		note_level(ms_clock_ns(), false);
 	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
 		wake();
 }
@@ -543,6 +599,8 @@ static void judge(const struct ms_order *order, const struct ms_answer *answer, 
 {
 	uint32_t weight = weigh(order, answer, there_bytes);
 
+	if (order->reuse && weight == LIGHT) /* what was claimed was not to come back */
+		return;
 	if (!weight) {
 		brake->weight = brake->pauses = 0;
 		atomic_fetch_add_explicit(&brake->helped, 1, memory_order_relaxed);
@@ -575,9 +633,13 @@ void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, 
 	if (!is_for_pressure(order))
 		return;
 	judge(order, answer, there_bytes, now);
-	note_level(now);
-	if (is_own) {
+	note_level(now, order->reuse);
+	if (is_own)
 		count_own(answer);
+	atomic_store_explicit(&brake->enough_until_ns, order->reuse ? now + REUSE_LEAST_NS : 0, memory_order_relaxed);
+	if (order->reuse)
+		brake->kept_bytes = ms_sat_add(brake->kept_bytes, answer->claimed_bytes);
+	if (is_own && !order->reuse) {
 		brake->last = *answer;
 		brake->ended_ns = now;
 		brake->telling = true;
@@ -593,6 +655,7 @@ void ms_brake_reset(void)
 	brake->weight = brake->pauses = 0;
 	brake->telling = false;
 	atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
+	atomic_store_explicit(&brake->enough_until_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&brake->paused_until_ns, 0, memory_order_relaxed);
 	wake();
 }

@@ -79,16 +79,30 @@ static bool makes_sense(const struct ms_marks_body *body, uint64_t now_ns)
 	       body->brake_bytes <= body->max_bytes;
 }
 
-bool ms_marks_read(const struct ms_control_abi *page, uint64_t now_ns, struct ms_marks_body *ret_body)
+bool ms_marks_read_kept(const struct ms_control_abi *page, uint64_t now_ns, struct ms_marks_body *kept)
 {
 	struct ms_marks_body body;
 
-	if (!copy_body(page, &body) || !makes_sense(&body, now_ns))
+	if (!copy_body(page, &body))
+		body = *kept;
+	if (!makes_sense(&body, now_ns)) {
+		kept->kind = MS_USAGE_NONE;
 		return false;
+	}
 	if (body.sharers == 0)
 		body.sharers = 1;
 	if (body.sharers > MS_MARKS_SHARERS_MOST)
 		body.sharers = MS_MARKS_SHARERS_MOST;
+	*kept = body;
+	return true;
+}
+
+bool ms_marks_read(const struct ms_control_abi *page, uint64_t now_ns, struct ms_marks_body *ret_body)
+{
+	struct ms_marks_body body = {.kind = MS_USAGE_NONE};
+
+	if (!ms_marks_read_kept(page, now_ns, &body))
+		return false;
 	*ret_body = body;
 	return true;
 }

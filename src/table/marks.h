@@ -42,6 +42,13 @@ bool ms_marks_write(struct ms_control_abi *page, const struct ms_marks_body *bod
 bool ms_marks_read(const struct ms_control_abi *page, uint64_t now_ns, struct ms_marks_body *ret_body);
 
 /**
+ * ms_marks_read_kept - the same, for a reader that comes again
+ * @kept: in: what it read last, zeros at first; out: what it read now
+ * While a watch writes, no copy is whole: for as long as a system gives the watch no time. Then the last ones count.
+ */
+bool ms_marks_read_kept(const struct ms_control_abi *page, uint64_t now_ns, struct ms_marks_body *kept);
+
+/**
  * ms_marks_read_directory - where the file of these marks is
  * Return: false when it is not the one of @body's generation, or no absolute path without "..".
  */

@@ -245,6 +245,22 @@ bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 
+bool ms_members_look_alone(const struct ms_members *members, uint32_t slots)
+{
+	uint32_t left = members->tables;
+
+	for (uint32_t i = 0; i < slots && left > 0; i++) {
+		const struct ms_table_info *info = &members->at[i].reader.info;
+
+		if (!members->at[i].has_table)
+			continue;
+		if (info->live_rows > 1 && info->own_rounds == 0) /* the first is the allocator's */
+			return false;
+		left--;
+	}
+	return members->tables > 0;
+}
+
 bool ms_members_brake(const struct ms_members *members, uint32_t slots)
 {
 	uint32_t left = members->tables;

@@ -116,6 +116,9 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
 void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
 		     char *stuck);
 
+/** ms_members_look_alone - have all with caches had own rounds? */
+bool ms_members_look_alone(const struct ms_members *members, uint32_t slots);
+
 /** ms_members_brake - do all with a table hold their threads back while they free memory? */
 bool ms_members_brake(const struct ms_members *members, uint32_t slots);
 

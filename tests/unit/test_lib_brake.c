@@ -74,6 +74,56 @@ static void test_caches_are_counted_first(void **state)
 	memshed_unregister(fake.handle);
 }
 
+static void tell_near(uint64_t used_bytes)
+{
+	struct ms_marks_body marks = marks_of(used_bytes);
+
+	marks.low_bytes = HIGH - 10 * MIB;
+	ms_marks_write(bed.client.page, &marks, no_directory);
+}
+
+/* Small rounds: the program uses again what they free, without the kernel. */
+static void test_a_small_round_leaves_it_to_the_allocator(void **state)
+{
+	struct fake fake = {.freed_bytes = 20 * MIB};
+	uint64_t rounds = info().own_rounds, trims = info().trims;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "small", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell_near(HIGH + 2 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	assert_in_range(fake.last.target_bytes, 10 * MIB, 16 * MIB);
+	assert_int_equal(info().trims, trims);
+
+	/* A watch's order is for memory: it is carried out, and what was left to the allocator is given back. */
+	struct ms_order order = bed_order(&bed, NULL, MS_LEVEL_TRIM, 20 * MIB);
+	unsigned calls = fake.calls;
+
+	order.reason = MEMSHED_REASON_PRESSURE;
+	assert_int_equal(bed_ask(&bed, &order).caches, 1);
+	assert_int_equal(fake.calls, calls + 1);
+	assert_true(info().trims > trims);
+	memshed_unregister(fake.handle);
+}
+
+/* So is what the process frees by itself from the brake mark on. */
+static void test_from_the_brake_mark_on_it_gives_back(void **state)
+{
+	struct fake fake = {.freed_bytes = 50 * MIB};
+	uint64_t rounds = info().own_rounds, trims = info().trims;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "near", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell_near(BRAKE + 10 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	assert_true(info().trims > trims);
+	memshed_unregister(fake.handle);
+}
+
 /* The watch has seen the same shortage: what was done is told, and nothing is dropped a second time. */
 static void test_one_shortage_is_shrunk_once(void **state)
 {
@@ -477,6 +527,30 @@ static void test_looks_ahead(void **state)
 	munmap(at, bytes);
 }
 
+/* For one that adds a quarter of max at a time there must be room before it begins, and no more is dropped for it. */
+static void test_makes_room_for_large_additions(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "room", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(450 * MIB);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	for (int i = 0; i < 100; i++) /* what was added long ago does not count */
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+	tell(650 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 200 more are below the brake mark */
+	tell(655 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* these were few, others may be as before */
+	assert_int_equal(fake.calls, 0);
+	tell(760 * MIB); /* below low */
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(fake.calls);
+	assert_in_range(fake.last.target_bytes, 60 * MIB, 90 * MIB);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- hostile marks ---- */
 
 static void test_marks_that_make_no_sense(void **state)
@@ -534,6 +608,8 @@ int main(void)
 		cmocka_unit_test_setup(test_above_high_it_shrinks_by_itself, settle),
 		cmocka_unit_test_setup(test_the_need_is_shared, settle),
 		cmocka_unit_test_setup(test_caches_are_counted_first, settle),
+		cmocka_unit_test_setup(test_a_small_round_leaves_it_to_the_allocator, settle),
+		cmocka_unit_test_setup(test_from_the_brake_mark_on_it_gives_back, settle),
 		cmocka_unit_test_setup(test_one_shortage_is_shrunk_once, settle),
 		cmocka_unit_test_setup(test_a_thread_is_held_until_memory_is_freed, settle),
 		cmocka_unit_test_setup(test_the_owner_of_a_lock_goes_on, settle),
@@ -544,6 +620,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
 		cmocka_unit_test_setup(test_looks_ahead, settle),
+		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
 		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),

@@ -87,6 +87,32 @@ static void they_end(void **state)
 	assert_false(is_believed(body));
 }
 
+/* A writer that has no time for the rest: a reader that came before goes by what it read then. */
+static void the_last_ones_count_while_they_are_written(void **state)
+{
+	struct ms_marks_body body = good(), kept = {0}, read;
+
+	(void)state;
+	assert_false(ms_marks_read_kept(&page, NOW, &kept));
+	ms_marks_write(&page, &body, directory);
+	assert_true(ms_marks_read_kept(&page, NOW, &kept));
+	assert_memory_equal(&kept, &body, sizeof(body));
+	page.marks.check++;
+	assert_false(ms_marks_read(&page, NOW, &read));
+	assert_true(ms_marks_read_kept(&page, NOW + MS_MARKS_LIFE_NS - 1, &kept));
+	assert_memory_equal(&kept, &body, sizeof(body));
+	body.kind = MS_USAGE_NONE; /* taken back */
+	ms_marks_write(&page, &body, directory);
+	assert_false(ms_marks_read_kept(&page, NOW, &kept));
+	page.marks.check++;
+	assert_false(ms_marks_read_kept(&page, NOW, &kept));
+	body = good();
+	ms_marks_write(&page, &body, directory);
+	assert_true(ms_marks_read_kept(&page, NOW, &kept));
+	page.marks.check++;
+	assert_false(ms_marks_read_kept(&page, NOW + MS_MARKS_LIFE_NS, &kept));
+}
+
 static void nonsense_is_not_believed(void **state)
 {
 	struct ms_marks_body body = good();
@@ -293,6 +319,18 @@ static void a_margin_does_not_move_them(void **state)
 	assert_int_equal(after.flags, MS_MARKS_NO_BRAKE);
 }
 
+/* Small rounds, as soon as the member looks by itself. */
+static void low_is_near_where_a_member_looks(void **state)
+{
+	(void)state;
+	watch.reading.looks = true;
+	ms_watch_tell_marks(&watch);
+	assert_true(told().high_bytes == 900 * MIB && told().low_bytes > 880 * MIB);
+	watch.reading.looks = false;
+	ms_watch_tell_marks(&watch);
+	assert_true(told().high_bytes == 900 * MIB && told().low_bytes == 800 * MIB);
+}
+
 static void without_a_limit_there_are_none(void **state)
 {
 	struct ms_marks_body body;
@@ -351,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_is_written_is_read, set_up),
 		cmocka_unit_test_setup(they_end, set_up),
+		cmocka_unit_test_setup(the_last_ones_count_while_they_are_written, set_up),
 		cmocka_unit_test_setup(nonsense_is_not_believed, set_up),
 		cmocka_unit_test_setup(sharers_come_within_bounds, set_up),
 		cmocka_unit_test_setup(a_mix_is_not_believed, set_up),
@@ -358,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup(used_saturates, set_up),
 		cmocka_unit_test_setup_teardown(a_member_is_told, set_up_watch, tear_down_watch),
 		cmocka_unit_test_setup_teardown(a_margin_does_not_move_them, set_up_watch, tear_down_watch),
+		cmocka_unit_test_setup_teardown(low_is_near_where_a_member_looks, set_up_watch, tear_down_watch),
 		cmocka_unit_test_setup_teardown(without_a_limit_there_are_none, set_up_watch, tear_down_watch),
 		cmocka_unit_test_setup_teardown(a_cgroup_is_named, set_up_watch, tear_down_watch),
 	};

@@ -37,7 +37,7 @@ enum {
 	HAVE_VECTORCALL = 1 << 11, /* of a type's flags; not in the limited API of 3.8 */
 	CLOCK_TRIALS = 16,
 	LOOK_NS = 1000000,  /* between two looks at the memory */
-	UNTIMED_CALLS = 16, /* of calls that are not timed one in so many reads the clock, too */
+	NESTED_CALLS = 16,  /* of calls below a timed one, one in so many reads the clock, too */
 	CLOCK_SLOW_NS = 80, /* a reading of the clock by a system call takes several times as long */
 };
 #define ARGUMENTS_OFFSET ((size_t)1 << (8 * sizeof(size_t) - 1))
@@ -63,7 +63,7 @@ static struct {
 	void *make_call;
 	clockid_t clock;
 	uint64_t looked_ns;
-	unsigned untimed_calls;
+	unsigned nested_calls;
 	unsigned forks; /* goes up in a forked child, which has lost the other threads */
 } proxy;
 
@@ -182,6 +182,12 @@ static inline bool is_to_be_timed(const struct proxy *self)
 	return !self->calls_in_progress || self->forks != proxy.forks;
 }
 
+/* What is not timed: other threads' calls, each of which may add much. Those of a recursion are many, and short. */
+static inline bool is_to_be_looked_at(const struct proxy *self)
+{
+	return !pthread_equal(self->thread, pthread_self()) || ++proxy.nested_calls % NESTED_CALLS == 0;
+}
+
 static PyObject *call_proxy(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *names)
 {
 	struct proxy *self = (struct proxy *)object;
@@ -190,7 +196,7 @@ static PyObject *call_proxy(PyObject *object, PyObject *const *args, size_t narg
 	ms_py_host_poll();
 	if (self->ghosts.wanted_buckets)
 		tell_ghosts(self, args, nargsf, names);
-	if (!is_to_be_timed(self) && ++proxy.untimed_calls % UNTIMED_CALLS == 0)
+	if (!is_to_be_timed(self) && is_to_be_looked_at(self))
 		look(self, now_ns());
 	if (is_to_be_timed(self)) {
 		start_ns = look(self, now_ns());
