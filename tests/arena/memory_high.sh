@@ -51,7 +51,7 @@ run_at_high "$alloc_job" --keys $keys --passes 2
 expect "memory.high was the limit" "$(grep -c '"event":"order".*"limit":"cgroup2 memory.high"' "$work/journal")" -ge 1
 
 # Four threads beside busy loops: what frees memory seldom has a CPU, and the threads wait for it.
-for loop in 1 2 3 4; do
+for _ in 1 2 3 4; do
 	(while :; do :; done) &
 	started="$started $!"
 done
