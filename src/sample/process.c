@@ -80,6 +80,9 @@ int ms_process_parse_stat(const char *text, struct ms_process_stat *ret_stat)
 		return -EBADMSG;
 	if (!skip_fields(&cursor, 1) || !take_field(&cursor, &stat.start_ticks))
 		return -EBADMSG;
+	/* Field 48; there is none before Linux 3.5. */
+	if (!skip_fields(&cursor, 25) || !take_field(&cursor, &stat.arguments_at))
+		stat.arguments_at = 0;
 	stat.threads = (uint32_t)threads;
 	*ret_stat = stat;
 	return 0;

@@ -226,6 +226,14 @@ static enum ms_python_fault judge_environment(const struct ms_root *root, pid_t 
 											       : MS_PYTHON_OTHER_USER;
 }
 
+enum ms_python_fault ms_python_program(const struct ms_root *root, pid_t pid, uint64_t *ret_program)
+{
+	bool closed;
+
+	*ret_program = 0;
+	return judge_program(root, pid, &closed, ret_program);
+}
+
 enum ms_python_fault ms_python_look(const struct ms_root *root, pid_t pid, const char *dir, uint64_t *ret_program)
 {
 	bool closed = false;

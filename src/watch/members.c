@@ -21,6 +21,9 @@
 #define FIRST_LOOK_NS (20 * MS_NS_PER_MS)
 #define LAST_LOOK_NS (60 * MS_NS_PER_S)
 
+/* Of them programs are read at a time. */
+enum { NOTICED_AT_ONCE = 64 };
+
 /* An agent that has been in one callback for so long takes no further order. */
 #define AGENT_STUCK_NS (10 * MS_NS_PER_S)
 
@@ -28,6 +31,15 @@ void ms_members_init(struct ms_members *members, const struct ms_root *root, str
 {
 	members->root = root;
 	members->state = state;
+}
+
+static uint32_t hash_name(const char *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619u;
+	return hash;
 }
 
 static void publish(const struct ms_members *members, const struct ms_member *member)
@@ -234,6 +246,37 @@ void ms_members_look_soon(struct ms_members *members, uint32_t slots, uint64_t n
 	members->next_look_ns = now_ns;
 }
 
+static void notice_exec(struct ms_members *members, struct ms_member *target, uint64_t now_ns)
+{
+	struct ms_process_stat stat;
+
+	if (ms_process_read_stat(members->root, target->pid, target->start_ticks, &stat) < 0)
+		return;
+	/* Of a process that is not ours to read the name has to do, which it may change by itself. */
+	uint64_t program = stat.arguments_at ? stat.arguments_at : hash_name(stat.comm);
+
+	if (target->program && target->program != program) {
+		target->looks = 0;
+		plan_look(members, target, now_ns);
+	}
+	target->program = program;
+}
+
+void ms_members_notice_exec(struct ms_members *members, uint32_t slots, uint64_t now_ns)
+{
+	uint32_t left = NOTICED_AT_ONCE;
+
+	for (uint32_t i = 0; i < slots && left > 0; i++) {
+		members->noticed = members->noticed + 1 < slots ? members->noticed + 1 : 0;
+		struct ms_member *target = &members->at[members->noticed];
+
+		if (!target->pid || target->has_table)
+			continue;
+		notice_exec(members, target, now_ns);
+		left--;
+	}
+}
+
 bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 {
 	const struct ms_table_info *info = &member->reader.info;
@@ -305,15 +348,6 @@ struct naming {
 	uint32_t count;
 	uint16_t places[PLACES]; /* by hash: index of a group + 1; 0 = none */
 };
-
-static uint32_t hash_name(const char *name)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 16777619u;
-	return hash;
-}
 
 /* Return: the group of that name, a new one perhaps; NULL when there is none and no room. */
 static struct ms_row *find_group(struct naming *naming, const char *name)

@@ -42,6 +42,7 @@ struct ms_member {
 	struct ms_post count; /* as order: it was asked to count its caches */
 	uint64_t stuck_seq;   /* of the last round of its own of which a stuck callback was named */
 	uint32_t looks;       /* for a table, in vain */
+	uint64_t program;     /* a number for what it executes, while it has no table; 0: not read yet */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a process in signal mode */
 	int handle; /* likewise a pidfd, to end it by; -1: none was wanted, or to be had */
@@ -66,6 +67,7 @@ struct ms_members {
 	bool handles;                  /* each gets a handle when it is found: later there may be no memory for it */
 	uint32_t tables;               /* how many have one */
 	uint64_t next_look_ns;
+	uint32_t noticed; /* the slot up to which ms_members_notice_exec() came */
 	struct ms_table_scratch scratch;
 	struct ms_row buffer[MS_MEMBERS_ROWS_OF_ONE];
 	struct ms_members_stock stock;
@@ -88,6 +90,12 @@ bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table
  * Return: 0; the errors of ms_table_open(). A table it had before is given up only on success.
  */
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd);
+
+/**
+ * ms_members_notice_exec - members without a table that execute another program now are looked at as if they were new
+ * A few system calls, for some members each time. Once a second, and not above danger: opens.
+ */
+void ms_members_notice_exec(struct ms_members *members, uint32_t slots, uint64_t now_ns);
 
 /**
  * ms_members_next_look - the member with file descriptors that are to be searched for a table now

@@ -44,7 +44,6 @@ struct ms_reading {
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */
 	bool edge_is_waited_for;
 	uint64_t edge_took_ns; /* putting a threshold, at the longest */
-	bool hellos; /* processes that register say so */
 	uint64_t enforced_bytes; /* --max, where the job's cgroup has it as its limit: 0 once it left that */
 	struct ms_tree tree;
 };

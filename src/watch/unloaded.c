@@ -31,6 +31,17 @@ static bool note(struct ms_unloaded *unloaded, uint64_t program, enum ms_python_
 	return true;
 }
 
+/*
+ * The reason stands in pages of the process. Reading them waits for its mmap lock, which it may hold while it waits for
+ * memory: so only below low, from where it is far to the moment in which this thread is needed.
+ */
+static enum ms_python_fault look(const struct ms_watch *watch, const struct ms_member *member, uint64_t *ret_program)
+{
+	if (watch->reading.sample.limit.used_bytes >= watch->reading.marks.low_bytes)
+		return ms_python_program(&watch->root, member->pid, ret_program);
+	return ms_python_look(&watch->root, member->pid, watch->options.python_dir, ret_program);
+}
+
 void ms_unloaded_look(struct ms_watch *watch, uint32_t slot)
 {
 	struct ms_member *member = &watch->members.at[slot];
@@ -40,8 +51,7 @@ void ms_unloaded_look(struct ms_watch *watch, uint32_t slot)
 
 	if (!watch->options.python_dir || member->has_table || member->looks < LOOKS_SURE)
 		return;
-	enum ms_python_fault fault =
-		ms_python_look(&watch->root, member->pid, watch->options.python_dir, &program);
+	enum ms_python_fault fault = look(watch, member, &program);
 
 	/* Read by pid: of this process, if that is still its own. */
 	if (fault == MS_PYTHON_NONE || member->looks < looks_wanted(fault) ||

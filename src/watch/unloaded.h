@@ -4,7 +4,7 @@
  *
  * A start script that sets PYTHONPATH, env -i, sudo, -I, -E and -S keep it out, and nothing else tells so
  * before memory is short. Said once for each program and reason, not for each process. Opens files, as looking for tables
- * does: not above danger. Nothing allocates. One thread.
+ * does: not above danger. The reason is read below low alone; above, none is seen. Nothing allocates. One thread.
  */
 #ifndef MS_WATCH_UNLOADED_H
 #define MS_WATCH_UNLOADED_H

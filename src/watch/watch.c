@@ -110,6 +110,8 @@ static void scan(struct ms_watch *watch, uint64_t now_ns)
 	if (ms_reading_scan(&watch->reading, now_ns))
 		put_edges(watch);
 	ms_greet_follow(watch, now_ns);
+	if (watch->reading.scanned_ns == now_ns)
+		ms_members_notice_exec(&watch->members, watch->reading.tree.high, now_ns);
 }
 
 static void sample(struct ms_watch *watch, uint64_t now_ns)
@@ -218,7 +220,6 @@ static int open_all(struct ms_watch *watch)
 		watch->oom_kills_before = UINT64_MAX;
 	watch->oom_kills_seen = watch->oom_kills_before;
 	add_source(watch, options->hello_fd, POLLIN, hello_came);
-	watch->reading.hellos = options->hello_fd >= 0;
 	return 0;
 }
 

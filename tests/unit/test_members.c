@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "memshed.h"
@@ -244,6 +246,78 @@ static void looks_become_seldom(void **state)
 	assert_int_equal(ms_members_next_look(&members, 1, now), 0);
 }
 
+static void wait_for_name(pid_t pid, const char *name)
+{
+	struct ms_process_stat stat;
+
+	do
+		assert_int_equal(ms_process_read_stat(&root, pid, 0, &stat), 0);
+	while (strcmp(stat.comm, name) != 0 && usleep(1000) == 0);
+}
+
+/* A shell that executes a program when its standard input ends. */
+static pid_t start_shell(int *ret_go)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		dup2(ends[0], STDIN_FILENO);
+		execlp("sh", "sh", "-c", "read line; exec sleep 1000", (char *)NULL);
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	close(ends[0]);
+	*ret_go = ends[1];
+	wait_for_name(pid, "sh");
+	return pid;
+}
+
+/* When it has run for long: the new program is looked at as soon as any. */
+static void what_executes_is_looked_at_anew(void **state)
+{
+	uint64_t now = ms_clock_ns();
+	struct ms_process_stat stat;
+	int go;
+	pid_t pid = start_shell(&go);
+
+	(void)state;
+	assert_int_equal(ms_process_read_stat(&root, pid, 0, &stat), 0);
+	ms_members_add(&members, 0, pid, stat.start_ticks, now);
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(ms_members_look(&members, 0, now), 0);
+	ms_members_notice_exec(&members, 1, now);
+	ms_members_notice_exec(&members, 1, now);
+	assert_int_equal(members.at[0].looks, 9);
+	assert_int_equal(ms_members_next_look(&members, 1, now + MS_NS_PER_S), -EAGAIN);
+	close(go);
+	wait_for_name(pid, "sleep");
+	ms_members_notice_exec(&members, 1, now);
+	assert_int_equal(members.at[0].looks, 0);
+	assert_int_equal(ms_members_next_look(&members, 1, now + 20 * MS_NS_PER_MS), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Many are read by turns. */
+static void all_are_noticed_in_turn(void **state)
+{
+	enum { MANY = 100 };
+	uint64_t now = ms_clock_ns();
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++)
+		ms_members_add(&members, i, getpid(), start_ticks, now);
+	ms_members_notice_exec(&members, MANY, now);
+	ms_members_notice_exec(&members, MANY, now);
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_true(members.at[i].program);
+		ms_members_remove(&members, i);
+	}
+}
+
 static int memfd_of(size_t bytes)
 {
 	int fd = memfd_create(MS_TABLE_MEMFD_NAME, MFD_CLOEXEC);
@@ -276,6 +350,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(caches_of_one_name_are_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_process_of_that_pid_is_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(looks_become_seldom, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_executes_is_looked_at_anew, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_are_noticed_in_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_table_is_closed, set_up, tear_down),
 	};
 
