@@ -166,7 +166,7 @@ static __attribute__((unused)) void collect(uint64_t after_ns)
 
 /* What was said since the last time: the events' names; of an answer its status, of what returned how much, of own
  * rounds how many. */
-static const char *said(void)
+static __attribute__((unused)) const char *said(void)
 {
 	FILE *journal = fdopen(dup(report.journal.fd), "re");
 	char line[MS_JOURNAL_LINE_BYTES];
