@@ -284,11 +284,11 @@ void memshed_unregister(struct memshed_cache *cache);
  *
  * No lock, no cache line shared with other threads, and, where memory is not watched, no system call.
  *
- * Under a watch a thread that has charged a MiB looks how much memory is used (about 1 us). Where it is short the
- * thread orders the process's caches to be shrunk; and near the limit it is held back here until some of that
- * is done: 200 ms at most, and 1 s in any 5 s where nothing is freed meanwhile. See memshed_brake(), also for what
- * turns that off. It may be called with a lock held that the cache's own callback waits for: then it
- * goes on after some milliseconds without progress.
+ * Under a watch a thread that has charged a MiB, or less near the limit, looks how much memory is used (about 1 us).
+ * Where it is short the thread orders the process's caches to be shrunk; and near the limit it is held back here until
+ * some of that is done: 200 ms at most, and 1 s in any 5 s where nothing is freed meanwhile. See memshed_brake(), also
+ * for what turns that off. It may be called with a lock held that the cache's own callback waits for: then it goes on
+ * after some milliseconds in which the callback sleeps without progress.
  */
 void memshed_charge(struct memshed_cache *cache, uint64_t bytes, uint64_t entries);
 

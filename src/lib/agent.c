@@ -250,6 +250,7 @@ int ms_agent_serve(void)
 /* The stuck callback may hold the host's lock for ever: an order that needs no further one does not ask for it. */
 int ms_agent_resume(void)
 {
+	ms_usage_pass_agent();
 	if (!ms_lib.agent.current)
 		return 0;
 

@@ -5,7 +5,7 @@
  *
  * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late just when
  * it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait for. A thread looks
- * when it has charged a MiB, and in memshed_brake(). Without marks that is one load.
+ * when it has charged a MiB, near max a part of what is left, and in memshed_brake(). Without marks that is one load.
  *
  * Three machines, which tests/model/brake.pml checks in all interleavings:
  *
@@ -25,18 +25,25 @@
  *
  *   thread    from     to       when
  *             goes     held     above the brake mark, and help is to come, and it may be held
- *             held     goes     below high; a round ended (the second, where the thread is about to add what is past
- *                               max still), or no help is to come any more; HOLD_NS; its
- *                               share of time is used up; the marks end; or the callback that runs is of the cache
- *                               it charges, and makes no progress: it may wait for a lock that this thread holds
+ *             held     goes     below high; a round ended (the second, where what the thread is about to add is past
+ *                               max still), or no help is to come any more; HOLD_NS; its share of time is used up;
+ *                               the marks end; or the callback that runs is of the cache it charges, sleeps and
+ *                               makes no progress: it may wait for a lock that this thread holds
  *
  * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
  * threads were held for it IN_VAIN_MOST times.
  *
- * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile,
- * SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
+ * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile
+ * though what runs callbacks was given a CPU, SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
  * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
  * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
+ *
+ * Reuse. Where rounds are small, since the job grows slowly, a first own round leaves what it frees to the allocator,
+ * where the program takes it again for its next entries: without the kernel, which would take the pages and clear them
+ * again. What is used stays where it was meanwhile, or rises a little, as not all holes fit, and some have no pages. The
+ * next such round is when the program can have used what it got; from the brake mark on a round gives memory back. (An
+ * lru_cache at its limit with entries of 16 KiB that take 150 us: 7 % of the time went into pages.) A watch knows that,
+ * and orders from the brake mark on.
  *
  * An own order is in no slot of the control page, so no stranger can make one. A watch that saw the same shortage
  * orders, too: an order that comes within MS_OWN_ANSWER_NS of an own round is answered with that one's figures.
@@ -65,7 +72,10 @@
 #define OWN_TIMEOUT_US UINT64_C(2000000)
 #define PAUSE_NS (100 * MS_NS_PER_MS)
 #define LEAST_BYTES (UINT64_C(1) << 20)
+#define REUSE_STEP_BYTES (UINT64_C(512) << 10)
+#define REUSE_LEAST_NS (25 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
+#define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
 enum {
 	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
@@ -75,8 +85,11 @@ enum {
 	PAUSE_AT = 8,
 	PAUSE_DOUBLINGS = 8,
 	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
+	SMALL_DIVISOR = 2,  /* of max - high: with a smaller gap between low and high, rounds are small */
 	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
-	FADE_DIVISOR = 16,   /* what a thread added once is expected for some more looks: not every value is large */
+	AGAIN_OF_ROOM = 4,  /* but no more than this part of what is left until max */
+	STEPS_OF_ROOM = 32, /* a thread looks when it has charged this part of what is left */
+	FADE_DIVISOR = 16,  /* what a thread added once is expected for some more looks: not every value is large */
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
 	MOST_PATIENCE_US = 200000,
@@ -184,6 +197,13 @@ static bool has_grown(const struct look *look)
 	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed) || is_past_max(look);
 }
 
+/* What the last round left to the allocator is hardly used yet. */
+static bool has_enough(const struct look *look)
+{
+	return look->now_ns < atomic_load_explicit(&brake->enough_until_ns, memory_order_relaxed) &&
+	       look->used_bytes + look->ahead_bytes < look->marks.brake_bytes;
+}
+
 static bool is_in_danger(const struct look *look)
 {
 	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
@@ -194,7 +214,7 @@ static void want_order(const struct look *look)
 	uint32_t idle = MS_OWN_IDLE;
 
 	if (!ms_lib_runs() || look->now_ns < atomic_load_explicit(&brake->paused_until_ns, memory_order_relaxed) ||
-	    !has_grown(look))
+	    !has_grown(look) || has_enough(look))
 		return;
 	if (own_state() == MS_OWN_IDLE || look->ahead_bytes > atomic_load_explicit(&brake->ahead_bytes, memory_order_relaxed))
 		atomic_store_explicit(&brake->ahead_bytes, look->ahead_bytes, memory_order_relaxed);
@@ -245,6 +265,17 @@ static uint64_t share_left(uint64_t now_ns)
 	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
 }
 
+/* Of a wait in which nothing was freed. What runs callbacks may have been kept from it by others on a busy machine: then
+ * only what it ran counts. */
+static uint64_t in_vain_of(uint64_t held_ns, uint64_t cpu_before_ns)
+{
+	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
+
+	if (ms_usage_agent_waits() || cpu_ns < cpu_before_ns || !cpu_before_ns)
+		return held_ns;
+	return ms_least(held_ns, cpu_ns - cpu_before_ns);
+}
+
 /* Of a cache that this thread charges. Return: since when its callback runs; 0: it does not. */
 static uint64_t callback_since(const struct memshed_cache *cache)
 {
@@ -278,14 +309,17 @@ static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 	own.left.since_ns = 0;
 }
 
-/* Return: whether the callback of @cache makes no progress, and this thread is to go on. */
+/* Return: whether the callback of @cache makes no progress, and this thread is to go on. One that runs makes some,
+ * seen or not, since what it frees may stay in the heap at first; and one that waits for a CPU, which the threads that
+ * go on would take from it, waits for no lock. */
 static bool stands_still(const struct memshed_cache *cache, const struct look *look, struct stand *stand)
 {
 	uint64_t since = cache ? callback_since(cache) : 0;
 
 	if (!since)
 		return false;
-	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes) {
+	if (stand->since_ns != since || look->used_bytes + PROGRESS_BYTES < stand->used_bytes ||
+	    !ms_usage_agent_waits()) {
 		*stand = (struct stand){.row = cache->row, .since_ns = since, .used_bytes = look->used_bytes, .at_ns = look->now_ns};
 		return false;
 	}
@@ -295,8 +329,7 @@ static bool stands_still(const struct memshed_cache *cache, const struct look *l
 	return true;
 }
 
-/* The round that ended may have begun long before this thread was held: for another shortage, which it has not
- * foreseen. Return: whether one more is to be waited for. */
+/* The round that ended may have begun before, for another shortage. Return: whether there is one to wait for. */
 static bool wants_one_more(const struct look *look, uint32_t *ended, bool *once)
 {
 	uint32_t now = atomic_load_explicit(&brake->ended, memory_order_relaxed);
@@ -311,7 +344,8 @@ static bool wants_one_more(const struct look *look, uint32_t *ended, bool *once)
 	return true;
 }
 
-static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
+/* Return: whether the time was up, and help still is to come. */
+static bool wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
 {
 	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 	struct stand stand = {.since_ns = 0};
@@ -322,13 +356,13 @@ static void wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 		uint64_t next_ns;
 
 		if (!ms_lib_runs() || !wants_one_more(look, &ended, &once) || !is_help_to_come())
-			return;
+			return false;
 		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
-			return;
+			return false;
 		if (look->now_ns >= until_ns) {
-			if (own_state() == MS_OWN_IDLE)
+			if (own_state() == MS_OWN_IDLE && ms_usage_agent_waits())
 				atomic_fetch_add_explicit(&brake->in_vain, 1, memory_order_relaxed);
-			return;
+			return true;
 		}
 		next_ns = look->now_ns + (stand.since_ns ? ms_least(patience_ns(cache), LOOK_NS) : LOOK_NS);
 		ms_futex_wait(&brake->turn, turn, ms_least(until_ns, next_ns));
@@ -340,28 +374,40 @@ static void add_to(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-static void hold(struct memshed_cache *cache, struct look *look)
+/* Return: whether it went on though help still is to come. */
+static bool hold(struct memshed_cache *cache, struct look *look)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), before_bytes = look->used_bytes, held_ns;
+	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
 	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
+	bool timed_out;
 
 	if (cache)
 		learn_patience(cache, look->used_bytes);
 	if (!left_ns)
-		return;
+		return false;
 	atomic_fetch_add_explicit(&brake->held, 1, memory_order_relaxed);
 	add_to(&header->brakes, 1);
 	add_to(&header->braked_threads, 1);
-	wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
+	timed_out = wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	/* What others have taken since was freed nevertheless. */
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
-		own.in_vain_ns += held_ns;
+		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
 	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
 	atomic_fetch_sub_explicit(&header->braked_threads, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&brake->held, 1, memory_order_relaxed);
+	return timed_out;
+}
+
+/* Several threads that do not look must not fill what is left together. */
+static uint64_t step_of(const struct look *look)
+{
+	uint64_t share = ms_sat_sub(look->marks.max_bytes, look->used_bytes) / STEPS_OF_ROOM;
+
+	return ms_least(share > LEAST_STEP_BYTES ? share : LEAST_STEP_BYTES, MS_BRAKE_STEP_BYTES);
 }
 
 void ms_brake_charged(struct memshed_cache *cache)
@@ -374,9 +420,11 @@ void ms_brake_charged(struct memshed_cache *cache)
 
 	MS_KEEP_CALLER;
 
-	if (look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
-	    !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look))
-		hold(cache, &look);
+	bool goes_early = look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
+			  !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look) && hold(cache, &look);
+
+	if (look.used_bytes)
+		ms_brake_left = goes_early ? LEAST_STEP_BYTES : step_of(&look);
 }
 
 /* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
@@ -446,6 +494,16 @@ static void move(enum ms_own_state state)
 	atomic_store_explicit(&brake->own, state, memory_order_relaxed);
 }
 
+/* Is the program to have what the next round frees? Not where room is made for more than the heap may hold then. */
+static bool is_for_reuse(const struct look *look)
+{
+	const struct ms_marks_body *marks = &look->marks;
+	uint64_t gap = ms_sat_sub(marks->high_bytes, marks->low_bytes);
+
+	return look->used_bytes < marks->brake_bytes && brake->weight == 0 && look->ahead_bytes <= gap &&
+	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
+}
+
 /* Each process that shares the limit takes its part of the way down to low. That makes room for half of what is between
  * low and the brake mark; where a thread of this process is about to add more, the rest is to come from here. */
 static uint64_t need_of(const struct look *look)
@@ -467,6 +525,7 @@ static struct ms_order order_of(const struct look *look)
 		.scope = MS_SCOPE_PROCESS,
 		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
 		.reason = MEMSHED_REASON_PRESSURE,
+		.reuse = is_for_reuse(look),
 		.target_bytes = need_of(look),
 		.timeout_us = OWN_TIMEOUT_US,
 	};
@@ -519,7 +578,7 @@ void ms_brake_begin(const struct ms_order *order)
 }
 
 /* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
-static void note_level(uint64_t now_ns)
+static void note_level(uint64_t now_ns, bool reuse)
 {
 	struct ms_marks_body marks;
 	uint64_t used = 0, again = 0;
@@ -528,7 +587,8 @@ static void note_level(uint64_t now_ns)
 		used = ms_usage_bytes(&marks);
 	if (used && used >= marks.high_bytes) {
 		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = used + (again > LEAST_BYTES ? again : LEAST_BYTES);
+		again = reuse ? REUSE_STEP_BYTES : again > LEAST_BYTES ? again : LEAST_BYTES;
+		again = used + ms_least(again, ms_sat_sub(marks.max_bytes, used) / AGAIN_OF_ROOM);
 	}
 	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
 }
@@ -537,7 +597,7 @@ void ms_brake_freed(uint64_t claimed_bytes)
 {
 	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
 	if (claimed_bytes >= LEAST_BYTES)
-		note_level(ms_clock_ns());
+		note_level(ms_clock_ns(), false);
 	if (atomic_load_explicit(&brake->held, memory_order_relaxed))
 		wake();
 }
@@ -561,6 +621,8 @@ static void judge(const struct ms_order *order, const struct ms_answer *answer, 
 {
 	uint32_t weight = weigh(order, answer, there_bytes);
 
+	if (order->reuse && weight == LIGHT) /* what was claimed was not to come back */
+		return;
 	if (!weight) {
 		brake->weight = brake->pauses = 0;
 		atomic_fetch_add_explicit(&brake->helped, 1, memory_order_relaxed);
@@ -593,9 +655,13 @@ void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, 
 	if (!is_for_pressure(order))
 		return;
 	judge(order, answer, there_bytes, now);
-	note_level(now);
-	if (is_own) {
+	note_level(now, order->reuse);
+	if (is_own)
 		count_own(answer);
+	atomic_store_explicit(&brake->enough_until_ns, order->reuse ? now + REUSE_LEAST_NS : 0, memory_order_relaxed);
+	if (order->reuse)
+		brake->kept_bytes = ms_sat_add(brake->kept_bytes, answer->claimed_bytes);
+	if (is_own && !order->reuse) {
 		brake->last = *answer;
 		brake->ended_ns = now;
 		brake->telling = true;
@@ -611,6 +677,7 @@ void ms_brake_reset(void)
 	brake->weight = brake->pauses = 0;
 	brake->telling = false;
 	atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
+	atomic_store_explicit(&brake->enough_until_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&brake->paused_until_ns, 0, memory_order_relaxed);
 	wake();
 }

@@ -11,7 +11,7 @@
 
 struct memshed_cache;
 
-/* Charged bytes between two looks of a thread. */
+/* Charged bytes between two looks of a thread; near max it looks more often. */
 #define MS_BRAKE_STEP_BYTES (UINT64_C(1) << 20)
 /* A watch's order that comes so soon after an own round is for the same shortage. */
 #define MS_OWN_ANSWER_NS (100 * MS_NS_PER_MS)
@@ -28,12 +28,14 @@ struct ms_brake {
 	_Atomic uint64_t ahead_bytes;  /* what the thread that wanted the order is about to add; a hint */
 	_Atomic uint64_t again_bytes;  /* below this no own order is wanted: the last one left it above high; 0: any */
 	_Atomic uint64_t paused_until_ns; /* shrinking does not help */
+	_Atomic uint64_t enough_until_ns; /* so long the program has what a round left to the allocator; writer: agent */
 	/* writer: the thread that is the agent */
 	uint64_t seq;
 	uint32_t weight; /* of rounds that did not help */
 	uint32_t pauses; /* in a row */
 	bool telling;    /* the last own round has not been told to a watch yet */
 	uint64_t ended_ns;
+	uint64_t kept_bytes; /* claimed by rounds that left it to the allocator, since that was trimmed last */
 	struct ms_answer last; /* of the last own round */
 };
 

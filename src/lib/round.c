@@ -10,7 +10,9 @@
  * An order for the process is for bytes of the resident set. What callbacks free goes back to the
  * allocator first, so after claims for as much as is wanted it is asked to give back. Where little came of
  * that, what they let go may lie with the host: its collector is asked (sweep.c), and the allocator again. What is
- * still short is asked of the next caches. An order that names caches is for bytes as these claim them.
+ * still short is asked of the next caches. An order that names caches is for bytes as these claim them; so is an own
+ * order of which the program will use what is freed at once (brake.c): pages that go back to the kernel and come again
+ * cost it more than the round.
  */
 #include "lib/round.h"
 
@@ -48,12 +50,12 @@ enum step { COUNT, COLLECT, ASK, RETRY, TRIM, SWEEP, END };
 
 static bool is_measured(const struct ms_job *job)
 {
-	return job->order.scope == MS_SCOPE_PROCESS && job->rss_bytes;
+	return job->order.scope == MS_SCOPE_PROCESS && job->rss_bytes && !job->order.reuse;
 }
 
 static bool pays_to_trim(const struct ms_job *job)
 {
-	if (job->order.level == MS_LEVEL_COUNT || job->trims >= TRIMS_MOST)
+	if (job->order.level == MS_LEVEL_COUNT || job->order.reuse || job->trims >= TRIMS_MOST)
 		return false;
 	return ms_allocator_worth_trimming(job->untrimmed_bytes, job->order.scope == MS_SCOPE_PROCESS);
 }
@@ -331,9 +333,11 @@ static int ask(struct ms_job *job, uint32_t index)
 
 /* ---- the other steps ---- */
 
+/* What earlier rounds had left to the allocator comes back with what this one claims, and says nothing of that. */
 static void settle(struct ms_job *job, bool given_back)
 {
-	ms_learn_settle(job->keys, job->asked, job->taken_ns, given_back, job->unlearnt_bytes);
+	if (!job->kept && !job->order.reuse)
+		ms_learn_settle(job->keys, job->asked, job->taken_ns, given_back, job->unlearnt_bytes);
 	job->unlearnt_bytes = 0;
 }
 
@@ -358,6 +362,7 @@ static int trim(struct ms_job *job)
 	struct ms_outcome outcome;
 
 	job->untrimmed_bytes = 0;
+	ms_lib.brake.kept_bytes = 0;
 	job->trims++;
 	measure(job);
 
@@ -523,7 +528,10 @@ void ms_round_open(struct ms_job *job, const struct ms_order *order, const struc
 			   (order->level != MS_LEVEL_TRIM && order->level != MS_LEVEL_CLEAR),
 		.collected = order->scope == MS_SCOPE_ROW,
 		.count = order->scope == MS_SCOPE_ROW,
+		.kept = !order->reuse && ms_lib.brake.kept_bytes > 0,
 	};
+	if (job->kept && order->scope == MS_SCOPE_PROCESS)
+		job->untrimmed_bytes = ms_lib.brake.kept_bytes;
 	job->rss_now_bytes = job->rss_bytes;
 	job->keys = &job->one;
 }

@@ -12,12 +12,16 @@
  * the agent reads it once more before it acts, and where usage is near max and page cache may have given way to
  * memory since, the growth of the process's own memory counts.
  *
+ * Whether the agent's thread sleeps is read from its stat, likewise open beforehand; where its callback is late, that
+ * thread's is kept beside the new agent's.
+ *
  *   [usage.U1] the number of a file, and generation, before its inode (release); a thread that looks loads that
  *              (acquire) first. A mix of two files fits no inode, and is not read; pairs with [usage.U1]
  */
 #include "lib/usage.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
@@ -26,6 +30,7 @@
 #include "lib/lib.h"
 #include "table/marks.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/fd.h"
 
 #define CGROUP1_FILE_SYSTEM 0x27e0eb
@@ -117,6 +122,43 @@ static int64_t offset_of(const struct ms_marks_body *marks)
 	if (atomic_load_explicit(&usage->cache_at_ns, memory_order_relaxed) > marks->written_ns)
 		return atomic_load_explicit(&usage->cache_offset, memory_order_relaxed);
 	return marks->usage_offset;
+}
+
+/* "TID (NAME) STATE ..."; there is no parenthesis behind the name's. */
+static bool sleeps(const struct ms_usage_thread *thread)
+{
+	char text[64];
+	const char *name_end = NULL;
+
+	if (read_file(&thread->stat, text, sizeof(text)) > 0)
+		name_end = strrchr(text, ')');
+	return !name_end || name_end[1] != ' ' || name_end[2] == 'S';
+}
+
+static bool has_late(void)
+{
+	return atomic_load_explicit(&ms_lib.executor.late, memory_order_relaxed);
+}
+
+bool ms_usage_agent_waits(void)
+{
+	return sleeps(&ms_lib.usage.agent) && (!has_late() || sleeps(&ms_lib.usage.late));
+}
+
+/* A clock of a thread that has ended is none. */
+static uint64_t cpu_of(const struct ms_usage_thread *thread)
+{
+	struct timespec time;
+
+	if (!atomic_load_explicit(&thread->stat.inode, memory_order_acquire) || /* [usage.U1] */
+	    clock_gettime(atomic_load_explicit(&thread->clock, memory_order_relaxed), &time) < 0)
+		return 0;
+	return (uint64_t)time.tv_sec * MS_NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+uint64_t ms_usage_agent_cpu_ns(void)
+{
+	return cpu_of(&ms_lib.usage.agent) + (has_late() ? cpu_of(&ms_lib.usage.late) : 0);
 }
 
 uint64_t ms_usage_bytes(const struct ms_marks_body *marks)
@@ -276,11 +318,43 @@ static void open_statm(struct ms_usage *usage, uint64_t now_ns)
 	usage->statm_due_ns = now_ns + RETRY_NS;
 }
 
+static void set_thread(struct ms_usage_thread *thread, int fd, clockid_t clock)
+{
+	close_file(&thread->stat);
+	atomic_store_explicit(&thread->clock, clock, memory_order_relaxed);
+	put_file(&thread->stat, fd);
+}
+
+void ms_usage_pass_agent(void)
+{
+	struct ms_usage *usage = &ms_lib.usage;
+	int fd = holds(&usage->agent.stat) ? atomic_load_explicit(&usage->agent.stat.fd, memory_order_relaxed) : -1;
+
+	atomic_store_explicit(&usage->agent.stat.inode, 0, memory_order_relaxed);
+	set_thread(&usage->late, fd, atomic_load_explicit(&usage->agent.clock, memory_order_relaxed));
+	usage->agent_tid = 0;
+}
+
+/* The first read makes the kernel allocate what the others use. */
+static void open_agent(void)
+{
+	pid_t tid = gettid();
+	clockid_t clock;
+
+	if (ms_lib.usage.agent_tid == tid || pthread_getcpuclockid(pthread_self(), &clock) != 0)
+		return;
+	ms_lib.usage.agent_tid = tid;
+	set_thread(&ms_lib.usage.agent, ms_fd_raise(open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC)), clock);
+	(void)sleeps(&ms_lib.usage.agent);
+}
+
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
 {
 	struct ms_usage *usage = &ms_lib.usage;
 
 	open_statm(usage, now_ns);
+	if (used_by_anon(marks) < marks->high_bytes)
+		open_agent();
 	if (marks->kind == MS_USAGE_ANON || !marks->generation)
 		return;
 	if (atomic_load_explicit(&usage->generation, memory_order_relaxed) == marks->generation &&
@@ -301,4 +375,7 @@ void ms_usage_after_fork(void)
 {
 	close_file(&ms_lib.usage.statm);
 	ms_lib.usage.statm_due_ns = 0;
+	close_file(&ms_lib.usage.agent.stat);
+	close_file(&ms_lib.usage.late.stat);
+	ms_lib.usage.agent_tid = 0;
 }

@@ -4,7 +4,10 @@
 #define MS_LIB_USAGE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "util/inode.h"
 
@@ -16,9 +19,17 @@ struct ms_usage_file {
 	_Atomic uint64_t device, inode; /* which file it is; 0: none; [usage.U1] */
 };
 
+/* One that runs callbacks: its stat and its clock of CPU time. writer: agent */
+struct ms_usage_thread {
+	struct ms_usage_file stat;
+	_Atomic clockid_t clock;
+};
+
 struct ms_usage {
 	struct ms_usage_file used;   /* what the marks name */
 	struct ms_usage_file statm;  /* of this process */
+	struct ms_usage_thread agent; /* the thread that is the agent */
+	struct ms_usage_thread late;  /* the one that was it last, where its callback was late */
 	_Atomic uint64_t generation; /* of the marks that @used was opened for; 0: none is open */
 	/* What of it is page cache, as the agent read it; newer than the marks or void. */
 	_Atomic int64_t cache_offset;
@@ -29,6 +40,7 @@ struct ms_usage {
 	uint64_t refused_generation; /* could not be opened ... */
 	uint64_t refused_until_ns;   /* ... and is not tried again before */
 	uint64_t statm_due_ns;       /* likewise */
+	pid_t agent_tid;             /* of @agent; 0: none */
 };
 
 /**
@@ -40,9 +52,20 @@ uint64_t ms_usage_bytes(const struct ms_marks_body *marks);
 /** ms_usage_fresh - the same, with the page cache as it is now; by the thread that is the agent; 50 us */
 uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns);
 
+/**
+ * ms_usage_agent_waits - do the threads that run callbacks, late ones too, sleep, for a lock or for what they read? any
+ *	thread; 10 us
+ * Return: true where that is not known; false also where one would run if it were given a CPU, and in a page fault.
+ */
+bool ms_usage_agent_waits(void);
+/** ms_usage_agent_cpu_ns - the CPU time that they have had since they exist; any thread; 0 where it is not known */
+uint64_t ms_usage_agent_cpu_ns(void);
+
 /** ms_usage_open - open what the marks ask for, unless it is open or memory is short; by the agent */
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns);
-/** ms_usage_after_fork - the statm is the parent's; under all locks */
+/** ms_usage_pass_agent - the callback of the thread that was the agent is late: another one is it now; by that one */
+void ms_usage_pass_agent(void);
+/** ms_usage_after_fork - the files are the parent's; under all locks */
 void ms_usage_after_fork(void);
 
 #endif

@@ -38,6 +38,14 @@ void ms_policy_reset(struct ms_policy_state *state)
 		reset_one(&state->of[i]);
 }
 
+bool ms_policy_is_helped(const struct ms_policy_state *state)
+{
+	for (uint32_t i = 0; i < state->numbers; i++)
+		if (state->of[i].useless > 0)
+			return false;
+	return true;
+}
+
 static bool counts_as_given(const struct ms_policy_round *round, const struct ms_policy_evidence *evidence,
 			    uint64_t *ret_until_ns)
 {

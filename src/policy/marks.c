@@ -16,7 +16,12 @@ struct ms_policy_config ms_policy_defaults(void)
 		.throttled_high_per_mille = 850,
 		.throttled_low_per_mille = 750,
 		.gap_divisor = 20,
+		/* Chosen: a round of a busy interpreter takes 5 to 20 ms, most of it the wait for its lock. */
+		.round_ns = 50 * MS_NS_PER_MS,
+		.narrow_divisor = 64,
 		.lowest_divisor = 2,
+		/* Measured: a process stops by itself within a MiB for each of its threads. */
+		.brake_divisor = 8,
 		.danger_nearest_divisor = 8,
 		.danger_farthest_divisor = 2,
 		/* Chosen: some ticks of a loaded machine; three more rounds fit in the time left. */
@@ -113,6 +118,29 @@ struct ms_marks ms_policy_marks_of(const struct ms_policy_config *config, const 
 	throttled.low_per_mille = config->throttled_low_per_mille;
 	throttled.danger_nearest_divisor = config->danger_farthest_divisor;
 	return ms_policy_marks(&throttled, limit->max_bytes, margin_bytes);
+}
+
+void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_bytes_per_s, struct ms_marks *marks)
+{
+	double grown = (double)growth_bytes_per_s * (double)config->round_ns / 1e9;
+	uint64_t gap = marks->max_bytes / config->narrow_divisor, now = ms_policy_span(marks);
+
+	if (config->low.unit != MS_MARK_UNSET)
+		return;
+	if (grown > (double)gap)
+		gap = grown < (double)now ? (uint64_t)grown : now;
+	marks->low_bytes = marks->high_bytes - ms_least(larger(gap, 1), now);
+}
+
+uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks)
+{
+	return marks->high_bytes + (marks->max_bytes - marks->high_bytes) / config->brake_divisor;
+}
+
+void ms_policy_leave_to_processes(const struct ms_policy_config *config, struct ms_marks *marks)
+{
+	if (config->high.unit == MS_MARK_UNSET && !marks->lowered)
+		marks->high_bytes = ms_policy_brake_bytes(config, marks);
 }
 
 /* Marks in bytes and in shares of a max that is not known cannot be compared. */

@@ -159,6 +159,7 @@ static bool give_orders(const struct ms_policy_round *round, uint64_t missing_by
 	state->rounds++;
 	state->worked = false;
 	state->answered_ns = 0;
+	state->least_bytes = UINT64_MAX;
 	ms_policy_enter(state, MS_PHASE_ORDERED);
 	return true;
 }
@@ -200,9 +201,11 @@ static void give_up(const struct ms_policy_round *round)
 	}
 }
 
-/* Between low and high: only what is easy, and only while it helps. */
+/* Between low and high: only what is easy, and only while it helps. What the target grew by since the last orders were
+ * answered is not what these left. */
 static void decide_gently(const struct ms_policy_round *round, uint64_t missing_bytes)
 {
+	uint64_t need_bytes = ms_sat_sub(round->state->least_bytes, round->marks->low_bytes);
 	uint64_t later_ns = ms_sat_add(round->now_ns, round->config->hold_off_ns);
 
 	if (round->state->told) { /* neither worth an order nor a word each time it passes high */
@@ -211,7 +214,7 @@ static void decide_gently(const struct ms_policy_round *round, uint64_t missing_
 		wait_until(round, MS_WHY_BACK_OFF, later_ns);
 		return;
 	}
-	if (round->plan->need_bytes >= round->worth_bytes && give_orders(round, missing_bytes))
+	if (need_bytes >= round->worth_bytes && give_orders(round, missing_bytes))
 		return;
 	finish(round, MS_WHY_BELOW_HIGH);
 }
@@ -325,6 +328,7 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 	ret_plan->not_before_ns = 0;
 	ret_plan->count = ret_plan->caches = ret_plan->silent_caches = 0;
 	state->growth_bytes_per_s = sample->growth_bytes_per_s;
+	state->least_bytes = ms_least(state->least_bytes, round.used_bytes);
 	note_calm(&round);
 	if (is_short(&round, state))
 		decide(&round);

@@ -3,6 +3,7 @@
 #include "watch/greet.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "watch/hello.h"
 #include "watch/marks.h"
@@ -56,12 +57,24 @@ static int look_up(struct ms_watch *watch, pid_t pid, uint64_t now_ns)
 	return ms_root_is_exhausted(slot) ? -EAGAIN : slot;
 }
 
+static void close_packet(const struct ms_hello_packet *packet)
+{
+	close(packet->table_fd);
+	if (packet->control_fd >= 0)
+		close(packet->control_fd);
+}
+
+/* Its table may have been found before its hello was read: that is no other program's. */
 static void adopt(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
 	struct ms_hello_packet packet;
 
 	if (ms_hello_take(watch->options.hello_fd, &packet) < 0)
 		return;
+	if (ms_members_knows(&watch->members, slot, packet.table_fd)) {
+		close_packet(&packet);
+		return;
+	}
 	ms_orders_forget(watch, slot, now_ns);
 	if (ms_members_adopt(&watch->members, slot, packet.table_fd, packet.control_fd) == 0)
 		ms_greet_report(watch, slot);

@@ -10,9 +10,6 @@
 
 _Static_assert((int)MS_CGROUP_DIRECTORY_BYTES == (int)MS_MARKS_DIRECTORY_BYTES, "it is handed on as it is");
 
-/* A process stops by itself within a MiB for each of its threads: so near to high it can begin with it. */
-enum { BRAKE_DIVISOR = 8 };
-
 static const char no_directory[MS_MARKS_DIRECTORY_BYTES];
 
 /* What is the same for all members. */
@@ -42,8 +39,11 @@ static uint32_t kind_of(enum ms_limit_source source)
 static struct ms_marks marks_of(const struct ms_watch *watch)
 {
 	const struct ms_reading *reading = &watch->reading;
+	struct ms_marks marks =
+		ms_policy_marks_of(&watch->config, &reading->sample.limit, reading->budget.statm_error_bytes);
 
-	return ms_policy_marks_of(&watch->config, &reading->sample.limit, reading->budget.statm_error_bytes);
+	ms_reading_narrow(reading, &watch->config, &marks);
+	return marks;
 }
 
 static void name_file(struct told *told, const struct ms_cgroup_level *level, uint64_t used_bytes)
@@ -70,7 +70,7 @@ static void describe(const struct ms_watch *watch, struct told *ret_told)
 			 .until_ns = reading->sample.at_ns + MS_MARKS_LIFE_NS,
 			 .high_bytes = marks.high_bytes,
 			 .low_bytes = marks.low_bytes,
-			 .brake_bytes = marks.high_bytes + (marks.max_bytes - marks.high_bytes) / BRAKE_DIVISOR,
+			 .brake_bytes = ms_policy_brake_bytes(&watch->config, &marks),
 			 .max_bytes = marks.max_bytes,
 			 .flags = (watch->options.no_brake ? MS_MARKS_NO_BRAKE : 0) |
 				  (limit->source == MS_LIMIT_CGROUP1_MEMSW ? MS_MARKS_SWAP : 0)},

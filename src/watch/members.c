@@ -13,6 +13,7 @@
 #include "table/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/inode.h"
 #include "util/saturate.h"
 
 /* The first looks catch a program that registers while it starts; the later ones, one that loads the
@@ -150,6 +151,14 @@ static void take_over(struct ms_members *members, struct ms_member *target, cons
 	publish(members, target);
 }
 
+bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table_fd)
+{
+	const struct ms_member *member = &members->at[slot];
+	struct ms_inode inode = ms_inode_of(table_fd);
+
+	return member->can_post && inode.inode && ms_inode_is(member->reader.fd, &inode);
+}
+
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd)
 {
 	struct ms_table_reader reader;
@@ -234,6 +243,22 @@ bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 	if (info->agent_state != MS_AGENT_RUNNING || info->current_since_ns == 0)
 		return ms_name_takes_orders(info->agent_state);
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
+}
+
+bool ms_members_look_alone(const struct ms_members *members, uint32_t slots)
+{
+	uint32_t left = members->tables;
+
+	for (uint32_t i = 0; i < slots && left > 0; i++) {
+		const struct ms_table_info *info = &members->at[i].reader.info;
+
+		if (!members->at[i].has_table)
+			continue;
+		if (info->live_rows > 1 && info->own_rounds == 0) /* the first is the allocator's */
+			return false;
+		left--;
+	}
+	return members->tables > 0;
 }
 
 bool ms_members_brake(const struct ms_members *members, uint32_t slots)

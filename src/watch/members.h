@@ -76,6 +76,9 @@ void ms_members_init(struct ms_members *members, const struct ms_root *root, str
 void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns);
 void ms_members_remove(struct ms_members *members, uint32_t slot);
 
+/** ms_members_knows - is that the table it has, with its control page? @table_fd: still the caller's */
+bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table_fd);
+
 /**
  * ms_members_adopt - take over a table and a control page
  * @table_fd, @control_fd: owned from now on, whatever the outcome; @control_fd may be -1
@@ -112,6 +115,9 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
  */
 void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
 		     char *stuck);
+
+/** ms_members_look_alone - have all with caches had own rounds? */
+bool ms_members_look_alone(const struct ms_members *members, uint32_t slots);
 
 /** ms_members_brake - do all with a table hold their threads back while they free memory? */
 bool ms_members_brake(const struct ms_members *members, uint32_t slots);

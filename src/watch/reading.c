@@ -146,6 +146,12 @@ static struct ms_marks marks_of(const struct ms_reading *reading, const struct m
 	return ms_policy_marks_of(config, limit, margin_bytes);
 }
 
+void ms_reading_narrow(const struct ms_reading *reading, const struct ms_policy_config *config, struct ms_marks *marks)
+{
+	if (reading->looks)
+		ms_policy_narrow(config, ms_pace_peak(&reading->pace), marks);
+}
+
 static bool wants_edge(const struct ms_reading *reading, uint64_t now_ns)
 {
 	return reading->edge.usage_fd >= 0 && now_ns >= reading->clocked_until_ns;
@@ -197,6 +203,9 @@ void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config
 	sample->growth_bytes_per_s = ms_pace_speed(&reading->pace);
 	find_margin(reading, now_ns);
 	reading->marks = marks_of(reading, config, &sample->limit);
+	ms_reading_narrow(reading, config, &reading->marks);
+	if (reading->looks)
+		ms_policy_leave_to_processes(config, &reading->marks);
 }
 
 bool ms_reading_wait_for_edge(struct ms_reading *reading, uint64_t now_ns)

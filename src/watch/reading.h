@@ -36,7 +36,9 @@ struct ms_reading {
 	struct ms_sample sample;
 	struct ms_marks marks;
 	uint64_t margin_bytes, latency_ns;
-	bool brakes; /* its processes hold their threads back: no margin lowers high; set by the owner of this */
+	/* Set by the owner of this. */
+	bool brakes; /* its processes hold their threads back: no margin lowers high */
+	bool looks;  /* they look by themselves, and their rounds help: low is near to high */
 	uint64_t started_ns;
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */
@@ -72,6 +74,9 @@ void ms_reading_scan_soon(struct ms_reading *reading, uint64_t now_ns);
 /** ms_reading_sample - read memory and limits; @ret_grown_bytes: what used rose by since the last time */
 void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config *config, uint64_t now_ns,
 		       uint64_t *ret_grown_bytes);
+
+/** ms_reading_narrow - low of these marks, as large as rounds are to be */
+void ms_reading_narrow(const struct ms_reading *reading, const struct ms_policy_config *config, struct ms_marks *marks);
 
 /** ms_reading_next_ns - until when nothing needs to be read, as far as the marks go */
 uint64_t ms_reading_next_ns(const struct ms_reading *reading, const struct ms_policy_config *config,

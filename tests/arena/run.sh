@@ -28,9 +28,6 @@ esac
 cases=$(awk -v sets=" $sets " '!/^#/ && NF && index(sets, " " $2 " ") { print $1 }' "$tests/cases.txt")
 # Where memory is slow, a few: C, mappings, the host's own loop, Python.
 few_cases="c-4k c-map-64k c-fd p-64k"
-# On the one CPU of User-mode Linux the job's agent does not always get to run before four threads have taken 64 MiB.
-few_scripts=$scripts
-[ "$sets" != quick ] || few_scripts=$(echo "$scripts" | sed 's/ threads_job / /')
 given=$*
 passed=0 failed=0 skipped=0
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/memshed-arena.XXXXXX") || exit 99
@@ -86,7 +83,7 @@ run_one() {
 tests_of() {
 	case $1 in
 	host) echo "${given:-$scripts $cases}" ;;
-	*) echo "${given:-$few_scripts $few_cases}" ;;
+	*) echo "${given:-$scripts $few_cases}" ;;
 	esac
 }
 

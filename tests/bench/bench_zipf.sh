@@ -59,12 +59,13 @@ figure() {
 			baseline == 0 ? "-" : sprintf("%.3g", value / baseline) }'
 }
 
-# measure EXPONENT
+# measure NAME EXPONENT [SHIFT]
 measure() {
-	local best_hits=0 best_size=0 per_cent size said turn
+	local name=$1 best_hits=0 best_size=0 per_cent size said turn
+	shift
 	for per_cent in 78 85 92; do
 		size=$((limit_mib * 1048576 * per_cent / 100 / mean_bytes))
-		try /usr/bin/python3 "$job" $size "$1" || continue
+		try /usr/bin/python3 "$job" $size "$@" || continue
 		if awk "BEGIN { exit !($hits > $best_hits) }"; then
 			best_hits=$hits best_size=$size
 		fi
@@ -73,16 +74,16 @@ measure() {
 	: >"$work/rates"
 	: >"$work/best"
 	for ((turn = 0; turn < turns; turn++)); do
-		try /usr/bin/python3 "$job" "$best_size" "$1" || fail "the job did not get through alone"
+		try /usr/bin/python3 "$job" "$best_size" "$@" || fail "the job did not get through alone"
 		echo "$rate" >>"$work/best"
 		rm -f "$work/journal"
-		try "$build/memshed" run --quiet --journal "$work/journal" -- /usr/bin/python3 "$job" 0 "$1" ||
+		try "$build/memshed" run --quiet --journal "$work/journal" -- /usr/bin/python3 "$job" 0 "$@" ||
 			fail "the job did not get through under memshed"
 		echo "$rate" >>"$work/rates"
 	done
-	figure "zipf $1: look-ups per CPU second (beside the best maxsize, $best_size)" "$(median "$work/rates")" 1/s \
+	figure "$name: look-ups per CPU second (beside the best maxsize, $best_size)" "$(median "$work/rates")" 1/s \
 		"$(median "$work/best")"
-	figure "zipf $1: share of hits (the same)" "$hits" - "$best_hits"
+	figure "$name: share of hits (the same)" "$hits" - "$best_hits"
 	said=$(/usr/bin/python3 - "$work/journal" <<'PYTHON'
 import json, sys
 
@@ -95,10 +96,11 @@ print(claimed / 1048576, wanted / 1048576, len(orders) - trims, trims)
 PYTHON
 )
 	read -r claimed wanted clears trims <<<"$said"
-	figure "zipf $1: dropped (beside what was asked for)" "$claimed" MiB "$wanted"
-	figure "zipf $1: orders for whole caches (beside those for a part)" "$clears" orders "$trims"
+	figure "$name: dropped (beside what was asked for)" "$claimed" MiB "$wanted"
+	figure "$name: orders for whole caches (beside those for a part)" "$clears" orders "$trims"
 }
 
 [ -e "$build/contrib/python/memshed/_memshed.so" ] || leave_out "built without the adapter for Python"
-measure 0.8
-measure 1.0
+measure "zipf 0.8" 0.8
+measure "zipf 1.0" 1.0
+measure "zipf 1.0, hot keys move" 1.0 20000

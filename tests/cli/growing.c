@@ -9,6 +9,7 @@
  *   --hold         when all went through, waits to be killed
  *   --no-table     no libmemshed: everything is kept
  *   --fork         in a child, which its parent waits for
+ *   --count        the cache is counted, not charged: the process does not look at its memory by itself
  *   --close        first it closes all descriptors but the standard ones, as daemons do
  *
  * Says "through" then, and ends with 0. The cache drops its oldest entries when it is asked.
@@ -32,7 +33,7 @@ struct arguments {
 	struct memshed_agent_options agent;
 	unsigned long mib, rate;
 	const char *name;
-	bool exec, stop, hold, no_table, fork, close;
+	bool exec, stop, hold, no_table, fork, count, close;
 };
 
 /* Entries are put in at @end and dropped at @begin; guarded by @lock. */
@@ -41,7 +42,7 @@ static struct {
 	char *entries[ENTRIES_MAX];
 	unsigned long begin, end;
 	struct memshed_cache *handle;
-	bool stop;
+	bool stop, charged;
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static enum memshed_status shrink(void *ctx, const struct memshed_request *request,
@@ -60,11 +61,23 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 		result->freed_entries++;
 	}
 	pthread_mutex_unlock(&cache.lock);
-	memshed_uncharge(cache.handle, result->freed_bytes, result->freed_entries);
+	if (cache.charged)
+		memshed_uncharge(cache.handle, result->freed_bytes, result->freed_entries);
 	return result->freed_entries ? MEMSHED_DONE : MEMSHED_EMPTY;
 }
 
-static void put(bool charge)
+static int count(void *ctx, struct memshed_usage *usage)
+{
+	(void)ctx;
+	pthread_mutex_lock(&cache.lock);
+	usage->entries = cache.end - cache.begin;
+	pthread_mutex_unlock(&cache.lock);
+	usage->bytes = usage->entries * ENTRY_BYTES;
+	usage->fields = MEMSHED_USAGE_BYTES | MEMSHED_USAGE_ENTRIES;
+	return 0;
+}
+
+static void put(void)
 {
 	char *entry = malloc(ENTRY_BYTES);
 
@@ -72,16 +85,17 @@ static void put(bool charge)
 	pthread_mutex_lock(&cache.lock);
 	cache.entries[cache.end++] = entry;
 	pthread_mutex_unlock(&cache.lock);
-	if (charge)
+	if (cache.charged)
 		memshed_charge(cache.handle, ENTRY_BYTES, 1);
 }
 
 static bool start(const struct arguments *arguments)
 {
 	const struct memshed_cache_options options =
-		MEMSHED_CACHE_OPTIONS(.name = arguments->name, .shrink = shrink);
+		MEMSHED_CACHE_OPTIONS(.name = arguments->name, .shrink = shrink, .count = arguments->count ? count : NULL);
 
 	cache.stop = arguments->stop;
+	cache.charged = !arguments->count;
 	return memshed_start(&arguments->agent) == 0 && memshed_register(&options, &cache.handle) == 0;
 }
 
@@ -100,7 +114,7 @@ static void grow(const struct arguments *arguments)
 	const struct timespec pause = {.tv_nsec = (long)(1000000000UL / per_s)};
 
 	for (unsigned long i = 0; i < entries && i < ENTRIES_MAX; i++) {
-		put(!arguments->no_table);
+		put();
 		if (!arguments->no_table)
 			serve(arguments);
 		nanosleep(&pause, NULL);
@@ -126,6 +140,7 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 		{"no-table", no_argument, NULL, 't'},
 		{"hold", no_argument, NULL, 'h'},
 		{"fork", no_argument, NULL, 'f'},
+		{"count", no_argument, NULL, 'u'},
 		{"close", no_argument, NULL, 'c'},
 		{NULL, 0, NULL, 0},
 	};
@@ -148,6 +163,8 @@ static bool parse(int argc, char **argv, struct arguments *ret_arguments)
 			ret_arguments->hold = true;
 		else if (option == 'f')
 			ret_arguments->fork = true;
+		else if (option == 'u')
+			ret_arguments->count = true;
 		else if (option == 'c')
 			ret_arguments->close = true;
 		else if (option == 't')

@@ -9,7 +9,7 @@ growing=$build/tests/cli/growing
 has_child() { child=$(ps -o pid= --ppid "$supervisor" | tr -d ' '); [ -n "$child" ]; }
 cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) * 1000 / hz) }' "/proc/$1/stat"; }
 
-expect 0 "$refuse" "$memshed" run --max 120M -- "$growing" --mib 200 --rate 200
+expect 0 "$refuse" "$memshed" run --max 120M -- "$growing" --count --mib 200 --rate 200
 err_has 'shrunk [1-9][0-9]* times?'
 
 spawn "$refuse" "$memshed" run -- sleep 1000

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process looks by itself: own orders above high, threads that are held back above the brake mark, and when they
- * are not.
+ * are not. The test is the watch: it says how much is used, by the offset of the marks.
  */
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/syscall.h>
 
-#include "brake_bed.h"
-#include "util/inode.h"
+#include "lib_brake_bed.h"
+
+static void wait_for_own_round(uint64_t rounds_before)
+{
+	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
+	bed_meet();
+}
 
 /* ---- own orders ---- */
 
@@ -70,6 +71,56 @@ static void test_caches_are_counted_first(void **state)
 	charge(2 * MIB);
 	BED_WAIT_UNTIL(fake.calls);
 	say_usage(&fake, 0, 0);
+	memshed_unregister(fake.handle);
+}
+
+static void tell_near(uint64_t used_bytes)
+{
+	struct ms_marks_body marks = marks_of(used_bytes);
+
+	marks.low_bytes = HIGH - 10 * MIB;
+	ms_marks_write(bed.client.page, &marks, no_directory);
+}
+
+/* Small rounds: the program uses again what they free, without the kernel. */
+static void test_a_small_round_leaves_it_to_the_allocator(void **state)
+{
+	struct fake fake = {.freed_bytes = 20 * MIB};
+	uint64_t rounds = info().own_rounds, trims = info().trims;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "small", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell_near(HIGH + 2 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	assert_in_range(fake.last.target_bytes, 10 * MIB, 16 * MIB);
+	assert_int_equal(info().trims, trims);
+
+	/* A watch's order is for memory: it is carried out, and what was left to the allocator is given back. */
+	struct ms_order order = bed_order(&bed, NULL, MS_LEVEL_TRIM, 20 * MIB);
+	unsigned calls = fake.calls;
+
+	order.reason = MEMSHED_REASON_PRESSURE;
+	assert_int_equal(bed_ask(&bed, &order).caches, 1);
+	assert_int_equal(fake.calls, calls + 1);
+	assert_true(info().trims > trims);
+	memshed_unregister(fake.handle);
+}
+
+/* So is what the process frees by itself from the brake mark on. */
+static void test_from_the_brake_mark_on_it_gives_back(void **state)
+{
+	struct fake fake = {.freed_bytes = 50 * MIB};
+	uint64_t rounds = info().own_rounds, trims = info().trims;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "near", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell_near(BRAKE + 10 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	assert_true(info().trims > trims);
 	memshed_unregister(fake.handle);
 }
 
@@ -290,6 +341,67 @@ static void test_the_owner_of_a_lock_goes_on(void **state)
 	memshed_unregister(fake.handle);
 }
 
+/* The callback computes, and nothing of what it frees is seen before it is done: it waits for no lock. */
+static _Atomic bool has_computed;
+
+static void compute(struct fake *fake)
+{
+	struct timespec began, at;
+
+	has_computed = false;
+	sem_post(&fake->began);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+	while ((at.tv_sec - began.tv_sec) * 1000 + (at.tv_nsec - began.tv_nsec) / 1000000 < 60);
+	has_computed = true;
+}
+
+static void test_a_callback_that_runs_is_waited_for(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB, .inside = compute};
+	unsigned waited = 0;
+	enum { ROUNDS = 10 };
+
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "computes", .priority = -1));
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		settle(state);
+		BED_WAIT_UNTIL(is_idle());
+		memshed_charge(fake.handle, 500 * MIB, 1000);
+		tell(BRAKE - 5 * MIB);
+		memshed_charge(fake.handle, 2 * MIB, 1);
+		while (sem_wait(&fake.began) < 0)
+			;
+		tell(BRAKE + 10 * MIB);
+		memshed_charge(fake.handle, 2 * MIB, 1);
+		waited += has_computed;
+		BED_WAIT_UNTIL(is_idle());
+	}
+	assert_in_range(waited, ROUNDS / 2, ROUNDS); /* it was begun before this thread came to wait for it, or is late */
+	memshed_unregister(fake.handle);
+}
+
+/* Four threads that look each MiB would fill the last MiB together before one of them looks. */
+static void test_a_thread_looks_more_often_near_max(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	struct ms_marks_body marks = marks_of(HIGH + 5 * MIB);
+	uint64_t rounds = info().own_rounds;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "near", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	marks.high_bytes = HIGH + 10 * MIB;
+	marks.max_bytes = HIGH + 20 * MIB + MIB / 2; /* 15.5 MiB are left */
+	ms_marks_write(bed.client.page, &marks, no_directory);
+	charge(2 * MIB);
+	assert_true(info().own_rounds == rounds);
+	tell(HIGH + 5 * MIB);
+	charge(MIB / 2);
+	BED_WAIT_UNTIL(fake.calls);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- shrinking that does not help ---- */
 
 static void test_a_leak_does_not_crawl(void **state)
@@ -380,123 +492,89 @@ static void test_a_host_with_a_lock_is_held_at_its_points(void **state)
 	memshed_stop();
 }
 
-/* ---- the file ---- */
-
-/* Return: a descriptor of this process of such a file; -1: there is none. */
-static int find_open(const char *path)
+static void fill(unsigned char *at, uint64_t bytes)
 {
-	char link[64], target[4096];
-
-	for (int fd = 3; fd < 1024; fd++) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-
-		ssize_t length = readlink(link, target, sizeof(target) - 1);
-
-		if (length <= 0)
-			continue;
-		target[length] = '\0';
-		if (strcmp(target, path) == 0)
-			return fd;
-	}
-	return -1;
+	for (uint64_t i = 0; i < bytes; i += 4096)
+		at[i] = 1;
 }
 
-static bool is_open(const char *path)
+/* What was added between two looks is expected to come again. */
+static void test_looks_ahead(void **state)
 {
-	return find_open(path) >= 0;
-}
-
-static void tell_file(uint32_t kind, const char *directory, const char *name, int64_t usage_offset)
-{
-	struct ms_marks_body marks = marks_of(LOW / 2);
-	char text[MS_MARKS_DIRECTORY_BYTES] = "", path[MS_MARKS_DIRECTORY_BYTES + 64];
-	struct stat status = {0};
-
-	snprintf(text, sizeof(text), "%s", directory);
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	if (stat(path, &status) < 0)
-		status = (struct stat){.st_ino = 1};
-	marks.kind = kind;
-	marks.device = status.st_dev;
-	marks.inode = status.st_ino;
-	marks.usage_offset = usage_offset;
-	marks.flags = MS_MARKS_SWAP; /* the offset is not page cache, which is looked up again */
-	marks.generation = ms_marks_generation(kind, marks.device, marks.inode, text);
-	ms_marks_write(bed.client.page, &marks, text);
-	ms_control_ring(&bed.client);
-}
-
-static void wait_for_agent(void)
-{
-	bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
-}
-
-static void test_files_that_are_none_of_a_cgroup_are_not_opened(void **state)
-{
-	char directory[] = "/tmp/memshed-brake.XXXXXX", path[64];
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	uint64_t bytes = 64 * MIB;
+	unsigned char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
-	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/memory.current", directory);
-
-	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-
-	assert_int_equal(write(fd, "5000000000\n", 11), 11);
-	close(fd);
-	tell_file(MS_USAGE_CGROUP2, directory, "memory.current", 0);
-	wait_for_agent();
-	assert_false(is_open(path));
-	unlink(path);
-	assert_int_equal(mkfifo(path, 0600), 0);
-	tell_file(MS_USAGE_CGROUP2, directory, "memory.current", 0);
-	wait_for_agent(); /* which has not waited for a writer */
-	assert_false(is_open(path));
-	tell_file(MS_USAGE_CGROUP2, "/sys/fs/cgroup/../..", "memory.current", 0);
-	wait_for_agent();
-	tell_file(MS_USAGE_CGROUP2, "sys/fs/cgroup", "memory.current", 0);
-	wait_for_agent();
-	unlink(path);
-	rmdir(directory);
-}
-
-/* Of any cgroup that can be seen here; usage is what it is, and the offset makes of it what the test wants. */
-static void test_the_file_is_read(void **state)
-{
-	static const struct {
-		uint32_t kind;
-		const char *directory, *name;
-	} places[] = {
-		{MS_USAGE_CGROUP1, "/sys/fs/cgroup/memory", "memory.usage_in_bytes"},
-		{MS_USAGE_CGROUP2, "/sys/fs/cgroup", "memory.current"},
-		{MS_USAGE_CGROUP2, "/sys/fs/cgroup/system.slice", "memory.current"},
-		{MS_USAGE_CGROUP2, "/sys/fs/cgroup/init.scope", "memory.current"},
-	};
-	uint64_t rounds;
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		struct fake fake = {.freed_bytes = 110 * MIB};
-		char path[256];
-
-		snprintf(path, sizeof(path), "%s/%s", places[i].directory, places[i].name);
-		if (access(path, R_OK) < 0)
-			continue;
-		tell_file(places[i].kind, places[i].directory, places[i].name, -(INT64_C(1) << 50));
-		BED_WAIT_UNTIL(is_open(path));
-		/* As a daemon does with all that it does not know; unseen by sanitizers. */
-		syscall(SYS_close, find_open(path));
-		wait_for_agent();
-		assert_true(is_open(path));
-		add(&fake, MEMSHED_CACHE_OPTIONS(.name = "file", .priority = -1));
-		memshed_charge(fake.handle, 500 * MIB, 1000);
-		rounds = info().own_rounds;
-		tell_file(places[i].kind, places[i].directory, places[i].name, 1 << 30);
-		charge(2 * MIB);
-		BED_WAIT_UNTIL(info().own_rounds > rounds || fake.calls);
-		memshed_unregister(fake.handle);
+	assert_true(at != MAP_FAILED);
+	if (SANITIZED) {
+		munmap(at, bytes);
 		return;
 	}
-	print_message("no file of a memory cgroup can be read here: only anonymous memory was tried\n");
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "ahead", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(LOW - 40 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
+	fill(at, bytes);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 24 MiB above low, and as much as that to come */
+	assert_int_equal(fake.calls, 0);
+	tell(HIGH - 20 * MIB); /* below high, but not for long */
+	fill(at, bytes);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(fake.calls);
+	memshed_unregister(fake.handle);
+	munmap(at, bytes);
+}
+
+/* For one that adds a quarter of max at a time there must be room before it begins, and no more is dropped for it. */
+static void test_makes_room_for_large_additions(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "room", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(450 * MIB);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	for (int i = 0; i < 100; i++) /* what was added long ago does not count */
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+	tell(650 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 200 more are below the brake mark */
+	tell(655 * MIB);
+	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* these were few, others may be as before */
+	assert_int_equal(fake.calls, 0);
+	tell(760 * MIB); /* below low */
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(fake.calls);
+	assert_in_range(fake.last.target_bytes, 60 * MIB, 90 * MIB);
+	memshed_unregister(fake.handle);
+}
+
+/* What was freed may be in the heap, and used does not fall: but for that nothing is added that is past max without it. */
+static void test_the_heap_is_not_counted_on_for_large_additions(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	uint64_t rounds = info().own_rounds;
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "heap", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(700 * MIB);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	for (int i = 0; i < 100; i++)
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+	tell(HIGH + 5 * MIB);
+	charge(2 * MIB);
+	wait_for_own_round(rounds);
+	assert_int_equal(fake.calls, 1);
+	charge(2 * MIB); /* a little: the heap has it */
+	BED_WAIT_UNTIL(is_idle());
+	assert_int_equal(fake.calls, 1);
+	/* As much again as since the last look is past max. */
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(fake.calls == 2);
+	memshed_unregister(fake.handle);
 }
 
 /* ---- hostile marks ---- */
@@ -556,16 +634,21 @@ int main(void)
 		cmocka_unit_test_setup(test_above_high_it_shrinks_by_itself, settle),
 		cmocka_unit_test_setup(test_the_need_is_shared, settle),
 		cmocka_unit_test_setup(test_caches_are_counted_first, settle),
+		cmocka_unit_test_setup(test_a_small_round_leaves_it_to_the_allocator, settle),
+		cmocka_unit_test_setup(test_from_the_brake_mark_on_it_gives_back, settle),
 		cmocka_unit_test_setup(test_one_shortage_is_shrunk_once, settle),
 		cmocka_unit_test_setup(test_a_thread_is_held_until_memory_is_freed, settle),
 		cmocka_unit_test_setup(test_the_owner_of_a_lock_goes_on, settle),
+		cmocka_unit_test_setup(test_a_callback_that_runs_is_waited_for, settle),
+		cmocka_unit_test_setup(test_a_thread_looks_more_often_near_max, settle),
 		cmocka_unit_test_setup(test_what_turns_it_off, settle),
 		cmocka_unit_test_setup(test_never_in_a_callback, settle),
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
+		cmocka_unit_test_setup(test_looks_ahead, settle),
+		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
+		cmocka_unit_test_setup(test_the_heap_is_not_counted_on_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
-		cmocka_unit_test_setup(test_files_that_are_none_of_a_cgroup_are_not_opened, settle),
-		cmocka_unit_test_setup(test_the_file_is_read, settle),
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
 		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),
 		cmocka_unit_test_setup(test_a_thread_is_not_held_for_ever, settle),

@@ -319,6 +319,18 @@ static void a_margin_does_not_move_them(void **state)
 	assert_int_equal(after.flags, MS_MARKS_NO_BRAKE);
 }
 
+/* Small rounds, as soon as the member looks by itself. */
+static void low_is_near_where_a_member_looks(void **state)
+{
+	(void)state;
+	watch.reading.looks = true;
+	ms_watch_tell_marks(&watch);
+	assert_true(told().high_bytes == 900 * MIB && told().low_bytes > 880 * MIB);
+	watch.reading.looks = false;
+	ms_watch_tell_marks(&watch);
+	assert_true(told().high_bytes == 900 * MIB && told().low_bytes == 800 * MIB);
+}
+
 static void without_a_limit_there_are_none(void **state)
 {
 	struct ms_marks_body body;
@@ -385,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup(used_saturates, set_up),
 		cmocka_unit_test_setup_teardown(a_member_is_told, set_up_watch, tear_down_watch),
 		cmocka_unit_test_setup_teardown(a_margin_does_not_move_them, set_up_watch, tear_down_watch),
+		cmocka_unit_test_setup_teardown(low_is_near_where_a_member_looks, set_up_watch, tear_down_watch),
 		cmocka_unit_test_setup_teardown(without_a_limit_there_are_none, set_up_watch, tear_down_watch),
 		cmocka_unit_test_setup_teardown(a_cgroup_is_named, set_up_watch, tear_down_watch),
 	};

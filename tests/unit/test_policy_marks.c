@@ -125,6 +125,52 @@ static void a_limit_that_throttles_wants_more_distance(void **state)
 	assert_int_equal(resolve_of(MS_LIMIT_CGROUP2_HIGH, percent(95), 1000).high_bytes, 950);
 }
 
+static uint64_t narrowed_low(struct ms_mark low, uint64_t growth_bytes_per_s)
+{
+	struct ms_policy_config config = ms_policy_defaults();
+
+	config.low = low;
+
+	struct ms_marks marks = ms_policy_marks(&config, 1000, 0);
+
+	ms_policy_narrow(&config, growth_bytes_per_s, &marks);
+	assert_int_equal(marks.high_bytes, 900);
+	return marks.low_bytes;
+}
+
+static void small_rounds_bring_low_nearer(void **state)
+{
+	(void)state;
+	assert_int_equal(narrowed_low(unset, 0), 885); /* a 64th */
+	assert_int_equal(narrowed_low(unset, 600), 870);
+	assert_int_equal(narrowed_low(unset, 1500), 825);
+	assert_int_equal(narrowed_low(unset, 1000000), 800);
+	assert_int_equal(narrowed_low(percent(70), 0), 700); /* as a person wants it */
+	assert_int_equal(narrowed_low(percent(89), 600), 890);
+}
+
+static uint64_t high_left(struct ms_mark high, uint64_t margin)
+{
+	struct ms_policy_config config = ms_policy_defaults();
+
+	config.high = high;
+
+	struct ms_marks marks = ms_policy_marks(&config, 1000, margin);
+
+	ms_policy_leave_to_processes(&config, &marks);
+	assert_true(marks.high_bytes <= marks.danger_bytes);
+	return marks.high_bytes;
+}
+
+static void just_above_high_is_left_to_the_processes(void **state)
+{
+	(void)state;
+	assert_int_equal(high_left(unset, 0), 912);
+	assert_int_equal(high_left(unset, 100), 912);
+	assert_int_equal(high_left(unset, 200), 800); /* lowered */
+	assert_int_equal(high_left(percent(90), 0), 900);
+}
+
 static void no_limit_is_never_a_shortage(void **state)
 {
 	struct ms_marks marks = resolve(unset, unset, 0, 0);
@@ -212,6 +258,8 @@ int main(void)
 		cmocka_unit_test(a_huge_margin_lowers_high_to_half),
 		cmocka_unit_test(danger_lies_within_the_margin_of_max),
 		cmocka_unit_test(a_limit_that_throttles_wants_more_distance),
+		cmocka_unit_test(small_rounds_bring_low_nearer),
+		cmocka_unit_test(just_above_high_is_left_to_the_processes),
 		cmocka_unit_test(no_limit_is_never_a_shortage),
 		cmocka_unit_test(a_limit_below_the_configured_high_wins),
 		cmocka_unit_test(marks_are_always_in_order),

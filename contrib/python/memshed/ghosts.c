@@ -10,32 +10,49 @@ enum {
 	SLOTS_PER_ENTRY = 2,  /* ghosts of one turnover, and marks of two, of which there are fewer */
 	BYTES_PER_BYTE = 128, /* of the cache, for each of the set: a hundredth, also where a resize is not due */
 	GHOST_TURNOVERS = 1,
-	MARK_TURNOVERS = 2,
+	MARK_TURNOVERS = 2,   /* to begin with */
 	CHANGED = 5,          /* a fifth more or less wanted than there is */
+};
+
+/* Chosen by simulation, with hot sets that stay and that move. */
+static const double least_turnovers = 0.25, most_turnovers = 8;
+static const double step = 20; /* in a turnover in which all are missed again */
+
+enum kind {
+	PLAIN_GHOST,
+	MARKED_GHOST, /* its entry had been marked */
+	MARK,
+	KIND_BITS = 2,
+	KIND_MASK = (1 << KIND_BITS) - 1,
+	STAMP_MASK = UINT32_MAX >> KIND_BITS,
+	TURNOVER_MOST = STAMP_MASK / 16, /* so that no age of interest wraps */
 };
 
 struct ms_py_ghost {
 	uint32_t hash;
-	uint32_t stamp_and_mark; /* the lowest bit: it is a mark; above it the clock, without its highest bit; 0: empty */
+	uint32_t stamp_and_kind; /* the clock, without its highest bits, and below it the kind; 0: empty */
 };
 
-enum { STAMP_MASK = INT32_MAX };
+static enum kind kind_of(const struct ms_py_ghost *slot)
+{
+	return slot->stamp_and_kind & KIND_MASK;
+}
 
 static bool is_mark(const struct ms_py_ghost *slot)
 {
-	return slot->stamp_and_mark & 1;
+	return kind_of(slot) == MARK;
 }
 
 static uint32_t age(const struct ms_py_ghosts *ghosts, const struct ms_py_ghost *slot)
 {
-	return (ghosts->clock - (slot->stamp_and_mark >> 1)) & STAMP_MASK;
+	return (ghosts->clock - (slot->stamp_and_kind >> KIND_BITS)) & STAMP_MASK;
 }
 
 static bool is_live(const struct ms_py_ghosts *ghosts, const struct ms_py_ghost *slot)
 {
-	uint64_t turnovers = is_mark(slot) ? MARK_TURNOVERS : GHOST_TURNOVERS;
+	double turnovers = is_mark(slot) ? ghosts->mark_turnovers : GHOST_TURNOVERS;
 
-	return slot->stamp_and_mark && age(ghosts, slot) <= turnovers * ghosts->turnover;
+	return slot->stamp_and_kind && age(ghosts, slot) <= turnovers * ghosts->turnover;
 }
 
 static struct ms_py_ghost *bucket_of(const struct ms_py_ghosts *ghosts, uint32_t hash)
@@ -43,8 +60,8 @@ static struct ms_py_ghost *bucket_of(const struct ms_py_ghosts *ghosts, uint32_t
 	return ghosts->slots + ((uint64_t)hash * ghosts->buckets >> 32) * SLOTS_PER_BUCKET;
 }
 
-/* The live slot of @hash, or NULL. */
-static struct ms_py_ghost *find(const struct ms_py_ghosts *ghosts, uint32_t hash)
+/* The slot of @hash, be it too old, or NULL. */
+static struct ms_py_ghost *find_any(const struct ms_py_ghosts *ghosts, uint32_t hash)
 {
 	struct ms_py_ghost *bucket;
 
@@ -52,30 +69,42 @@ static struct ms_py_ghost *find(const struct ms_py_ghosts *ghosts, uint32_t hash
 		return NULL;
 	bucket = bucket_of(ghosts, hash);
 	for (unsigned i = 0; i < SLOTS_PER_BUCKET; i++) {
-		if (bucket[i].hash == hash && is_live(ghosts, &bucket[i]))
+		if (bucket[i].hash == hash && bucket[i].stamp_and_kind)
 			return &bucket[i];
 	}
 	return NULL;
 }
 
-/* The slot that can be lost best: NULL where there are only marks. */
-static struct ms_py_ghost *find_room(const struct ms_py_ghosts *ghosts, uint32_t hash)
+static struct ms_py_ghost *find(const struct ms_py_ghosts *ghosts, uint32_t hash)
 {
-	struct ms_py_ghost *bucket = bucket_of(ghosts, hash), *oldest = NULL;
+	struct ms_py_ghost *slot = find_any(ghosts, hash);
 
-	for (unsigned i = 0; i < SLOTS_PER_BUCKET; i++) {
-		if (!is_live(ghosts, &bucket[i]))
-			return &bucket[i];
-		if (!is_mark(&bucket[i]) && (!oldest || age(ghosts, &bucket[i]) > age(ghosts, oldest)))
-			oldest = &bucket[i];
-	}
-	return oldest;
+	return slot && is_live(ghosts, slot) ? slot : NULL;
 }
 
-static void write_slot(const struct ms_py_ghosts *ghosts, struct ms_py_ghost *slot, uint32_t hash, bool mark)
+/* The slot that can be lost best: NULL where there are only marks. An old mark says what its entry was, once that is
+ * dropped; an old ghost says nothing. */
+static struct ms_py_ghost *find_room(const struct ms_py_ghosts *ghosts, uint32_t hash)
+{
+	struct ms_py_ghost *bucket = bucket_of(ghosts, hash), *oldest = NULL, *old_mark = NULL;
+
+	for (unsigned i = 0; i < SLOTS_PER_BUCKET; i++) {
+		bool live = is_live(ghosts, &bucket[i]);
+
+		if (!live && !is_mark(&bucket[i]))
+			return &bucket[i];
+		if (!live)
+			old_mark = &bucket[i];
+		else if (!is_mark(&bucket[i]) && (!oldest || age(ghosts, &bucket[i]) > age(ghosts, oldest)))
+			oldest = &bucket[i];
+	}
+	return old_mark ? old_mark : oldest;
+}
+
+static void write_slot(const struct ms_py_ghosts *ghosts, struct ms_py_ghost *slot, uint32_t hash, enum kind kind)
 {
 	slot->hash = hash;
-	slot->stamp_and_mark = ghosts->clock << 1 | mark;
+	slot->stamp_and_kind = ghosts->clock << KIND_BITS | (uint32_t)kind;
 }
 
 /* ---- memory ---- */
@@ -87,10 +116,12 @@ void ms_py_ghosts_want(struct ms_py_ghosts *ghosts, uint64_t entries, uint64_t b
 
 	if (slots > most)
 		slots = most;
-	if (slots > STAMP_MASK)
-		slots = STAMP_MASK;
+	if (slots > TURNOVER_MOST)
+		slots = TURNOVER_MOST;
 	ghosts->wanted_buckets = (uint32_t)(slots / SLOTS_PER_BUCKET);
-	ghosts->turnover = (uint32_t)(entries < STAMP_MASK / 4 ? entries : STAMP_MASK / 4);
+	ghosts->turnover = (uint32_t)(entries < TURNOVER_MOST ? entries : TURNOVER_MOST);
+	if (ghosts->mark_turnovers <= 0)
+		ghosts->mark_turnovers = MARK_TURNOVERS;
 	if (!ghosts->wanted_buckets)
 		ms_py_ghosts_forget(ghosts);
 }
@@ -134,6 +165,30 @@ static bool is_resize_due(const struct ms_py_ghosts *ghosts)
 	return ghosts->wanted_buckets > ghosts->buckets + slack || ghosts->wanted_buckets < ghosts->buckets - slack;
 }
 
+/* ---- how long marks last ---- */
+
+static void count_drop(struct ms_py_ghosts *ghosts, bool marked)
+{
+	*(marked ? &ghosts->marked_drops : &ghosts->plain_drops) += 1;
+	if (ghosts->marked_drops + ghosts->plain_drops > ghosts->turnover) {
+		ghosts->marked_drops /= 2;
+		ghosts->plain_drops /= 2;
+	}
+}
+
+/* A key is missed again. Each way counts as much as there are drops of the other kind: both are equal when of each kind
+ * the same part is missed again. */
+static void learn(struct ms_py_ghosts *ghosts, bool marked)
+{
+	double drops = 1.0 + ghosts->marked_drops + ghosts->plain_drops;
+	double share = (marked ? ghosts->plain_drops : ghosts->marked_drops) / drops;
+	double change = ghosts->mark_turnovers * share * step / (ghosts->turnover + 1.0);
+	double turnovers = ghosts->mark_turnovers + (marked ? change : -change);
+
+	turnovers = turnovers < least_turnovers ? least_turnovers : turnovers;
+	ghosts->mark_turnovers = turnovers > most_turnovers ? most_turnovers : turnovers;
+}
+
 /* ---- events ---- */
 
 void ms_py_ghosts_miss(struct ms_py_ghosts *ghosts, uint32_t hash)
@@ -144,18 +199,25 @@ void ms_py_ghosts_miss(struct ms_py_ghosts *ghosts, uint32_t hash)
 	if (is_resize_due(ghosts))
 		resize(ghosts);
 	slot = find(ghosts, hash);
-	if (slot)
-		write_slot(ghosts, slot, hash, true);
+	if (!slot)
+		return;
+	if (!is_mark(slot))
+		learn(ghosts, kind_of(slot) == MARKED_GHOST);
+	write_slot(ghosts, slot, hash, MARK);
 }
 
 void ms_py_ghosts_drop(struct ms_py_ghosts *ghosts, uint32_t hash)
 {
-	struct ms_py_ghost *slot = find(ghosts, hash);
+	struct ms_py_ghost *slot = find_any(ghosts, hash);
+	bool marked = slot && is_mark(slot);
 
-	if (!slot && ghosts->buckets)
+	if (!ghosts->buckets)
+		return;
+	count_drop(ghosts, marked);
+	if (!slot)
 		slot = find_room(ghosts, hash);
 	if (slot)
-		write_slot(ghosts, slot, hash, false);
+		write_slot(ghosts, slot, hash, marked ? MARKED_GHOST : PLAIN_GHOST);
 }
 
 bool ms_py_ghosts_is_marked(const struct ms_py_ghosts *ghosts, uint32_t hash)

@@ -6,6 +6,10 @@
  * again before the cache has turned over once (as many entries inserted as it holds), the ghost becomes a mark: the
  * new entry is one that is used, and trims pass over it until the cache has turned over twice.
  *
+ * Twice is where it begins. Of all that was dropped, what had been marked and what had not should be missed again
+ * equally often. When the marked is missed more often, it was dropped too soon, and marks last longer from then on;
+ * when less often, as after a hot set has moved, shorter.
+ *
  * The set has buckets of SLOTS_PER_BUCKET, one cache line each, and no chains: what is too old is overwritten, then
  * the oldest ghost; a mark never, until it is too old. So it may forget a ghost, and may take one key for another with
  * a chance of one in 2^32 for each slot. Neither does more than drop another entry.
@@ -29,6 +33,8 @@ struct ms_py_ghosts {
 	uint32_t wanted_buckets; /* likewise, from the next miss on; 0: misses need not be told */
 	uint32_t clock;          /* misses so far, from the first order on; wraps */
 	uint32_t turnover;       /* entries that the cache holds */
+	double mark_turnovers;   /* so long marks last; 0: not known yet */
+	uint32_t marked_drops, plain_drops; /* of late, with a mark, be it an old one, and without */
 };
 
 /* The cache holds so many entries, of @bytes in all: of them at most a hundredth is for ghosts. In a round. */

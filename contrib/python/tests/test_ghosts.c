@@ -113,6 +113,54 @@ static void test_a_ghost_lasts_one_turnover(void **state)
 	ms_py_ghosts_forget(&ghosts);
 }
 
+/* One turnover: so many of the marked, and of the others, are dropped and missed again. */
+static void turn_over(struct ms_py_ghosts *ghosts, unsigned marked, unsigned others, unsigned fresh)
+{
+	drop(ghosts, 0, 200);
+	drop(ghosts, fresh, 400);
+	miss(ghosts, 0, marked);
+	miss(ghosts, fresh, others);
+	miss(ghosts, fresh + 1000000, ENTRIES);
+}
+
+/* What had been marked is missed more often than the rest: it was dropped too soon. */
+static void test_marks_that_pay_last_longer(void **state)
+{
+	struct ms_py_ghosts ghosts = make();
+
+	(void)state;
+	drop(&ghosts, 0, 200);
+	miss(&ghosts, 0, 200);
+	for (unsigned turn = 1; turn < 20; turn++)
+		turn_over(&ghosts, 150, 100, 10000 * turn);
+	drop(&ghosts, 900000, 1);
+	miss(&ghosts, 900000, 1);
+	miss(&ghosts, 5000000, 3 * ENTRIES);
+	assert_int_equal(count_marked(&ghosts, 900000, 1), 1);
+	miss(&ghosts, 5000000, 6 * ENTRIES); /* but not for ever */
+	assert_int_equal(count_marked(&ghosts, 900000, 1), 0);
+	ms_py_ghosts_forget(&ghosts);
+}
+
+/* A hot set has moved. */
+static void test_marks_that_do_not_pay_end_sooner(void **state)
+{
+	struct ms_py_ghosts ghosts = make();
+
+	(void)state;
+	for (unsigned turn = 1; turn < 40; turn++) {
+		drop(&ghosts, 0, 200);
+		miss(&ghosts, 0, 200); /* marked, and not wanted any more when it is dropped next */
+		turn_over(&ghosts, 0, 300, 10000 * turn);
+	}
+	drop(&ghosts, 900000, 1);
+	miss(&ghosts, 900000, 1);
+	assert_int_equal(count_marked(&ghosts, 900000, 1), 1);
+	miss(&ghosts, 5000000, ENTRIES * 3 / 2);
+	assert_int_equal(count_marked(&ghosts, 900000, 1), 0);
+	ms_py_ghosts_forget(&ghosts);
+}
+
 static void test_as_many_ghosts_as_entries(void **state)
 {
 	struct ms_py_ghosts ghosts = make();
@@ -207,6 +255,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_missed_again_is_marked),
 		cmocka_unit_test(test_a_mark_lasts_two_turnovers),
 		cmocka_unit_test(test_a_ghost_lasts_one_turnover),
+		cmocka_unit_test(test_marks_that_pay_last_longer),
+		cmocka_unit_test(test_marks_that_do_not_pay_end_sooner),
 		cmocka_unit_test(test_as_many_ghosts_as_entries),
 		cmocka_unit_test(test_they_take_a_hundredth),
 		cmocka_unit_test(test_marks_move_to_a_larger_set_and_a_smaller),

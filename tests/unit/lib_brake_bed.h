@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * For tests of lib/brake.c. The test is the watch: it says how much is used, by the offset of the marks.
- */
-#ifndef TEST_BRAKE_BED_H
-#define TEST_BRAKE_BED_H
+/* lib_brake_bed.h - a process under marks, for the tests of what it does by itself. The test is its watch. */
+#ifndef LIB_BRAKE_BED_H
+#define LIB_BRAKE_BED_H
 
 #include "lib_fake.h"
 #include "table/marks.h"
@@ -70,10 +68,9 @@ static inline bool is_idle(void)
 	return info().agent_state == MS_AGENT_IDLE;
 }
 
-static inline void wait_for_own_round(uint64_t rounds_before)
+static inline void wait_for_agent(void)
 {
-	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
-	bed_meet();
+	bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
 }
 
 /* Below high, so that the last test leaves nothing behind. */
