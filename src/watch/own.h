@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/own.h - what the members did by themselves (lib/brake.c), as the headers of their tables say.
+ * watch/own.h - what the members did by themselves (lib/own.c), as the headers of their tables say.
  *
  * Of those that have left as well. Only descriptors that are open are read.
  */

@@ -99,4 +99,20 @@ static inline int set_up_group(void **state)
 	return 0;
 }
 
+static inline void begin_blocked(struct fake *fake, const char *name)
+{
+	fake->freed_bytes = 200 * MIB;
+	fake->wait = true;
+	add(fake, MEMSHED_CACHE_OPTIONS(.name = name, .priority = -1));
+	memshed_charge(fake->handle, 500 * MIB, 1000);
+}
+
+static inline void let_go(struct fake *fake)
+{
+	fake->wait = false;
+	sem_post(&fake->let_go);
+	BED_WAIT_UNTIL(is_idle());
+	memshed_unregister(fake->handle);
+}
+
 #endif
