@@ -111,6 +111,7 @@ static __thread struct {
 	uint64_t window_ns, in_vain_ns;
 	uint32_t helped; /* brake.helped when it was last looked at */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
+	uint32_t ended; /* brake.ended at that time */
 	struct stand left; /* this thread went on though that callback did not */
 	struct ms_marks_body marks; /* as it read them last */
 } own __attribute__((tls_model("initial-exec")));
@@ -428,11 +429,15 @@ void ms_brake_charged(struct memshed_cache *cache)
 }
 
 /* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
- * way down to half of max, and no further. */
+ * way down to half of max, and no further. Where a round freed meanwhile, what was added is not seen: nothing fades. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
-	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes - own.ahead_bytes / FADE_DIVISOR;
+	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes;
+	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 
+	if (ended == own.ended && own_state() != MS_OWN_RUNNING)
+		kept -= kept / FADE_DIVISOR;
+	own.ended = ended;
 	if (own.used_bytes)
 		own.ahead_bytes = grown > kept ? grown : kept;
 	own.used_bytes = used_bytes;
