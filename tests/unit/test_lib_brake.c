@@ -577,6 +577,30 @@ static void test_the_heap_is_not_counted_on_for_large_additions(void **state)
 	memshed_unregister(fake.handle);
 }
 
+/* A round that frees while a thread adds hides what that is. */
+static void test_rounds_do_not_fade_what_is_expected(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	struct ms_order order = bed_order(&bed, NULL, MS_LEVEL_TRIM, 20 * MIB);
+	uint64_t rounds = info().own_rounds;
+
+	(void)state;
+	order.reason = MEMSHED_REASON_PRESSURE;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "hides", .priority = -1));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(500 * MIB);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	tell(700 * MIB);
+	for (int i = 0; i < 6; i++) { /* before they count as useless */
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+		bed_ask(&bed, &order);
+	}
+	tell(740 * MIB);
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	BED_WAIT_UNTIL(info().own_rounds > rounds);
+	memshed_unregister(fake.handle);
+}
+
 /* ---- hostile marks ---- */
 
 static void test_marks_that_make_no_sense(void **state)
@@ -647,6 +671,7 @@ int main(void)
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
 		cmocka_unit_test_setup(test_looks_ahead, settle),
 		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
+		cmocka_unit_test_setup(test_rounds_do_not_fade_what_is_expected, settle),
 		cmocka_unit_test_setup(test_the_heap_is_not_counted_on_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
