@@ -87,6 +87,7 @@
 	KIND(STOP, stop, false, "The job is ended: a signal was sent to its processes.")                     \
 	KIND(RESTART, restart, true, "The command was started again.")                                       \
 	KIND(RECOVERED, recovered, false, "The shortage is over.")                                           \
+	KIND(OWN, own, true, "A process has shrunk its caches by itself; once a minute at most.")                \
 	KIND(STOPPED, stopped, true, "A process with an order is stopped; the order was taken back.")        \
 	KIND(RESUMED, resumed, true, "It goes on.")                                                          \
 	KIND(SILENT, silent, true, "A process has not begun with its order for half a second.")              \
@@ -159,6 +160,14 @@
 	FIELD(NUMBER, restarts, "how often by now")                                                          \
 	FIELD(NUMBER, pause_ms, "how long after the end of the job")
 #define MS_FIELDS_RECOVERED(FIELD) FIELD(NUMBER, duration_us, "of the shortage")
+#define MS_FIELDS_OWN(FIELD)                                                                                 \
+	FIELD(NUMBER, rounds, "how often since it was told last")                                            \
+	FIELD(NUMBER, claimed_bytes, "what the owners of the caches say they freed")                         \
+	FIELD(NUMBER, returned_bytes, "by how much its resident memory fell, as it measured that")           \
+	FIELD(NUMBER, duration_us, "of the rounds")                                                          \
+	FIELD(NUMBER, brakes, "how often a thread was held back meanwhile until memory was freed")           \
+	FIELD(NUMBER, braked_us, "for how long, of all threads")                                             \
+	FIELD(CACHES, largest, "what its largest caches hold now, up to four")
 #define MS_FIELDS_STOPPED(FIELD)
 #define MS_FIELDS_RESUMED(FIELD)
 #define MS_FIELDS_SILENT(FIELD)                                                                              \

@@ -179,16 +179,35 @@ static void say_exit(struct ms_line *line, const struct ms_event *event)
 		    name ? name : "", one ? "it" : "them");
 }
 
+static void say_brakes(struct ms_line *line, uint64_t brakes, uint64_t braked_us)
+{
+	if (brakes > 0)
+		ms_line_add(line, ", threads held back %s for %s in all", MS_COUNTED(brakes, "time", "times"),
+			    MS_DURATION(braked_us));
+}
+
+static void say_own(struct ms_line *line, const struct ms_event *event)
+{
+	const struct ms_event_own *own = &event->as.own;
+	bool estimated = own->largest.count > 0 && own->largest.at[0].estimated;
+
+	ms_line_add(line, "%s shrank by itself %s in %s: claimed %s, %s came back", MS_PROCESS(event),
+		    MS_COUNTED(own->rounds, "time", "times"), MS_DURATION(own->duration_us),
+		    MS_ABOUT(own->claimed_bytes, estimated), MS_BYTES(own->returned_bytes));
+	say_brakes(line, own->brakes, own->braked_us);
+	if (own->largest.count > 0)
+		ms_line_add(line, "; now ");
+	ms_phrase_caches(line, &own->largest, false);
+}
+
 /* What the processes did by themselves, and did not leave to the watch. */
-static void say_own(struct ms_line *line, const struct ms_event_end *end)
+static void say_all_own(struct ms_line *line, const struct ms_event_end *end)
 {
 	if (end->own_rounds > 0)
 		ms_line_add(line, ", shrunk by itself %s in %s: claimed %s, %s came back",
 			    MS_COUNTED(end->own_rounds, "time", "times"), MS_DURATION(end->own_us),
 			    MS_ABOUT(end->own_claimed_bytes, end->estimated), MS_BYTES(end->own_returned_bytes));
-	if (end->brakes > 0)
-		ms_line_add(line, ", threads held back %s for %s in all", MS_COUNTED(end->brakes, "time", "times"),
-			    MS_DURATION(end->braked_us));
+	say_brakes(line, end->brakes, end->braked_us);
 }
 
 static void say_work(struct ms_line *line, const struct ms_event_end *end)
@@ -250,7 +269,7 @@ static void say_end(struct ms_line *line, const struct ms_event *event)
 		ms_line_add(line, ")");
 	}
 	say_work(line, end);
-	say_own(line, end);
+	say_all_own(line, end);
 	say_largest(line, &end->largest);
 	say_troubles(line, end);
 	say_verdict(line, event);

@@ -17,7 +17,7 @@
  */
 #include "lib/agent.h"
 
-#include "lib/brake.h"
+#include "lib/own.h"
 #include "lib/count.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
@@ -40,7 +40,7 @@ uint64_t ms_agent_due(void)
 	uint64_t wait_until = atomic_load_explicit(&ms_lib.agent.wait_until_ns, memory_order_relaxed);
 	uint64_t sweep = atomic_load_explicit(&ms_lib.agent.sweep_ns, memory_order_relaxed);
 
-	if (atomic_load_explicit(&ms_lib.executor.replied, memory_order_relaxed) || ms_brake_is_wanted())
+	if (atomic_load_explicit(&ms_lib.executor.replied, memory_order_relaxed) || ms_own_is_wanted())
 		return 0;
 	if (wait_until < due)
 		due = wait_until;
@@ -58,7 +58,7 @@ void ms_agent_reset(void)
 	atomic_store_explicit(&ms_lib.agent.sweep_ns, UINT64_MAX, memory_order_relaxed);
 	ms_count_reset();
 	ms_sweep_reset();
-	ms_brake_reset();
+	ms_own_reset();
 }
 
 /* ---- one job ---- */
@@ -69,7 +69,7 @@ static void answer(struct ms_job *job)
 
 	job->phase = MS_JOB_NONE;
 	ms_lib.agent.current = NULL;
-	ms_brake_end(&job->order, &job->answer, job->there_bytes, is_own);
+	ms_own_end(&job->order, &job->answer, job->there_bytes, is_own);
 	if (is_own)
 		return;
 	if (job->order.level != MS_LEVEL_COUNT)
@@ -154,7 +154,7 @@ static int serve_own(void)
 	struct ms_order order;
 
 	if (ms_lib.agent.jobs[MS_OWN_JOB].phase != MS_JOB_NONE || !ms_lib_runs() ||
-	    !ms_brake_take(ms_clock_ns(), &order))
+	    !ms_own_take(ms_clock_ns(), &order))
 		return 0;
 	return serve(&order, &handle);
 }
@@ -169,11 +169,11 @@ static int serve_posted(void)
 	while (ms_lib_runs() && ms_control_take(&ms_lib.control, ms_clock_ns(), &order, &handle) > 0) {
 		int result = 1;
 
-		if (ms_brake_has_done(&order, ms_clock_ns(), &done)) {
+		if (ms_own_has_done(&order, ms_clock_ns(), &done)) {
 			add_to(&ms_lib.table.header->orders, 1);
 			ms_control_answer(&ms_lib.control, &handle, &done);
 		} else {
-			ms_brake_begin(&order);
+			ms_own_begin(&order);
 			result = serve(&order, &handle);
 		}
 		if (result < 0)
@@ -224,7 +224,7 @@ int ms_agent_serve(void)
 	complete_table();
 	atomic_store_explicit(&ms_lib.table.header->heartbeat_ns, ms_clock_ns(), memory_order_relaxed);
 
-	ms_brake_prepare(ms_clock_ns());
+	ms_own_prepare(ms_clock_ns());
 
 	uint64_t orders_before = orders_done();
 	int answered = serve_waiting();
@@ -305,7 +305,7 @@ void ms_agent_finish_stop(void)
 		if (ms_lib.mode->stopped)
 			ms_lib.mode->stopped();
 		refuse_all();
-		ms_brake_reset();
+		ms_own_reset();
 		ms_lib_show_agent(MS_AGENT_STOPPED);
 		atomic_store_explicit(&ms_lib.life, MS_LIFE_STOPPED, memory_order_release); /* [lib.L2] */
 	}

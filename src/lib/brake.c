@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/brake.c - the process looks by itself how much is used, orders a round of its own above high, and holds its
- * threads back above the brake mark until memory was freed.
+ * lib/brake.c - the process looks by itself how much is used (look.c), wants a round of its own above high (own.c), and
+ * holds its threads back above the brake mark until memory was freed.
  *
  * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late just when
  * it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait for. A thread looks
@@ -25,7 +25,8 @@
  *
  *   thread    from     to       when
  *             goes     held     above the brake mark, and help is to come, and it may be held
- *             held     goes     below high; a round ended, or no help is to come any more; HOLD_NS; its
+ *             held     goes     below high; a round ended (the second, where the thread is about to add what is past
+ *                               max still), or no help is to come any more; HOLD_NS; its
  *                               share of time is used up; the marks end; or the callback that runs is of the cache
  *                               it charges, sleeps and makes no progress: it may wait for a lock that this thread
  *                               holds
@@ -34,61 +35,31 @@
  * threads were held for it IN_VAIN_MOST times.
  *
  * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile
- * though what runs callbacks was given a CPU, SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock that all callbacks need (round_begin),
- * because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
+ * though what runs callbacks was given a CPU, SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock
+ * that all callbacks need (round_begin), because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
  * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
- *
- * Reuse. Where rounds are small, since the job grows slowly, a first own round leaves what it frees to the allocator,
- * where the program takes it again for its next entries: without the kernel, which would take the pages and clear them
- * again. What is used stays where it was meanwhile, or rises a little, as not all holes fit, and some have no pages. The
- * next such round is when the program can have used what it got; from the brake mark on a round gives memory back. (An
- * lru_cache at its limit with entries of 16 KiB that take 150 us: 7 % of the time went into pages.) A watch knows that,
- * and orders from the brake mark on.
- *
- * An own order is in no slot of the control page, so no stranger can make one. A watch that saw the same shortage
- * orders, too: an order that comes within MS_OWN_ANSWER_NS of an own round is answered with that one's figures.
- *
- * Rounds that do not help weigh: nothing at all HEAVY, little MIDDLE, claims without return LIGHT, since a heap
- * reuses those before it grows. From PAUSE_AT on there are neither own orders nor waits for a while that doubles, so
- * that a leak goes its way at full speed. A callback that is late counts as help to come.
  *
  *   [brake.B1] own and ended change before turn goes up (release); a thread that is held loads turn (acquire) before
  *              it looks at them, and sleeps only while that has not gone up since; pairs with [brake.B1]
  */
 #include "lib/brake.h"
 
-#include <errno.h>
-
-#include "lib/braked.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
-#include "table/marks.h"
+#include "lib/look.h"
 #include "util/futex.h"
 #include "util/saturate.h"
 
 #define HOLD_NS (200 * MS_NS_PER_MS)
+#define GONE_NS (5 * HOLD_NS) /* so long after a thread began to be held it is not any more, on a busy machine too */
 #define WINDOW_NS (5 * MS_NS_PER_S)
 #define SHARE_NS MS_NS_PER_S
 #define LOOK_NS (5 * MS_NS_PER_MS) /* a thread that is held looks by itself */
-#define OWN_TIMEOUT_US UINT64_C(2000000)
-#define PAUSE_NS (100 * MS_NS_PER_MS)
-#define LEAST_BYTES (UINT64_C(1) << 20)
-#define REUSE_STEP_BYTES (UINT64_C(512) << 10)
-#define REUSE_LEAST_NS (25 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
 #define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
 enum {
-	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
-	LIGHT = 1,
-	MIDDLE = 2,
-	HEAVY = 4,
-	PAUSE_AT = 8,
-	PAUSE_DOUBLINGS = 8,
 	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
-	SMALL_DIVISOR = 2,  /* of max - high: with a smaller gap between low and high, rounds are small */
-	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
-	AGAIN_OF_ROOM = 4,  /* but no more than this part of what is left until max */
 	STEPS_OF_ROOM = 32, /* a thread looks when it has charged this part of what is left */
 	FADE_DIVISOR = 16,  /* what a thread added once is expected for some more looks: not every value is large */
 	FIRST_PATIENCE_US = 5000,
@@ -109,11 +80,12 @@ struct stand {
 /* Of the same thread; apart from the hot word. */
 static __thread struct {
 	bool exempt;
+	bool held; /* counted as such */
 	uint64_t window_ns, in_vain_ns;
 	uint32_t helped; /* brake.helped when it was last looked at */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
+	uint32_t ended; /* brake.ended at that time */
 	struct stand left; /* this thread went on though that callback did not */
-	struct ms_marks_body marks; /* as it read them last */
 } own __attribute__((tls_model("initial-exec")));
 
 static struct ms_brake *const brake = &ms_lib.brake;
@@ -139,71 +111,48 @@ static bool is_help_to_come(void)
 	return own_state() != MS_OWN_IDLE || is_late_help();
 }
 
-static void wake(void)
+bool ms_brake_holds(void)
+{
+	const struct ms_table_header *header = ms_lib.table.header;
+
+	return header && atomic_load_explicit(&header->braked_threads, memory_order_relaxed);
+}
+
+void ms_brake_wake(void)
 {
 	atomic_fetch_add_explicit(&brake->turn, 1, memory_order_release); /* [brake.B1] */
-	if (ms_braked_any())
+	if (ms_brake_holds())
 		ms_futex_wake_all(&brake->turn);
 }
 
 /* ---- the look ---- */
 
-struct look {
-	uint64_t now_ns;
-	uint64_t used_bytes;
-	uint64_t ahead_bytes; /* what this thread is about to add */
-	struct ms_marks_body marks;
-};
-
-static bool has_marks(void)
+/* What this thread is about to add does not fit any more. */
+static bool is_past_max(const struct ms_look *look)
 {
-	const struct ms_control_abi *page = ms_lib.control.page;
-
-	return page && __atomic_load_n(&page->marks.body.until_ns, __ATOMIC_RELAXED);
+	return look->used_bytes + look->ahead_bytes >= look->marks.max_bytes;
 }
 
-static bool read_marks(uint64_t now_ns, struct ms_marks_body *ret_marks)
+/* What was freed last may be in the heap, where it is used again before that grows. Where that would be the end if it
+ * is not so, it does not count. */
+static bool has_grown(const struct ms_look *look)
 {
-	if (!ms_marks_read_kept(ms_lib.control.page, now_ns, &own.marks))
-		return false;
-	*ret_marks = own.marks;
-	return true;
-}
-
-static bool take_look(struct look *look)
-{
-	look->now_ns = ms_clock_ns();
-	if (!read_marks(look->now_ns, &look->marks))
-		return false;
-	look->used_bytes = ms_usage_bytes(&look->marks);
-	return look->used_bytes;
-}
-
-static bool is_short(const struct look *look)
-{
-	return look->used_bytes >= look->marks.high_bytes ||
-	       look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes;
-}
-
-/* What was freed last may be in the heap, where it is used again before that grows. */
-static bool has_grown(const struct look *look)
-{
-	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed);
+	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed) || is_past_max(look);
 }
 
 /* What the last round left to the allocator is hardly used yet. */
-static bool has_enough(const struct look *look)
+static bool has_enough(const struct ms_look *look)
 {
 	return look->now_ns < atomic_load_explicit(&brake->enough_until_ns, memory_order_relaxed) &&
 	       look->used_bytes + look->ahead_bytes < look->marks.brake_bytes;
 }
 
-static bool is_in_danger(const struct look *look)
+static bool is_in_danger(const struct ms_look *look)
 {
 	return look->used_bytes + look->ahead_bytes >= look->marks.brake_bytes && has_grown(look);
 }
 
-static void want_order(const struct look *look)
+static void want_order(const struct ms_look *look)
 {
 	uint32_t idle = MS_OWN_IDLE;
 
@@ -219,11 +168,11 @@ static void want_order(const struct look *look)
 }
 
 /* Return: whether there is something to wait for. */
-static bool look_for_shortage(struct look *look)
+static bool look_for_shortage(struct ms_look *look)
 {
-	if (!take_look(look))
+	if (!ms_look_take(look))
 		return false;
-	if (!is_short(look)) {
+	if (!ms_look_is_short(look)) {
 		if (atomic_load_explicit(&brake->again_bytes, memory_order_relaxed))
 			atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
 		return false;
@@ -235,7 +184,7 @@ static bool look_for_shortage(struct look *look)
 /* ---- being held ---- */
 
 /* In its own thread a host may be the only one that can carry the order out. */
-static bool may_be_held(const struct look *look)
+static bool may_be_held(const struct ms_look *look)
 {
 	bool no_brake = look->marks.flags & MS_MARKS_NO_BRAKE || ms_lib.agent_options.flags & MEMSHED_AGENT_NO_BRAKE;
 
@@ -306,7 +255,7 @@ static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 /* Return: whether the callback of @cache makes no progress, and this thread is to go on. One that runs makes some,
  * seen or not, since what it frees may stay in the heap at first; and one that waits for a CPU, which the threads that
  * go on would take from it, waits for no lock. */
-static bool stands_still(const struct memshed_cache *cache, const struct look *look, struct stand *stand)
+static bool stands_still(const struct memshed_cache *cache, const struct ms_look *look, struct stand *stand)
 {
 	uint64_t since = cache ? callback_since(cache) : 0;
 
@@ -323,20 +272,36 @@ static bool stands_still(const struct memshed_cache *cache, const struct look *l
 	return true;
 }
 
+/* The round that ended may have begun long before this thread was held: for another shortage, which it has not
+ * foreseen. Return: whether one more is to be waited for. */
+static bool wants_one_more(const struct ms_look *look, uint32_t *ended, bool *once)
+{
+	uint32_t now = atomic_load_explicit(&brake->ended, memory_order_relaxed);
+
+	if (*ended == now || is_late_help())
+		return true;
+	if (*once || !is_past_max(look))
+		return false;
+	*once = true;
+	*ended = now;
+	want_order(look);
+	return true;
+}
+
 /* Return: whether the time was up, and help still is to come. */
-static bool wait_for_memory(struct memshed_cache *cache, struct look *look, uint64_t until_ns)
+static bool wait_for_memory(struct memshed_cache *cache, struct ms_look *look, uint64_t until_ns)
 {
 	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 	struct stand stand = {.since_ns = 0};
+	bool once = false;
 
 	for (;;) {
 		uint32_t turn = atomic_load_explicit(&brake->turn, memory_order_acquire); /* [brake.B1] */
 		uint64_t next_ns;
 
-		if (!is_help_to_come() || !ms_lib_runs() ||
-		    (atomic_load_explicit(&brake->ended, memory_order_relaxed) != ended && !is_late_help()))
+		if (!ms_lib_runs() || !wants_one_more(look, &ended, &once) || !is_help_to_come())
 			return false;
-		if (!take_look(look) || !is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
+		if (!ms_look_take(look) || !ms_look_is_short(look) || !has_grown(look) || stands_still(cache, look, &stand))
 			return false;
 		if (look->now_ns >= until_ns) {
 			if (own_state() == MS_OWN_IDLE && ms_usage_agent_waits())
@@ -348,13 +313,42 @@ static bool wait_for_memory(struct memshed_cache *cache, struct look *look, uint
 	}
 }
 
-static void add_to(_Atomic uint64_t *counter, uint64_t n)
+/* Never below 0: what has been left behind may have been taken back meanwhile. */
+static void take_from(_Atomic uint64_t *counter)
 {
-	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+	uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
+
+	while (n && !atomic_compare_exchange_weak_explicit(counter, &n, n - 1, memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+/*
+ * A thread that is held may leave by a longjmp() of a signal's handler: it is counted still. It takes that back when it
+ * looks again; and when none has begun to be held for GONE_NS, all that is counted was left behind.
+ */
+static void count_held(uint64_t now_ns)
+{
+	struct ms_table_header *header = ms_lib.table.header;
+	uint64_t until_ns = atomic_load_explicit(&header->braked_until_ns, memory_order_relaxed);
+
+	if (atomic_exchange_explicit(&header->braked_until_ns, now_ns + GONE_NS, memory_order_relaxed) == until_ns &&
+	    until_ns <= now_ns)
+		atomic_store_explicit(&header->braked_threads, 0, memory_order_relaxed);
+	own.held = true;
+	ms_brake_add(&header->brakes, 1);
+	ms_brake_add(&header->braked_threads, 1);
+}
+
+static void uncount_held(void)
+{
+	if (!own.held)
+		return;
+	own.held = false;
+	take_from(&ms_lib.table.header->braked_threads);
 }
 
 /* Return: whether it went on though help still is to come. */
-static bool hold(struct memshed_cache *cache, struct look *look)
+static bool hold(struct memshed_cache *cache, struct ms_look *look)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 	uint64_t began_ns = look->now_ns, left_ns = share_left(began_ns), before_bytes = look->used_bytes, held_ns;
@@ -366,21 +360,20 @@ static bool hold(struct memshed_cache *cache, struct look *look)
 		learn_patience(cache, look->used_bytes);
 	if (!left_ns)
 		return false;
-	ms_braked_begin(began_ns);
-	add_to(&header->brakes, 1);
+	count_held(began_ns);
 	timed_out = wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
 	/* What others have taken since was freed nevertheless. */
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
 		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
-	add_to(&header->braked_us, held_ns / MS_NS_PER_US);
-	ms_braked_end();
+	ms_brake_add(&header->braked_us, held_ns / MS_NS_PER_US);
+	uncount_held();
 	return timed_out;
 }
 
 /* Several threads that do not look must not fill what is left together. */
-static uint64_t step_of(const struct look *look)
+static uint64_t step_of(const struct ms_look *look)
 {
 	uint64_t share = ms_sat_sub(look->marks.max_bytes, look->used_bytes) / STEPS_OF_ROOM;
 
@@ -389,16 +382,15 @@ static uint64_t step_of(const struct look *look)
 
 void ms_brake_charged(struct memshed_cache *cache)
 {
-	struct look look = {.ahead_bytes = 0};
+	struct ms_look look = {.ahead_bytes = 0};
 
 	ms_brake_left = MS_BRAKE_STEP_BYTES;
-	if (ms_likely(!has_marks()))
+	if (ms_likely(!ms_look_has_marks()))
 		return;
 
 	MS_KEEP_CALLER;
 
-	ms_braked_end();
-
+	uncount_held();
 	bool goes_early = look_for_shortage(&look) && !ms_lib.agent_options.round_begin &&
 			  !(cache->options.flags & MEMSHED_CACHE_NO_BRAKE) && may_be_held(&look) && hold(cache, &look);
 
@@ -407,11 +399,15 @@ void ms_brake_charged(struct memshed_cache *cache)
 }
 
 /* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
- * way down to half of max, and no further. */
+ * way down to half of max, and no further. Where a round freed meanwhile, what was added is not seen: nothing fades. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
-	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes - own.ahead_bytes / FADE_DIVISOR;
+	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes;
+	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
 
+	if (ended == own.ended && own_state() != MS_OWN_RUNNING)
+		kept -= kept / FADE_DIVISOR;
+	own.ended = ended;
 	if (own.used_bytes)
 		own.ahead_bytes = grown > kept ? grown : kept;
 	own.used_bytes = used_bytes;
@@ -420,31 +416,31 @@ static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 
 int ms_brake_point(uint32_t flags)
 {
-	struct look look = {.ahead_bytes = own.ahead_bytes};
+	struct ms_look look = {.ahead_bytes = own.ahead_bytes};
 
-	if (!has_marks())
+	if (!ms_look_has_marks())
 		return 0;
 
 	MS_KEEP_CALLER;
 
-	ms_braked_end();
+	uncount_held();
 	if (!(flags & MEMSHED_BRAKE_LOOK)) {
 		if (look_for_shortage(&look) && may_be_held(&look)) {
 			hold(NULL, &look);
-			take_look(&look); /* with what was freed last */
+			ms_look_take(&look); /* with what was freed last */
 		}
 		own.used_bytes = look.used_bytes;
 		return 0;
 	}
-	if (!take_look(&look))
+	if (!ms_look_take(&look))
 		return 0;
 	look.ahead_bytes = foresee(look.used_bytes, &look.marks);
-	if (!is_short(&look))
+	if (!ms_look_is_short(&look))
 		return 0;
 	want_order(&look);
 	if (is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns))
 		return 1;
-	take_look(&look); /* a quick agent is done by now: what it freed was not there to begin with */
+	ms_look_take(&look); /* a quick agent is done by now: what it freed was not there to begin with */
 	own.used_bytes = look.used_bytes;
 	return 0;
 }
@@ -454,217 +450,8 @@ void ms_brake_exempt(void)
 	own.exempt = true;
 }
 
-/* ---- the agent's ---- */
-
-void ms_brake_prepare(uint64_t now_ns)
-{
-	struct ms_marks_body marks;
-
-	if (has_marks() && read_marks(now_ns, &marks))
-		ms_usage_open(&marks, now_ns);
-}
-
-bool ms_brake_is_wanted(void)
-{
-	return own_state() == MS_OWN_WANTED;
-}
-
-static void move(enum ms_own_state state)
-{
-	atomic_store_explicit(&brake->own, state, memory_order_relaxed);
-}
-
-/* Is the program to have what the next round frees? Not where room is made for more than the heap may hold then. */
-static bool is_for_reuse(const struct look *look)
-{
-	const struct ms_marks_body *marks = &look->marks;
-	uint64_t gap = ms_sat_sub(marks->high_bytes, marks->low_bytes);
-
-	return look->used_bytes < marks->brake_bytes && brake->weight == 0 && look->ahead_bytes <= gap &&
-	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
-}
-
-/* Each process that shares the limit takes its part of the way down to low. That makes room for half of what is between
- * low and the brake mark; where a thread of this process is about to add more, the rest is to come from here. */
-static uint64_t need_of(const struct look *look)
-{
-	const struct ms_marks_body *marks = &look->marks;
-	uint64_t used = look->used_bytes, low = marks->low_bytes;
-	uint64_t more = ms_sat_sub(look->ahead_bytes, ms_sat_sub(marks->brake_bytes, low) / 2);
-	uint64_t need = used > low ? (used - low) / marks->sharers + more : ms_sat_sub(more, low - used);
-
-	return need > LEAST_BYTES ? need : LEAST_BYTES;
-}
-
-static struct ms_order order_of(const struct look *look)
-{
-	bool harder = look->used_bytes >= look->marks.brake_bytes && brake->weight >= HEAVY;
-
-	return (struct ms_order){
-		.seq = MS_OWN_SEQ | ++brake->seq,
-		.scope = MS_SCOPE_PROCESS,
-		.level = harder ? MS_LEVEL_CLEAR : MS_LEVEL_TRIM,
-		.reason = MEMSHED_REASON_PRESSURE,
-		.reuse = is_for_reuse(look),
-		.target_bytes = need_of(look),
-		.timeout_us = OWN_TIMEOUT_US,
-	};
-}
-
-bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order)
-{
-	struct look look = {.now_ns = now_ns,
-			    .ahead_bytes = atomic_load_explicit(&brake->ahead_bytes, memory_order_relaxed)};
-
-	if (!ms_brake_is_wanted())
-		return false;
-	if (read_marks(now_ns, &look.marks))
-		look.used_bytes = ms_usage_fresh(&look.marks, now_ns);
-	if (!look.used_bytes || !is_short(&look)) {
-		move(MS_OWN_IDLE);
-		wake();
-		return false;
-	}
-	move(MS_OWN_RUNNING);
-	*ret_order = order_of(&look);
-	return true;
-}
-
-static bool is_for_pressure(const struct ms_order *order)
-{
-	return order->scope == MS_SCOPE_PROCESS && order->reason == MEMSHED_REASON_PRESSURE &&
-	       order->level != MS_LEVEL_COUNT;
-}
-
-bool ms_brake_has_done(const struct ms_order *order, uint64_t now_ns, struct ms_answer *ret_answer)
-{
-	const struct ms_answer *last = &brake->last;
-
-	if (!brake->telling || now_ns - brake->ended_ns >= MS_OWN_ANSWER_NS || !is_for_pressure(order) ||
-	    order->level == MS_LEVEL_EMERGENCY)
-		return false;
-	brake->telling = false;
-	if (!last->claimed_bytes)
-		return false;
-	*ret_answer = *last;
-	ret_answer->caches = 0;
-	return true;
-}
-
-void ms_brake_begin(const struct ms_order *order)
-{
-	if (is_for_pressure(order))
-		move(MS_OWN_RUNNING);
-}
-
-/* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
-static void note_level(uint64_t now_ns, bool reuse)
-{
-	struct ms_marks_body marks;
-	uint64_t used = 0, again = 0;
-
-	if (read_marks(now_ns, &marks))
-		used = ms_usage_bytes(&marks);
-	if (used && used >= marks.high_bytes) {
-		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = reuse ? REUSE_STEP_BYTES : again > LEAST_BYTES ? again : LEAST_BYTES;
-		again = used + ms_least(again, ms_sat_sub(marks.max_bytes, used) / AGAIN_OF_ROOM);
-	}
-	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
-}
-
-void ms_brake_freed(uint64_t claimed_bytes)
-{
-	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
-	if (claimed_bytes >= LEAST_BYTES)
-		note_level(ms_clock_ns(), false);
-	if (ms_braked_any())
-		wake();
-}
-
-/* 0: it helped. */
-static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes)
-{
-	uint64_t enough = ms_least(order->target_bytes, there_bytes) / HELPED_DIVISOR;
-	uint64_t returned = answer->returned_bytes != MS_NOT_MEASURED ? answer->returned_bytes : answer->claimed_bytes;
-
-	if (enough < LEAST_BYTES / 2)
-		enough = LEAST_BYTES / 2;
-	if (returned > enough || answer->status == MS_ANSWER_STUCK)
-		return 0;
-	if (answer->claimed_bytes > enough || answer->status == MS_ANSWER_BUSY)
-		return LIGHT;
-	return answer->claimed_bytes >= LEAST_BYTES || returned >= LEAST_BYTES ? MIDDLE : HEAVY;
-}
-
-static void judge(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, uint64_t now_ns)
-{
-	uint32_t weight = weigh(order, answer, there_bytes);
-
-	if (order->reuse && weight == LIGHT) /* what was claimed was not to come back */
-		return;
-	if (!weight) {
-		brake->weight = brake->pauses = 0;
-		atomic_fetch_add_explicit(&brake->helped, 1, memory_order_relaxed);
-		return;
-	}
-	brake->weight += weight;
-	if (brake->weight < PAUSE_AT)
-		return;
-	atomic_store_explicit(&brake->paused_until_ns, now_ns + (PAUSE_NS << brake->pauses), memory_order_relaxed);
-	brake->weight = PAUSE_AT - LIGHT;
-	if (brake->pauses < PAUSE_DOUBLINGS)
-		brake->pauses++;
-}
-
-static void count_own(const struct ms_answer *answer)
-{
-	struct ms_table_header *header = ms_lib.table.header;
-
-	add_to(&header->own_rounds, 1);
-	add_to(&header->own_claimed_bytes, answer->claimed_bytes);
-	if (answer->returned_bytes != MS_NOT_MEASURED)
-		add_to(&header->own_returned_bytes, answer->returned_bytes);
-	add_to(&header->own_us, answer->duration_us);
-}
-
-void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own)
-{
-	uint64_t now = ms_clock_ns();
-
-	if (!is_for_pressure(order))
-		return;
-	judge(order, answer, there_bytes, now);
-	note_level(now, order->reuse);
-	if (is_own)
-		count_own(answer);
-	atomic_store_explicit(&brake->enough_until_ns, order->reuse ? now + REUSE_LEAST_NS : 0, memory_order_relaxed);
-	if (order->reuse)
-		brake->kept_bytes = ms_sat_add(brake->kept_bytes, answer->claimed_bytes);
-	if (is_own && !order->reuse) {
-		brake->last = *answer;
-		brake->ended_ns = now;
-		brake->telling = true;
-	}
-	atomic_fetch_add_explicit(&brake->ended, 1, memory_order_relaxed);
-	move(MS_OWN_IDLE);
-	wake();
-}
-
-void ms_brake_reset(void)
-{
-	move(MS_OWN_IDLE);
-	brake->weight = brake->pauses = 0;
-	brake->telling = false;
-	atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
-	atomic_store_explicit(&brake->enough_until_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&brake->paused_until_ns, 0, memory_order_relaxed);
-	wake();
-}
-
 void ms_brake_after_fork(void)
 {
-	ms_braked_after_fork();
+	own.held = false;
 	ms_usage_after_fork();
-	ms_brake_reset();
 }

@@ -13,13 +13,11 @@ struct memshed_cache;
 
 /* Charged bytes between two looks of a thread; near max it looks more often. */
 #define MS_BRAKE_STEP_BYTES (UINT64_C(1) << 20)
-/* A watch's order that comes so soon after an own round is for the same shortage. */
-#define MS_OWN_ANSWER_NS (100 * MS_NS_PER_MS)
 
 enum ms_own_state { MS_OWN_IDLE = 0, MS_OWN_WANTED, MS_OWN_RUNNING };
 
 struct ms_brake {
-	_Atomic uint32_t own;     /* enum ms_own_state; see the table in brake.c for who moves it */
+	_Atomic uint32_t own;     /* enum ms_own_state; see the table in brake.c for what moves it */
 	_Atomic uint32_t turn;    /* futex: goes up when those that are held should look again */
 	_Atomic uint32_t ended;   /* goes up at the end of each round; writer: agent */
 	_Atomic uint32_t helped;  /* goes up at the end of each round that helped; writer: agent */
@@ -48,25 +46,16 @@ int ms_brake_point(uint32_t flags);
 /** ms_brake_exempt - this thread is, or has been, the agent: it is never held back */
 void ms_brake_exempt(void);
 
-/* ---- by the thread that is the agent ---- */
-
-/** ms_brake_prepare - between orders: open what will be read */
-void ms_brake_prepare(uint64_t now_ns);
-/** ms_brake_is_wanted - an own order waits; any thread */
-bool ms_brake_is_wanted(void);
-/** ms_brake_take - the own order, if there still is reason for one; Return: whether so */
-bool ms_brake_take(uint64_t now_ns, struct ms_order *ret_order);
-/** ms_brake_has_done - the last own round was for what a watch orders now: *ret_answer has its figures, once */
-bool ms_brake_has_done(const struct ms_order *order, uint64_t now_ns, struct ms_answer *ret_answer);
-/** ms_brake_begin - a watch's order is carried out: those that are held wait for it as well */
-void ms_brake_begin(const struct ms_order *order);
-/** ms_brake_freed - a callback, or the allocator, has freed something: those that are held look again */
-void ms_brake_freed(uint64_t claimed_bytes);
-/** ms_brake_end - a round ended; @there_bytes: what its caches held, as they count; @is_own: of an own order */
-void ms_brake_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own);
-/** ms_brake_reset - no order is wanted or carried out; before the agent starts, after it stopped, in a child */
-void ms_brake_reset(void);
+/** ms_brake_holds - is a thread held? A hint */
+bool ms_brake_holds(void);
+/** ms_brake_wake - own.c moved something: those that are held look again */
+void ms_brake_wake(void);
 /** ms_brake_after_fork - in the child: no other thread is held; under all locks */
 void ms_brake_after_fork(void);
+
+static inline void ms_brake_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 
 #endif

@@ -10,7 +10,7 @@
 #include "lib/count.h"
 
 #include "lib/allocator.h"
-#include "lib/brake.h"
+#include "lib/own.h"
 #include "lib/executor.h"
 #include "lib/hooks.h"
 #include "lib/lib.h"
@@ -104,7 +104,7 @@ static uint32_t find_puller(uint32_t row)
 /* Return: whether an order waits, or the slice is over. */
 static bool is_slice_over(uint32_t rows_done, uint64_t end_ns)
 {
-	return ms_control_posted(&ms_lib.control) || ms_brake_is_wanted() ||
+	return ms_control_posted(&ms_lib.control) || ms_own_is_wanted() ||
 	       (rows_done && rows_done % ROWS_UNTIMED == 0 && ms_clock_ns() >= end_ns);
 }
 

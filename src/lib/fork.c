@@ -21,6 +21,7 @@
 #include "lib/executor.h"
 #include "lib/host.h"
 #include "lib/lib.h"
+#include "lib/own.h"
 #include "lib/registry.h"
 #include "util/clock.h"
 
@@ -80,6 +81,7 @@ static void start_afresh(void)
 	ms_shards_after_fork();
 	ms_executor_after_fork();
 	ms_brake_after_fork();
+	ms_own_reset();
 	ms_host_after_fork();
 	if (ms_lib.mode->after_fork)
 		ms_lib.mode->after_fork();

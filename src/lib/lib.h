@@ -6,7 +6,7 @@
  *   lib, statm, shards, options    what needs none of the others
  *   registry                       which cache is in which row
  *   callback, executor             runs a cache's callbacks, one at a time
- *   usage, brake                   the process looks by itself, and holds its threads back
+ *   usage, look, brake, own        the process looks by itself, holds its threads back, and has orders of its own
  *   allocator, candidates, learn,
  *   sweep, hooks, count, round,
  *   agent                          carries out orders

@@ -11,7 +11,7 @@
  * allocator first, so after claims for as much as is wanted it is asked to give back. Where little came of
  * that, what they let go may lie with the host: its collector is asked (sweep.c), and the allocator again. What is
  * still short is asked of the next caches. An order that names caches is for bytes as these claim them; so is an own
- * order of which the program will use what is freed at once (brake.c): pages that go back to the kernel and come again
+ * order of which the program will use what is freed at once (own.c): pages that go back to the kernel and come again
  * cost it more than the round.
  */
 #include "lib/round.h"
@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "lib/allocator.h"
-#include "lib/brake.h"
+#include "lib/own.h"
 #include "lib/candidates.h"
 #include "lib/count.h"
 #include "lib/hooks.h"
@@ -290,7 +290,7 @@ static void take_outcome(struct ms_job *job, uint32_t index, const struct ms_out
 	ms_executor_reply_add(&reply, outcome);
 	add(job, &reply);
 	measure(job);
-	ms_brake_freed(outcome->claimed_bytes);
+	ms_own_freed(outcome->claimed_bytes);
 	job->expected_bytes = ms_sat_add(job->expected_bytes, ms_learn_to_return(row, outcome->claimed_bytes));
 	if (job->rss_bytes)
 		ms_learn_claim(row, job->taken_ns, outcome->claimed_bytes, note_fall(job, before));
@@ -373,7 +373,7 @@ static int trim(struct ms_job *job)
 		return MS_AGENT_LOST;
 	case MS_ASKED_RAN:
 		measure(job);
-		ms_brake_freed(0);
+		ms_own_freed(0);
 		job->expected_bytes = job->returned_bytes;
 		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, note_fall(job, before));
 		judge_sweep(job);
@@ -410,7 +410,7 @@ static int sweep(struct ms_job *job)
 		return MS_AGENT_LOST;
 	case MS_ASKED_RAN:
 		measure(job);
-		ms_brake_freed(0);
+		ms_own_freed(0);
 		job->sweep_open = true;
 		job->unlearnt_bytes = ms_sat_add(job->unlearnt_bytes, ms_sat_sub(before, job->rss_now_bytes));
 		job->sweep_took_ns = ms_clock_ns() - started;

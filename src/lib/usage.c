@@ -336,16 +336,20 @@ void ms_usage_pass_agent(void)
 }
 
 /* The first read makes the kernel allocate what the others use. */
-static void open_agent(void)
+static void open_agent(uint64_t now_ns)
 {
+	struct ms_usage *usage = &ms_lib.usage;
 	pid_t tid = gettid();
 	clockid_t clock;
 
-	if (ms_lib.usage.agent_tid == tid || pthread_getcpuclockid(pthread_self(), &clock) != 0)
+	if (usage->agent_tid == tid && (holds(&usage->agent.stat) || now_ns < usage->agent_due_ns))
 		return;
-	ms_lib.usage.agent_tid = tid;
-	set_thread(&ms_lib.usage.agent, ms_fd_raise(open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC)), clock);
-	(void)sleeps(&ms_lib.usage.agent);
+	if (pthread_getcpuclockid(pthread_self(), &clock) != 0)
+		return;
+	usage->agent_tid = tid;
+	set_thread(&usage->agent, ms_fd_raise(open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC)), clock);
+	usage->agent_due_ns = holds(&usage->agent.stat) ? 0 : now_ns + RETRY_NS;
+	(void)sleeps(&usage->agent);
 }
 
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
@@ -354,7 +358,7 @@ void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns)
 
 	open_statm(usage, now_ns);
 	if (used_by_anon(marks) < marks->high_bytes)
-		open_agent();
+		open_agent(now_ns);
 	if (marks->kind == MS_USAGE_ANON || !marks->generation)
 		return;
 	if (atomic_load_explicit(&usage->generation, memory_order_relaxed) == marks->generation &&

@@ -41,6 +41,7 @@ struct ms_usage {
 	uint64_t refused_until_ns;   /* ... and is not tried again before */
 	uint64_t statm_due_ns;       /* likewise */
 	pid_t agent_tid;             /* of @agent; 0: none */
+	uint64_t agent_due_ns;       /* its stat could not be opened, and is not tried again before */
 };
 
 /**

@@ -16,8 +16,8 @@ struct ms_policy_config ms_policy_defaults(void)
 		.throttled_high_per_mille = 850,
 		.throttled_low_per_mille = 750,
 		.gap_divisor = 20,
-		/* Chosen: a round of a busy interpreter takes 5 to 20 ms, most of it the wait for its lock. */
-		.round_ns = 50 * MS_NS_PER_MS,
+		/* Chosen: a round of a busy interpreter takes 5 ms, most of it the wait for its lock. */
+		.round_ns = 15 * MS_NS_PER_MS,
 		.narrow_divisor = 64,
 		.lowest_divisor = 2,
 		/* Measured: a process stops by itself within a MiB for each of its threads. */

@@ -159,7 +159,7 @@ uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const stru
 /**
  * ms_policy_leave_to_processes - order from the brake mark on: just above high are the own rounds of the processes
  *
- * These leave what they free to their allocators, and so used where it is (lib/brake.c). A high that was configured, or
+ * These leave what they free to their allocators, and so used where it is (lib/own.c). A high that was configured, or
  * that is lowered as the margin asks for it, stays.
  */
 void ms_policy_leave_to_processes(const struct ms_policy_config *config, struct ms_marks *marks);

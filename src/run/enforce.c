@@ -117,7 +117,7 @@ static bool may_divide(const char *dir)
 	       getxattr(dir, "user.delegate", value, sizeof(value)) > 0;
 }
 
-/* One child for us, one for the job. The kernel refuses the controller while another process is in @own. */
+/* One child for us and the helper, one for the job. The kernel refuses the controller while another process is in @own. */
 static int divide(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
 {
 	int error;
@@ -131,6 +131,8 @@ static int divide(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
 		error = make_dir(enforce->own, "", enforce->job);
 	if (error == 0)
 		error = move(enforce->leaf, getpid());
+	if (error == 0 && enforce->helper)
+		error = move(enforce->leaf, enforce->helper);
 	if (error == 0)
 		error = move(enforce->job, child);
 	if (error == 0)
@@ -147,6 +149,8 @@ static void undo(struct ms_enforce *enforce, pid_t child)
 		return;
 	(void)write_file(enforce->own, "cgroup.subtree_control", "-memory");
 	(void)move(enforce->own, getpid());
+	if (enforce->helper)
+		(void)move(enforce->own, enforce->helper);
 	remove_dir(enforce->leaf);
 }
 
@@ -157,7 +161,8 @@ static int enforce_v2(struct ms_enforce *enforce, pid_t child, uint64_t max_byte
 	return divide(enforce, child, max_bytes);
 }
 
-void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid_t child, uint64_t max_bytes)
+void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid_t child, uint64_t max_bytes,
+		     bool again)
 {
 	enum ms_cgroup_version version;
 
@@ -169,9 +174,16 @@ void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid
 	enforce->error = version == MS_CGROUP_V2 ? enforce_v2(enforce, child, max_bytes) : -EOPNOTSUPP;
 	if (enforce->error < 0)
 		undo(enforce, child);
-	if (enforce->error < 0 && version == MS_CGROUP_V2 && ms_scope_is_possible())
+	if (enforce->error < 0 && version == MS_CGROUP_V2 && !again && ms_scope_is_possible())
 		enforce->error = ms_scope_make(root, child, max_bytes);
 	enforce->enforced = enforce->error == 0;
+}
+
+int ms_enforce_place(void *enforce, pid_t child)
+{
+	const struct ms_enforce *made = enforce;
+
+	return made->enforced ? move(made->job, child) : 0;
 }
 
 void ms_enforce_close(struct ms_enforce *enforce)

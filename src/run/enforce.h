@@ -10,7 +10,8 @@
  *   - two children of it, one for us and one for the job, where nothing else is in it (a container, a service
  *     with Delegate=): a cgroup with processes in it cannot have children with controllers
  *   - a scope of systemd's, asked for by busctl: of the user's own manager, or for root of the system's;
- *     unless the cgroup that is left then has a limit, or one of its ancestors
+ *     unless the cgroup that is left then has a limit, or one of its ancestors; and not where the command may be
+ *     started again, since systemd removes the scope with its last process
  *
  * What cannot be had is said, and --max is then kept to by shrinking alone. One thread; not on the alarm path.
  */
@@ -28,6 +29,7 @@ enum { MS_ENFORCE_PATH_BYTES = 2 * MS_CGROUP_PATH_BYTES };
 struct ms_enforce {
 	bool enforced;
 	int error; /* negative errno: why it is not */
+	pid_t helper; /* goes where we go; 0: there is none, or it has ended */
 	/* Directories; "" = not ours to remove. */
 	char own[MS_ENFORCE_PATH_BYTES];  /* where we were */
 	char job[MS_ENFORCE_PATH_BYTES];  /* where the job is */
@@ -36,10 +38,21 @@ struct ms_enforce {
 
 /**
  * ms_enforce_open - make the cgroup and move the command's process
+ * @enforce: zeroed but for helper
  * @child: waits, and has executed nothing
+ * @again: another process may be the command's later
  * Fills in @enforce, whatever comes of it; nothing is left behind where it failed.
  */
-void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid_t child, uint64_t max_bytes);
+void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid_t child, uint64_t max_bytes,
+		     bool again);
+
+/**
+ * ms_enforce_place - the command is started again: move its new process
+ * @enforce: a struct ms_enforce
+ * @child: waits, and has executed nothing
+ * Return: 0, also where nothing is enforced; a negative errno.
+ */
+int ms_enforce_place(void *enforce, pid_t child);
 
 /** ms_enforce_close - the job has ended: remove what was made; what is still in use stays */
 void ms_enforce_close(struct ms_enforce *enforce);

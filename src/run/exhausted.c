@@ -147,7 +147,7 @@ static void start_again(struct ms_exhausted *exhausted, uint64_t now_ns)
 	if (kill_all(exhausted, now_ns) > 0) /* as process 1 the end of the command is not that of the job */
 		return;
 	exhausted->helper.pid = exhausted->signals->helper_pid; /* it may have been killed */
-	pid_t pid = ms_helper_start(&exhausted->helper);
+	pid_t pid = ms_helper_start(&exhausted->helper, ms_enforce_place, exhausted->enforce);
 
 	if (pid < 0) {
 		exhausted->start_error = pid;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "run/child.h"
+#include "run/enforce.h"
 #include "run/helper.h"
 #include "run/signals.h"
 #include "watch/watch.h"
@@ -31,6 +32,7 @@ struct ms_exhausted {
 	struct ms_signals *signals;
 	struct ms_child *child;
 	struct ms_helper helper;
+	struct ms_enforce *enforce;
 	struct ms_loop_timer timer;
 	enum ms_exhausted_phase phase;
 	bool ended_job;   /* it ended because of this, at least the last time */
@@ -42,7 +44,7 @@ struct ms_exhausted {
 	uint64_t started_ns; /* the command, the last time */
 };
 
-/** ms_exhausted_init - @exhausted: zeroed but for action, restarts_most and helper; the others are not owned */
+/** ms_exhausted_init - @exhausted: zeroed but for action, restarts_most, helper and enforce; the others are not owned */
 void ms_exhausted_init(struct ms_exhausted *exhausted, struct ms_watch *watch, struct ms_signals *signals,
 		       struct ms_child *child, struct ms_loop *loop);
 

@@ -10,15 +10,19 @@
  * It was forked where the command's own process is, before the supervisor changed anything of itself. So a
  * command that it starts finds everything as the caller of memshed left it: descriptors, limits, scheduling,
  * oom_score_adj. That command is a child of the supervisor (CLONE_PARENT). To be able to do that the helper of
- * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone.
+ * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone. Before it executes
+ * anything it waits until the supervisor has put it into the job's cgroup, which the helper is not in.
  *
  * It blocks all signals, so that the terminal's do not end it, and ends with the supervisor. It may be killed at any
- * moment: then a command that it was to start either runs, and its pid is known, or never will.
+ * moment: then a command that it was to start either runs, and its pid is known, or never will, because the
+ * supervisor gave it up first (STEP_ENDS).
  *
  *   [helper.H1] what is asked comes before bell (release); the helper loads bell (acquire) before it reads
  *               that; pairs with [helper.H1]
  *   [helper.H2] the outcome comes before answered (release); the supervisor loads it (acquire) before it reads
  *               that, or asks again; pairs with [helper.H2]
+ *   [helper.H3] the new process's pid comes before step is WAITS (release); the supervisor loads step (acquire) before
+ *               it reads that, and has moved the process before it sets step (release); pairs with [helper.H3]
  */
 #include "run/helper.h"
 
@@ -38,12 +42,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/futex.h"
+#include "util/saturate.h"
 
 enum { BALLAST_BYTES = 4 << 20, VARIABLES = 7, VARIABLE_BYTES = 64 };
 #define START_TIMEOUT_NS (30 * MS_NS_PER_S)
-#define LOOK_NS (10 * MS_NS_PER_MS) /* a helper that was killed does not answer, and nothing wakes for it */
-#define GIVEN_UP (-1)
+#define PARENT_LOOK_NS MS_NS_PER_S
+#define HELPER_LOOK_NS (10 * MS_NS_PER_MS) /* one that was killed does not answer, and nothing wakes for it */
+
+/* Of a process that is to become the command: it waits until it was put into the job's cgroup. */
+enum step { STEP_NONE = 0, STEP_WAITS, STEP_GOES, STEP_ENDS };
 
 enum request { REQUEST_HOOK = 1, REQUEST_REST, REQUEST_START };
 
@@ -51,9 +60,9 @@ struct ms_helper_page {
 	_Atomic uint32_t bell, answered; /* the same number: nothing is asked */
 	uint32_t request;                /* enum request; writer: the supervisor */
 	struct ms_helper_facts facts;    /* likewise */
-	/* Of REQUEST_START. pid: 0, until either the command's process takes it for its own, or the supervisor gives it
-	 * up. error: writer: the helper, and that process. */
-	_Atomic int32_t pid, error;
+	_Atomic uint32_t step;           /* enum step, of REQUEST_START; writers: the new process, the supervisor */
+	_Atomic int32_t error;           /* likewise; writers: the helper, the new process */
+	int32_t pid;                     /* of the new process; writer: that */
 };
 
 /* ---- the helper's side ---- */
@@ -62,6 +71,7 @@ struct inner {
 	struct ms_helper_page *page;
 	const struct ms_child_setup *setup;
 	const char *hook;
+	pid_t supervisor;
 	void *ballast; /* MAP_FAILED: given up */
 	char **environment; /* the facts, then what the command has */
 	char variables[VARIABLES][VARIABLE_BYTES];
@@ -133,17 +143,35 @@ static void run_hook(struct inner *inner)
 	posix_spawnattr_destroy(&attr);
 }
 
-/* Return: whether the start is @pid's now. */
-static bool take_start(struct ms_helper_page *page, int32_t pid)
+/* Return: whether it was @from, and is @to now. */
+static bool move_step(struct ms_helper_page *page, uint32_t from, enum step to)
 {
-	int32_t none = 0;
+	bool moved = atomic_compare_exchange_strong_explicit(&page->step, &from, to, memory_order_acq_rel, /* [helper.H3] */
+							     memory_order_acquire);
 
-	return atomic_compare_exchange_strong_explicit(&page->pid, &none, pid, memory_order_relaxed, memory_order_relaxed);
+	if (moved)
+		ms_futex_wake_all(&page->step);
+	return moved;
+}
+
+/* Return: whether to go on; not when it was given up, or the supervisor has ended. */
+static bool wait_for_place(const struct inner *inner)
+{
+	struct ms_helper_page *page = inner->page;
+	uint32_t step;
+
+	page->pid = (int32_t)syscall(SYS_getpid);
+	if (!move_step(page, STEP_NONE, STEP_WAITS))
+		return false;
+	while ((step = atomic_load_explicit(&page->step, memory_order_acquire)) == STEP_WAITS && /* [helper.H3] */
+	       getppid() == inner->supervisor)
+		ms_futex_wait(&page->step, STEP_WAITS, ms_clock_ns() + PARENT_LOOK_NS);
+	return step == STEP_GOES;
 }
 
 static _Noreturn void become_command(const struct inner *inner)
 {
-	if (!take_start(inner->page, (int32_t)syscall(SYS_getpid)))
+	if (!wait_for_place(inner))
 		_exit(EXIT_FAILURE);
 	ms_signals_restore(inner->setup->signals);
 	execvp(inner->setup->argv[0], inner->setup->argv);
@@ -192,13 +220,13 @@ static void keep_stderr_alone(void)
 	close_range(STDERR_FILENO + 1, ~0u, 0);
 }
 
-static _Noreturn void be_helper(struct inner *inner, pid_t supervisor)
+static _Noreturn void be_helper(struct inner *inner)
 {
 	uint32_t seen = 0, bell;
 
 	prctl(PR_SET_NAME, "memshed-helper");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != supervisor || ms_child_environment(inner->setup) < 0 || make_environment(inner) < 0)
+	if (getppid() != inner->supervisor || ms_child_environment(inner->setup) < 0 || make_environment(inner) < 0)
 		_exit(EXIT_FAILURE);
 	if (inner->hook) {
 		keep_stderr_alone();
@@ -232,9 +260,9 @@ int ms_helper_fork(struct ms_helper *helper, const struct ms_child_setup *setup,
 		return error;
 	}
 	if (pid == 0) {
-		struct inner inner = {.page = page, .setup = setup, .hook = hook, .ballast = MAP_FAILED};
+		struct inner inner = {.page = page, .setup = setup, .hook = hook, .supervisor = supervisor, .ballast = MAP_FAILED};
 
-		be_helper(&inner, supervisor);
+		be_helper(&inner);
 	}
 	*helper = (struct ms_helper){.pid = pid, .page = page};
 	return 0;
@@ -270,6 +298,7 @@ void ms_helper_rest(struct ms_helper *helper)
 		ask(helper, REQUEST_REST);
 }
 
+/* Not reaped: signals.c does that. */
 static bool is_gone(const struct ms_helper *helper)
 {
 	siginfo_t info = {0};
@@ -277,34 +306,52 @@ static bool is_gone(const struct ms_helper *helper)
 	return waitid(P_PID, (id_t)helper->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == helper->pid;
 }
 
-/* Return: 0; -ESRCH; -ETIMEDOUT. */
-static int wait_for_answer(struct ms_helper *helper)
+/* Wait until @word is other than @seen, or it was answered. Return: 0; -ETIMEDOUT at @until_ns; -ESRCH when the helper has
+ * ended. */
+static int wait_for(struct ms_helper *helper, _Atomic uint32_t *word, uint32_t seen, uint64_t until_ns)
 {
-	uint64_t now_ns = ms_clock_ns(), until_ns = now_ns + START_TIMEOUT_NS;
+	bool gone = false;
 
-	for (; is_busy(helper); now_ns = ms_clock_ns()) {
-		if (is_gone(helper))
-			return is_busy(helper) ? -ESRCH : 0;
-		if (now_ns >= until_ns)
-			return -ETIMEDOUT;
-		ms_futex_wait(&helper->page->answered,
-			      atomic_load_explicit(&helper->page->answered, memory_order_relaxed), now_ns + LOOK_NS);
+	while (atomic_load_explicit(word, memory_order_acquire) == seen && is_busy(helper)) { /* [helper.H2] [helper.H3] */
+		uint64_t now_ns = ms_clock_ns();
+
+		if (gone || now_ns >= until_ns)
+			return gone ? -ESRCH : -ETIMEDOUT;
+		ms_futex_wait(word, seen, ms_least(until_ns, now_ns + HELPER_LOOK_NS));
+		gone = is_gone(helper); /* then once more: it may have done its work before */
 	}
 	return 0;
 }
 
-pid_t ms_helper_start(struct ms_helper *helper)
+/* No process came: it is not to come any more. Return: why. */
+static int why_none(struct ms_helper *helper, int error)
+{
+	int said = atomic_load_explicit(&helper->page->error, memory_order_relaxed);
+
+	return error < 0 ? error : said < 0 ? said : -ESRCH;
+}
+
+pid_t ms_helper_start(struct ms_helper *helper, int (*place)(void *arg, pid_t pid), void *arg)
 {
 	struct ms_helper_page *page = helper->page;
+	uint64_t until_ns = ms_clock_ns() + START_TIMEOUT_NS;
+	int error;
 
 	if (helper->pid == 0)
 		return -ESRCH;
+	uint32_t answered = atomic_load_explicit(&page->answered, memory_order_relaxed);
+
 	atomic_store_explicit(&page->error, 0, memory_order_relaxed);
-	atomic_store_explicit(&page->pid, 0, memory_order_relaxed);
+	atomic_store_explicit(&page->step, STEP_NONE, memory_order_relaxed);
 	ask(helper, REQUEST_START);
-	int error = wait_for_answer(helper);
-	if (error < 0 && take_start(page, GIVEN_UP))
-		return error;
-	error = atomic_load_explicit(&page->error, memory_order_relaxed);
-	return error < 0 ? error : atomic_load_explicit(&page->pid, memory_order_relaxed);
+	error = wait_for(helper, &page->step, STEP_NONE, until_ns);
+	if (move_step(page, STEP_NONE, STEP_ENDS))
+		return why_none(helper, error);
+	error = place(arg, page->pid);
+	move_step(page, STEP_WAITS, error < 0 ? STEP_ENDS : STEP_GOES);
+	/* One that goes is known by its pid, whatever becomes of the helper. */
+	(void)wait_for(helper, &page->answered, answered, until_ns);
+	if (error == 0)
+		error = atomic_load_explicit(&page->error, memory_order_relaxed);
+	return error < 0 ? error : page->pid;
 }

@@ -42,9 +42,11 @@ void ms_helper_rest(struct ms_helper *helper);
 
 /**
  * ms_helper_start - run the command again, as a child of this process
- * Waits until it was executed. Return: its pid; a negative errno of clone() or execvp(), the command runs not; the
- * same with -ESRCH, no helper, or it has ended, and -ETIMEDOUT.
+ * @place: is given the process before it executes anything; returns 0, or a negative errno: it is not to
+ *
+ * Waits until it was executed. Return: its pid; a negative errno of clone(), @place or execvp(), the command runs not;
+ * the same with -ESRCH, no helper, or it has ended, and -ETIMEDOUT.
  */
-pid_t ms_helper_start(struct ms_helper *helper);
+pid_t ms_helper_start(struct ms_helper *helper, int (*place)(void *arg, pid_t pid), void *arg);
 
 #endif

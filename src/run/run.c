@@ -139,13 +139,12 @@ static void enforce(struct run *run)
 {
 	struct ms_root root;
 
-	/* A command that is started again would be outside. */
-	if (run->options->on_exhausted == MS_EXHAUSTED_RESTART)
-		return;
 	if (run->options->max_bytes == 0 || run->options->no_cgroup || ms_procfs_check() < 0 ||
 	    ms_root_init(&root, "/") < 0)
 		return;
-	ms_enforce_open(&run->enforce, &root, run->child.pid, run->options->max_bytes);
+	run->enforce.helper = run->exhausted.helper.pid;
+	ms_enforce_open(&run->enforce, &root, run->child.pid, run->options->max_bytes,
+			run->options->on_exhausted == MS_EXHAUSTED_RESTART);
 	ms_root_fini(&root);
 }
 
@@ -192,6 +191,7 @@ static int fork_helper(struct run *run)
 	const struct ms_run_options *options = run->options;
 
 	run->exhausted.action = options->on_exhausted;
+	run->exhausted.enforce = &run->enforce;
 	run->exhausted.restarts_most = options->restarts_most;
 	if (options->on_exhausted != MS_EXHAUSTED_EXEC && options->on_exhausted != MS_EXHAUSTED_RESTART)
 		return 0;
@@ -254,6 +254,7 @@ void ms_run_command(const struct ms_run_options *options, struct ms_run_outcome 
 	while (!ms_exhausted_is_over(&run->exhausted, ms_clock_ns()))
 		ms_loop_turn(&run->loop);
 	end_watch(run);
+	run->enforce.helper = run->signals.helper_pid; /* it may have been killed */
 	ms_enforce_close(&run->enforce);
 	if (run->exhausted.ended_job) {
 		ret_outcome->error = run->exhausted.start_error;

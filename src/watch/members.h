@@ -22,6 +22,7 @@
 #include "table/reader.h"
 #include "table/state.h"
 #include "util/root.h"
+#include "watch/own.h"
 
 enum {
 	MS_MEMBERS_ROWS = 4096,       /* caches that the policy sees at a time, of all processes */
@@ -48,6 +49,8 @@ struct ms_member {
 	struct ms_table_reader reader;
 	struct ms_control_client client;
 	uint64_t kept_identity; /* of the table with figures that own.c has in its sums for good */
+	struct ms_watch_own told; /* what own.c has told of the table with told_identity */
+	uint64_t told_identity, told_ns;
 };
 
 /* Where the policy's input is put. */

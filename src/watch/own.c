@@ -5,6 +5,9 @@
 #include "util/saturate.h"
 #include "watch/watch.h"
 
+#define LOOK_NS MS_NS_PER_S
+#define TELL_NS (60 * MS_NS_PER_S) /* as the sums of digest.c */
+
 static void add(struct ms_watch_own *sum, const struct ms_table_info *info)
 {
 	sum->rounds = ms_sat_add(sum->rounds, info->own_rounds);
@@ -46,4 +49,52 @@ void ms_watch_own_keep(struct ms_watch *watch, uint32_t slot)
 		return;
 	add(&watch->own, &member->reader.info);
 	member->kept_identity = member->reader.info.identity;
+}
+
+/* What is new since it was told last; what goes down makes no sense, and is 0. */
+static struct ms_event news(const struct ms_watch_own *now, const struct ms_watch_own *told)
+{
+	return (struct ms_event){
+		.kind = MS_EVENT_OWN,
+		.as.own = {.rounds = ms_sat_sub(now->rounds, told->rounds),
+			   .claimed_bytes = ms_sat_sub(now->claimed_bytes, told->claimed_bytes),
+			   .returned_bytes = ms_sat_sub(now->returned_bytes, told->returned_bytes),
+			   .duration_us = ms_sat_sub(now->us, told->us),
+			   .brakes = ms_sat_sub(now->brakes, told->brakes),
+			   .braked_us = ms_sat_sub(now->braked_us, told->braked_us)}};
+}
+
+static void tell(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
+{
+	struct ms_member *member = &watch->members.at[slot];
+	struct ms_watch_own sum = {0};
+	bool is_new = member->told_identity != member->reader.info.identity;
+
+	if (!is_new && now_ns - member->told_ns < TELL_NS)
+		return;
+	add(&sum, &member->reader.info);
+
+	struct ms_event event = news(&sum, is_new ? &(struct ms_watch_own){0} : &member->told);
+
+	if (event.as.own.rounds == 0)
+		return;
+	member->told = sum;
+	member->told_identity = member->reader.info.identity;
+	member->told_ns = now_ns;
+	ms_members_name(&watch->members, slot, 0, &event.as.own.largest, NULL);
+	ms_report_member(watch->report, &watch->reading, member, &event);
+}
+
+void ms_watch_own_tell(struct ms_watch *watch, uint64_t now_ns)
+{
+	uint32_t left = watch->members.tables;
+
+	if (now_ns < watch->own_look_ns || ms_reading_is_short(&watch->reading))
+		return;
+	watch->own_look_ns = now_ns + LOOK_NS;
+	for (uint32_t slot = 0; slot < watch->reading.tree.high && left > 0; slot++) {
+		left -= watch->members.at[slot].has_table;
+		if (is_open(&watch->members.at[slot], true))
+			tell(watch, slot, now_ns);
+	}
 }

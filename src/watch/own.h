@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch/own.h - what the members did by themselves (lib/brake.c), as the headers of their tables say.
+ * watch/own.h - what the members did by themselves (lib/own.c), as the headers of their tables say.
  *
  * Of those that have left as well. Only descriptors that are open are read.
  */
@@ -20,6 +20,9 @@ struct ms_watch_own {
 
 /** ms_watch_own_sum - of all members, those that have left included; @fresh: read the headers now */
 struct ms_watch_own ms_watch_own_sum(struct ms_watch *watch, bool fresh);
+
+/** ms_watch_own_tell - an event for each member that has shrunk by itself, once a minute at most; below danger */
+void ms_watch_own_tell(struct ms_watch *watch, uint64_t now_ns);
 
 /** ms_watch_own_keep - this member leaves, or executes another program: what it did stays in the sums */
 void ms_watch_own_keep(struct ms_watch *watch, uint32_t slot);

@@ -182,6 +182,7 @@ static void look(void *arg, uint64_t now_ns)
 	ms_shortage_decide(watch, now_ns);
 	ms_precount_turn(watch, now_ns);
 	look_for_tables(watch, now_ns);
+	ms_watch_own_tell(watch, now_ns);
 	ms_report_turn(watch->report, reading);
 	ms_publish(watch);
 

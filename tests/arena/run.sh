@@ -19,7 +19,7 @@ ARENA_BUILD=$(cd "${ARENA_BUILD:-.}" && pwd)
 export ARENA_BUILD
 logs=$ARENA_BUILD/tests/arena/logs
 scripts="allocator_job threads_job stdlib_job doc_job supervisor_killed target_stopped stuck_callback hollow_cache
-	eight_workers container own_cgroup dentries memory_high"
+	eight_workers container own_cgroup own_restart dentries memory_high"
 case ${ARENA_SET:-quick} in
 quick) sets=quick often=1 ;;
 all) sets='quick full' often=2 ;;

@@ -68,32 +68,15 @@ static inline bool is_idle(void)
 	return info().agent_state == MS_AGENT_IDLE;
 }
 
+static inline void wait_for_own_round(uint64_t rounds_before)
+{
+	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
+	bed_meet();
+}
+
 static inline void wait_for_agent(void)
 {
 	bed_do(&bed, NULL, MS_LEVEL_COUNT, 0);
-}
-
-static inline void *charge_in_thread(void *unused)
-{
-	(void)unused;
-	charge(2 * MIB);
-	return NULL;
-}
-
-static inline void begin_blocked(struct fake *fake, const char *name)
-{
-	fake->freed_bytes = 200 * MIB;
-	fake->wait = true;
-	add(fake, MEMSHED_CACHE_OPTIONS(.name = name, .priority = -1));
-	memshed_charge(fake->handle, 500 * MIB, 1000);
-}
-
-static inline void let_go(struct fake *fake)
-{
-	fake->wait = false;
-	sem_post(&fake->let_go);
-	BED_WAIT_UNTIL(is_idle());
-	memshed_unregister(fake->handle);
 }
 
 /* Below high, so that the last test leaves nothing behind. */
@@ -114,6 +97,22 @@ static inline int set_up_group(void **state)
 	add(&grower, MEMSHED_CACHE_OPTIONS(.name = "grower", .priority = 1000, .flags = MEMSHED_CACHE_MANUAL));
 	bed_open(&bed, getpid());
 	return 0;
+}
+
+static inline void begin_blocked(struct fake *fake, const char *name)
+{
+	fake->freed_bytes = 200 * MIB;
+	fake->wait = true;
+	add(fake, MEMSHED_CACHE_OPTIONS(.name = name, .priority = -1));
+	memshed_charge(fake->handle, 500 * MIB, 1000);
+}
+
+static inline void let_go(struct fake *fake)
+{
+	fake->wait = false;
+	sem_post(&fake->let_go);
+	BED_WAIT_UNTIL(is_idle());
+	memshed_unregister(fake->handle);
 }
 
 #endif

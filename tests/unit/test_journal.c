@@ -166,6 +166,15 @@ static struct ms_event full_event(enum ms_event_kind kind)
 	case MS_EVENT_RECOVERED:
 		event.as.recovered.duration_us = 300000;
 		break;
+	case MS_EVENT_OWN:
+		event.as.own = (struct ms_event_own){.rounds = 12,
+						     .claimed_bytes = 42 * MIB,
+						     .returned_bytes = 44 * MIB,
+						     .duration_us = 13000,
+						     .brakes = 3,
+						     .braked_us = 1500,
+						     .largest = two_caches()};
+		break;
 	case MS_EVENT_SILENT:
 		event.as.silent.agent_state = MS_AGENT_ENTERING;
 		break;

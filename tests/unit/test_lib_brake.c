@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process looks by itself: own orders above high, threads that are held back above the brake mark, and when they
- * are not. The test is the watch: it says how much is used, by the offset of the marks.
+ * are not.
  */
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include "lib_brake_bed.h"
-
-static void wait_for_own_round(uint64_t rounds_before)
-{
-	BED_WAIT_UNTIL(info().own_rounds > rounds_before);
-	bed_meet();
-}
 
 /* ---- own orders ---- */
 
@@ -163,6 +160,13 @@ static void test_one_shortage_is_shrunk_once(void **state)
 
 /* ---- the brake ---- */
 
+static void *charge_in_thread(void *unused)
+{
+	(void)unused;
+	charge(2 * MIB);
+	return NULL;
+}
+
 static void test_a_thread_is_held_until_memory_is_freed(void **state)
 {
 	struct fake fake = {0};
@@ -180,6 +184,81 @@ static void test_a_thread_is_held_until_memory_is_freed(void **state)
 	while (sem_wait(&fake.began) < 0)
 		;
 	let_go(&fake);
+}
+
+static sigjmp_buf way_out;
+
+static void leave(int signal)
+{
+	(void)signal;
+	siglongjmp(way_out, 1);
+}
+
+/* Left: it never looks again. */
+static void *charge_until_left(void *unused)
+{
+	(void)unused;
+	if (sigsetjmp(way_out, 1) == 0)
+		for (;;)
+			charge(2 * MIB);
+	return NULL;
+}
+
+static void test_a_thread_that_left_is_not_held(void **state)
+{
+	struct fake fake = {0};
+	struct sigaction action = {.sa_handler = leave}, old;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
+	begin_blocked(&fake, "left");
+	tell(BRAKE + 10 * MIB);
+	assert_int_equal(pthread_create(&thread, NULL, charge_until_left, NULL), 0);
+	BED_WAIT_UNTIL(info().braked_threads == 1);
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
+	BED_WAIT_UNTIL(info().braked_threads == 0);
+
+	/* The next one is the only one. */
+	uint64_t brakes = info().brakes;
+
+	assert_int_equal(pthread_create(&thread, NULL, charge_in_thread, NULL), 0);
+	BED_WAIT_UNTIL(info().brakes > brakes);
+	assert_in_range(info().braked_threads, 0, 1);
+	pthread_join(thread, NULL);
+	assert_int_equal(info().braked_threads, 0);
+	while (sem_wait(&fake.began) < 0)
+		;
+	let_go(&fake);
+	sigaction(SIGUSR1, &old, NULL);
+}
+
+/* One that looks again is counted right at once. */
+static void test_a_thread_that_left_and_goes_on(void **state)
+{
+	struct fake fake = {0};
+	struct sigaction action = {.sa_handler = leave}, old;
+	struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+	uint64_t brakes = info().brakes;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &action, &old), 0);
+	begin_blocked(&fake, "goes on");
+	tell(BRAKE + 10 * MIB);
+	if (sigsetjmp(way_out, 1) == 0) {
+		setitimer(ITIMER_REAL, &soon, NULL);
+		for (;;)
+			charge(2 * MIB);
+	}
+	assert_true(info().brakes > brakes);
+	tell(LOW);
+	charge(2 * MIB);
+	assert_int_equal(info().braked_threads, 0);
+	while (sem_wait(&fake.began) < 0)
+		;
+	let_go(&fake);
+	sigaction(SIGALRM, &old, NULL);
 }
 
 /* The time is up in the end, whatever the callback does. */
@@ -469,65 +548,6 @@ static void test_a_host_with_a_lock_is_held_at_its_points(void **state)
 	memshed_stop();
 }
 
-static void fill(unsigned char *at, uint64_t bytes)
-{
-	for (uint64_t i = 0; i < bytes; i += 4096)
-		at[i] = 1;
-}
-
-/* What was added between two looks is expected to come again. */
-static void test_looks_ahead(void **state)
-{
-	struct fake fake = {.freed_bytes = 200 * MIB};
-	uint64_t bytes = 64 * MIB;
-	unsigned char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)state;
-	assert_true(at != MAP_FAILED);
-	if (SANITIZED) {
-		munmap(at, bytes);
-		return;
-	}
-	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "ahead", .priority = -1));
-	memshed_charge(fake.handle, 500 * MIB, 1000);
-	tell(LOW - 40 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0);
-	fill(at, bytes);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 24 MiB above low, and as much as that to come */
-	assert_int_equal(fake.calls, 0);
-	tell(HIGH - 20 * MIB); /* below high, but not for long */
-	fill(at, bytes);
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	BED_WAIT_UNTIL(fake.calls);
-	memshed_unregister(fake.handle);
-	munmap(at, bytes);
-}
-
-/* For one that adds a quarter of max at a time there must be room before it begins, and no more is dropped for it. */
-static void test_makes_room_for_large_additions(void **state)
-{
-	struct fake fake = {.freed_bytes = 200 * MIB};
-
-	(void)state;
-	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "room", .priority = -1));
-	memshed_charge(fake.handle, 500 * MIB, 1000);
-	tell(450 * MIB);
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	for (int i = 0; i < 100; i++) /* what was added long ago does not count */
-		memshed_brake(MEMSHED_BRAKE_LOOK);
-	tell(650 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* 200 more are below the brake mark */
-	tell(655 * MIB);
-	assert_int_equal(memshed_brake(MEMSHED_BRAKE_LOOK), 0); /* these were few, others may be as before */
-	assert_int_equal(fake.calls, 0);
-	tell(760 * MIB); /* below low */
-	memshed_brake(MEMSHED_BRAKE_LOOK);
-	BED_WAIT_UNTIL(fake.calls);
-	assert_in_range(fake.last.target_bytes, 60 * MIB, 90 * MIB);
-	memshed_unregister(fake.handle);
-}
-
 /* ---- hostile marks ---- */
 
 static void test_marks_that_make_no_sense(void **state)
@@ -589,6 +609,8 @@ int main(void)
 		cmocka_unit_test_setup(test_from_the_brake_mark_on_it_gives_back, settle),
 		cmocka_unit_test_setup(test_one_shortage_is_shrunk_once, settle),
 		cmocka_unit_test_setup(test_a_thread_is_held_until_memory_is_freed, settle),
+		cmocka_unit_test_setup(test_a_thread_that_left_is_not_held, settle),
+		cmocka_unit_test_setup(test_a_thread_that_left_and_goes_on, settle),
 		cmocka_unit_test_setup(test_the_owner_of_a_lock_goes_on, settle),
 		cmocka_unit_test_setup(test_a_callback_that_runs_is_waited_for, settle),
 		cmocka_unit_test_setup(test_a_thread_looks_more_often_near_max, settle),
@@ -596,8 +618,6 @@ int main(void)
 		cmocka_unit_test_setup(test_never_in_a_callback, settle),
 		cmocka_unit_test_setup(test_a_leak_does_not_crawl, settle),
 		cmocka_unit_test_setup(test_no_round_without_growth, settle),
-		cmocka_unit_test_setup(test_looks_ahead, settle),
-		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
 		cmocka_unit_test_setup(test_a_host_with_a_lock_is_held_at_its_points, settle),
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
 		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),

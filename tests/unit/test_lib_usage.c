@@ -118,11 +118,29 @@ static void test_the_file_is_read(void **state)
 	print_message("no file of a memory cgroup can be read here: only anonymous memory was tried\n");
 }
 
+/* Without it every thread that is held takes the agent for one that waits. */
+static void test_the_stat_of_the_agent_is_opened_again(void **state)
+{
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/proc/%d/task/%u/stat", (int)getpid(), (unsigned)info().agent_tid);
+	tell_file(MS_USAGE_ANON, "", "", 0);
+	wait_for_agent();
+	assert_true(is_open(path));
+	syscall(SYS_close, find_open(path));
+	assert_false(is_open(path));
+	tell_file(MS_USAGE_ANON, "", "", 0);
+	wait_for_agent();
+	assert_true(is_open(path));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_files_that_are_none_of_a_cgroup_are_not_opened, settle),
 		cmocka_unit_test_setup(test_the_file_is_read, settle),
+		cmocka_unit_test_setup(test_the_stat_of_the_agent_is_opened_again, settle),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, NULL);

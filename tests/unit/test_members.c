@@ -148,6 +148,22 @@ static void members_are_published(void **state)
 }
 
 /* Whatever was posted there ends with the control page, and is found ended. */
+/* Those that have caches, by own rounds that they had. */
+static void all_look_by_themselves_or_not(void **state)
+{
+	struct ms_table_info *info = &members.at[3].reader.info;
+
+	(void)state;
+	assert_false(ms_members_look_alone(&members, 4)); /* there is none */
+	find_mine();
+	assert_false(ms_members_look_alone(&members, 4));
+	info->own_rounds = 1;
+	assert_true(ms_members_look_alone(&members, 4));
+	info->own_rounds = 0;
+	info->live_rows = 1;
+	assert_true(ms_members_look_alone(&members, 4)); /* the allocator alone */
+}
+
 static void an_order_ends_with_the_table(void **state)
 {
 	const struct ms_order order = {.seq = 1, .scope = MS_SCOPE_PROCESS, .timeout_us = 1000000};
@@ -345,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_table_is_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_cannot_answer_is_not_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(members_are_published, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_look_by_themselves_or_not, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_order_ends_with_the_table, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(caches_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(caches_of_one_name_are_one, set_up, tear_down),

@@ -142,11 +142,11 @@ static void small_rounds_bring_low_nearer(void **state)
 {
 	(void)state;
 	assert_int_equal(narrowed_low(unset, 0), 885); /* a 64th */
-	assert_int_equal(narrowed_low(unset, 600), 870);
-	assert_int_equal(narrowed_low(unset, 1500), 825);
+	assert_int_equal(narrowed_low(unset, 2000), 870);
+	assert_int_equal(narrowed_low(unset, 5000), 825);
 	assert_int_equal(narrowed_low(unset, 1000000), 800);
 	assert_int_equal(narrowed_low(percent(70), 0), 700); /* as a person wants it */
-	assert_int_equal(narrowed_low(percent(89), 600), 890);
+	assert_int_equal(narrowed_low(percent(89), 2000), 890);
 }
 
 static uint64_t high_left(struct ms_mark high, uint64_t margin)

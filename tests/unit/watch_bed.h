@@ -164,9 +164,9 @@ static __attribute__((unused)) void collect(uint64_t after_ns)
 	ms_silence_resume(&watch, now);
 }
 
-/* What was said since the last time: the events' names; of an answer its status, of what returned how much.
- */
-static const char *said(void)
+/* What was said since the last time: the events' names; of an answer its status, of what returned how much, of own
+ * rounds how many. */
+static __attribute__((unused)) const char *said(void)
 {
 	FILE *journal = fdopen(dup(report.journal.fd), "re");
 	char line[MS_JOURNAL_LINE_BYTES];
@@ -187,6 +187,9 @@ static const char *said(void)
 		length = strlen(words);
 		if (status)
 			snprintf(words + length, sizeof(words) - length, ":%s", status);
+		if (strcmp(json_string_value(json_object_get(object, "event")), "own") == 0)
+			snprintf(words + length, sizeof(words) - length, ":%" JSON_INTEGER_FORMAT,
+				 json_integer_value(json_object_get(object, "rounds")));
 		if (returned)
 			snprintf(words + length, sizeof(words) - length, ":%d",
 				 (int)(json_integer_value(returned) / (json_int_t)MIB));

@@ -1,94 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that are held back: how they are counted when they leave, and which system calls they make. */
+/* A thread in a sandbox that kills for any other system call than those that the manual names may charge, and be held. */
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 
 #include "lib_brake_bed.h"
-
-/* ---- leaving ---- */
-
-static sigjmp_buf way_out;
-
-static void leave(int signal)
-{
-	(void)signal;
-	siglongjmp(way_out, 1);
-}
-
-/* Left: it never looks again. */
-static void *charge_until_left(void *unused)
-{
-	(void)unused;
-	if (sigsetjmp(way_out, 1) == 0)
-		for (;;)
-			charge(2 * MIB);
-	return NULL;
-}
-
-static void test_a_thread_that_left_is_not_held(void **state)
-{
-	struct fake fake = {0};
-	struct sigaction action = {.sa_handler = leave}, old;
-	pthread_t thread;
-
-	(void)state;
-	assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
-	begin_blocked(&fake, "left");
-	tell(BRAKE + 10 * MIB);
-	assert_int_equal(pthread_create(&thread, NULL, charge_until_left, NULL), 0);
-	BED_WAIT_UNTIL(info().braked_threads == 1);
-	pthread_kill(thread, SIGUSR1);
-	pthread_join(thread, NULL);
-	BED_WAIT_UNTIL(info().braked_threads == 0);
-
-	/* The next one is the only one. */
-	uint64_t brakes = info().brakes;
-
-	assert_int_equal(pthread_create(&thread, NULL, charge_in_thread, NULL), 0);
-	BED_WAIT_UNTIL(info().brakes > brakes);
-	assert_in_range(info().braked_threads, 0, 1);
-	pthread_join(thread, NULL);
-	assert_int_equal(info().braked_threads, 0);
-	while (sem_wait(&fake.began) < 0)
-		;
-	let_go(&fake);
-	sigaction(SIGUSR1, &old, NULL);
-}
-
-/* One that looks again is counted right at once. */
-static void test_a_thread_that_left_and_goes_on(void **state)
-{
-	struct fake fake = {0};
-	struct sigaction action = {.sa_handler = leave}, old;
-	struct itimerval soon = {.it_value = {.tv_usec = 20000}};
-	uint64_t brakes = info().brakes;
-
-	(void)state;
-	assert_int_equal(sigaction(SIGALRM, &action, &old), 0);
-	begin_blocked(&fake, "goes on");
-	tell(BRAKE + 10 * MIB);
-	if (sigsetjmp(way_out, 1) == 0) {
-		setitimer(ITIMER_REAL, &soon, NULL);
-		for (;;)
-			charge(2 * MIB);
-	}
-	assert_true(info().brakes > brakes);
-	tell(LOW);
-	charge(2 * MIB);
-	assert_int_equal(info().braked_threads, 0);
-	while (sem_wait(&fake.began) < 0)
-		;
-	let_go(&fake);
-	sigaction(SIGALRM, &old, NULL);
-}
-
-/* ---- a sandbox that kills for any other system call ---- */
 
 /* As SANDBOXES in the manual names them; the kernel's names and numbers of what the C library makes of them. */
 static const struct {
@@ -195,8 +114,6 @@ static void test_what_a_thread_that_charges_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_a_thread_that_left_is_not_held, settle),
-		cmocka_unit_test_setup(test_a_thread_that_left_and_goes_on, settle),
 		cmocka_unit_test_setup(test_what_a_thread_that_charges_calls, settle),
 	};
 

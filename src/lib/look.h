@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/look.h - what a thread knows when it looks how much memory is used. */
+#ifndef MS_LIB_LOOK_H
+#define MS_LIB_LOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table/marks.h"
+
+struct ms_look {
+	uint64_t now_ns;
+	uint64_t used_bytes;
+	uint64_t ahead_bytes; /* what this thread is about to add */
+	struct ms_marks_body marks;
+};
+
+/** ms_look_has_marks - has a watch ever written marks here? One load */
+bool ms_look_has_marks(void);
+/** ms_look_read_marks - Return: whether there are marks that have not expired */
+bool ms_look_read_marks(uint64_t now_ns, struct ms_marks_body *ret_marks);
+/** ms_look_take - all but ahead_bytes; Return: whether there are marks, and it is known how much is used */
+bool ms_look_take(struct ms_look *look);
+/** ms_look_is_short - above high, or soon above the brake mark */
+bool ms_look_is_short(const struct ms_look *look);
+
+#endif
