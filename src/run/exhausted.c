@@ -67,8 +67,9 @@ static void say_stop(struct ms_exhausted *exhausted, int signal, uint32_t sent)
 }
 
 /*
- * A signal from long before says nothing about the end of the run, nor does the one that has daemons read their
- * configuration again. But what was told to end just now, and ran out of memory on its way, is not started again.
+ * A signal that came long before says nothing about the end of the run, nor does SIGHUP, which has daemons
+ * read their configuration again. But a job that was told to end just now, and ran out of memory while it
+ * did, is not started again.
  */
 static void forget_signal(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
