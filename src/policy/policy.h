@@ -146,7 +146,7 @@ struct ms_marks ms_policy_marks_of(const struct ms_policy_config *config, const 
 				   uint64_t margin_bytes);
 
 /**
- * ms_policy_narrow - bring low nearer to high: small, frequent rounds leave a cache fuller than large, rare ones
+ * ms_policy_narrow - bring low nearer to high: small, frequent rounds leave caches fuller
  * @growth_bytes_per_s: the fastest of late; low is no nearer than the growth in config->round_ns
  *
  * For a target that shrinks by itself, and where orders help: then a round need not make room for what comes
@@ -158,7 +158,7 @@ void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_byt
 uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks);
 
 /**
- * ms_policy_leave_to_processes - order from the brake mark on, and leave the rest to the processes' own rounds
+ * ms_policy_leave_to_processes - order from the brake mark on; below, own rounds of the processes do
  *
  * These leave what they free to the allocators, and so usage does not fall (lib/own.c). A high that was
  * configured, or that the margin has lowered, stays.

@@ -3,9 +3,9 @@
  * sample/python.h - is a process a Python, and what keeps the adapter (contrib/python) out of it?
  *
  * Reads the name of its program, its command line and its environment. The last two are pages of the process
- * itself: reading them waits for its mmap lock, and for whatever fills such a page, so do not call
- * ms_python_look() when memory may be short. The process may write anything there: it is compared, and never printed. Nothing
- * allocates.
+ * itself: reading them waits for its mmap lock, and for whatever fills such a page, so a watch
+ * reads them only while memory is not short. The process may write anything there: it is compared, and never
+ * printed. Nothing allocates.
  */
 #ifndef MS_SAMPLE_PYTHON_H
 #define MS_SAMPLE_PYTHON_H

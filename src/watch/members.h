@@ -92,7 +92,7 @@ bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd);
 
 /**
- * ms_members_notice_exec - search members without a table that execute another program now as if they were new
+ * ms_members_notice_exec - search members without a table anew that execute another program now
  * A few system calls, for some members each time. Opens: once a second, and not above danger.
  */
 void ms_members_notice_exec(struct ms_members *members, uint32_t slots, uint64_t now_ns);
