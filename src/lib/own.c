@@ -42,7 +42,7 @@ enum {
 	HEAVY = 4,
 	PAUSE_AT = 8,
 	PAUSE_DOUBLINGS = 8,
-	SMALL_DIVISOR = 4,  /* of max - high: rounds are small where the gap between low and high is, too */
+	SMALL_DIVISOR = 4,  /* of max - high: rounds are small where low is no further below high */
 	/* A round left usage above high: the next is when it has grown by this part of max - high, ... */
 	AGAIN_DIVISOR = 16,
 	AGAIN_OF_ROOM = 4,  /* ... but by no more than this part of what is left below max */

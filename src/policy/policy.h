@@ -158,7 +158,7 @@ void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_byt
 uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks);
 
 /**
- * ms_policy_leave_to_processes - order from the brake mark on; below, own rounds of the processes do
+ * ms_policy_leave_to_processes - order from the brake mark on, and leave what is below it to own rounds
  *
  * These leave what they free to the allocators, and so usage does not fall (lib/own.c). A high that was
  * configured, or that the margin has lowered, stays.
