@@ -67,7 +67,7 @@ uint64_t ms_usage_agent_cpu_ns(void);
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns);
 /** ms_usage_pass_agent - the callback of the agent is late: the caller is the agent from now on */
 void ms_usage_pass_agent(void);
-/** ms_usage_after_fork - the files are the parent's; under all locks */
+/** ms_usage_after_fork - in the child: close the files of the parent's own statm and stat; under all locks */
 void ms_usage_after_fork(void);
 
 #endif

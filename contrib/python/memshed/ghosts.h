@@ -35,7 +35,7 @@ struct ms_py_ghosts {
 	uint32_t clock;          /* counts misses, from the first order on; wraps */
 	uint32_t turnover;       /* entries that the cache holds */
 	double mark_turnovers;   /* how long marks last; 0: not known yet */
-	uint32_t marked_drops, plain_drops; /* drops of late: of entries with a mark, even an old one; of others */
+	uint32_t marked_drops, plain_drops; /* drops of late: with a mark, even an old one; without */
 };
 
 /* The cache holds so many entries, of @bytes in all: ghosts take at most a hundredth of that. In a round. */
