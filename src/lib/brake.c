@@ -38,12 +38,12 @@
  * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs,
  * unless threads were held for it IN_VAIN_MOST times.
  *
- * A thread may not be held in a callback, nor when it is or was the agent; nor while a callback waits for the
- * thread of its owner; nor in a charge where a host has a lock that all callbacks need (round_begin), because
- * the thread may hold it. Where nothing is freed meanwhile it is held for SHARE_NS in WINDOW_NS at most. Of
- * that time only what the threads that run callbacks spent on a CPU counts, or all of it when they slept: what
- * frees memory needs time on a busy machine. (With all waits counted, four threads on two CPUs with a load of
- * 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
+ * A thread may not be held in a callback, nor when it is or was the agent; nor while a callback waits for
+ * the thread of its owner; nor in a charge where a host has a lock that all callbacks need (round_begin),
+ * because the thread may hold it. Where nothing is freed meanwhile it is held for SHARE_NS in WINDOW_NS at
+ * most. Of that time only what the threads that run callbacks spent on a CPU counts, or all of it when they
+ * slept: what frees memory needs time on a busy machine. (With all waits counted, four threads on two CPUs
+ * with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
  *
  *   [brake.B1] own and ended change before turn goes up (release); a thread that is held loads turn
  *              (acquire) before it looks at them, and sleeps only while turn has not gone up since;
