@@ -46,7 +46,7 @@ struct ms_exhausted {
 };
 
 /**
- * ms_exhausted_init - the command was started just now
+ * ms_exhausted_init - before the loop turns; the command counts as started from now on
  * @exhausted: zeroed but for action, restarts_most, helper and enforce
  * @watch, @signals, @child, @loop: not owned, like @exhausted->enforce
  */
