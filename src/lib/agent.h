@@ -12,7 +12,7 @@
 /* writer: the thread that is the agent. A thread that takes over from it finds all as it was when the late
  * callback began, because both were under [K2] since. */
 struct ms_agent {
-	struct ms_job jobs[MS_JOB_COUNT]; /* the last one of the own order, see brake.c */
+	struct ms_job jobs[MS_JOB_COUNT]; /* the last one of the own order, see own.c */
 	struct ms_job *current; /* with the callback that runs */
 	/* Read by any thread that sleeps for the agent. UINT64_MAX: never. */
 	_Atomic uint64_t wait_until_ns; /* the first deadline of a waiting job */

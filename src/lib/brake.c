@@ -1,46 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lib/brake.c - the process looks by itself how much is used (look.c), wants a round of its own above high (own.c), and
- * holds its threads back above the brake mark until memory was freed.
+ * lib/brake.c - a thread looks how much memory is used (look.c), asks for a round of its own process above
+ * high (own.c), and is held back above the brake mark until memory was freed.
  *
- * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late just when
- * it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait for. A thread looks
- * when it has charged a MiB, near max a part of what is left, and in memshed_brake(). Without marks that is one load.
+ * That must not depend on another process being scheduled: a watch at ordinary priority comes 150 ms late
+ * just when it matters, and threads that go on allocating hold the allocator's locks that the callbacks wait
+ * for. A thread looks when it has charged a MiB, near max when it has charged a part of what is left, and in
+ * memshed_brake(). Without marks a look is one load.
  *
- * Three machines, which tests/model/brake.pml checks in all interleavings:
+ * Three state machines, which tests/model/brake.pml checks in all interleavings:
  *
  *   marks     from     to       by      when
  *             none     hold     watch   it writes them: at a hello, and at each look; for 10 s each time
  *             hold     none     clock   no watch has written for 10 s
  *
  *   own       from     to       by      when
- *   order     IDLE     WANTED   thread  it looked, marks hold: above high, and more than after a round that left it
- *                                       there; shrinking is not paused
+ *   order     IDLE     WANTED   thread  it looked, marks hold, and memory is short: above high, or above the
+ *                                       brake mark with what the thread is about to add; not while shrinking
+ *                                       is paused, nor until usage has grown where the last round left it
+ *                                       above high, nor just after a round left memory to the allocator
  *             WANTED   RUNNING  agent   takes it
- *             IDLE,    RUNNING  agent   takes a watch's order for pressure, which does for both
+ *             IDLE,    RUNNING  agent   takes a watch's order for pressure, which serves for both
  *             WANTED
- *             WANTED   IDLE     agent   looked again: not above high any more (it was page cache), or no marks
- *             RUNNING  IDLE     agent   the round is answered; then ended and turn go up
+ *             WANTED   IDLE     agent   looked again: not short any more (it was page cache), or no marks
+ *             RUNNING  IDLE     agent   the round ends: ended goes up before, turn after that
  *             any      IDLE     agent   it starts or stops; a forked child
  *
  *   thread    from     to       when
- *             goes     held     above the brake mark, and help is to come, and it may be held
- *             held     goes     below high; a round ended (the second, where the thread is about to add what is past
- *                               max still), or no help is to come any more; HOLD_NS; its
- *                               share of time is used up; the marks end; or the callback that runs is of the cache
- *                               it charges, sleeps and makes no progress: it may wait for a lock that this thread
- *                               holds
+ *             goes     held     above the brake mark with what it is about to add, help is to come, and the
+ *                               thread may be held
+ *             held     goes     memory is not short any more; a round ended (the second one, where what the
+ *                               thread is about to add still does not fit below max); no help is to come any
+ *                               more; HOLD_NS are over; its share of time is used up; the marks end; or the
+ *                               callback that runs is of the cache it charges, sleeps and makes no progress:
+ *                               it may wait for a lock that this thread holds
  *
- * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs, unless
- * threads were held for it IN_VAIN_MOST times.
+ * Help is to come while the own order is WANTED or RUNNING; and while a callback that is late still runs,
+ * unless threads were held for it IN_VAIN_MOST times.
  *
- * May be held: not in a callback, not a thread that is or was the agent; in vain, when nothing is freed meanwhile
- * though what runs callbacks was given a CPU, SHARE_NS in WINDOW_NS at most; for a charge not where a host has a lock
- * that all callbacks need (round_begin), because it may be held now. (What frees memory needs time on a busy machine: with all waits counted, four threads
- * on two CPUs with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
+ * A thread may not be held in a callback, nor when it is or was the agent; nor while a callback waits for
+ * the thread of its owner; nor in a charge where a host has a lock that all callbacks need (round_begin),
+ * because the thread may hold it. Where nothing is freed meanwhile it is held for SHARE_NS in WINDOW_NS at
+ * most. Of that time only what the threads that run callbacks spent on a CPU counts, or all of it when they
+ * slept: what frees memory needs time on a busy machine. (With all waits counted, four threads on two CPUs
+ * with a load of 14 used up their second, and were killed in 4 of 4 runs; in 0 of 12 so.)
  *
- *   [brake.B1] own and ended change before turn goes up (release); a thread that is held loads turn (acquire) before
- *              it looks at them, and sleeps only while that has not gone up since; pairs with [brake.B1]
+ *   [brake.B1] own and ended change before turn goes up (release); a thread that is held loads turn
+ *              (acquire) before it looks at them, and sleeps only while turn has not gone up since;
+ *              pairs with [brake.B1]
  */
 #include "lib/brake.h"
 
@@ -51,17 +58,19 @@
 #include "util/saturate.h"
 
 #define HOLD_NS (200 * MS_NS_PER_MS)
-#define GONE_NS (5 * HOLD_NS) /* so long after a thread began to be held it is not any more, on a busy machine too */
+#define GONE_NS (5 * HOLD_NS) /* after this no thread is held any more, on a busy machine either */
 #define WINDOW_NS (5 * MS_NS_PER_S)
 #define SHARE_NS MS_NS_PER_S
-#define LOOK_NS (5 * MS_NS_PER_MS) /* a thread that is held looks by itself */
+#define LOOK_NS (5 * MS_NS_PER_MS) /* a thread that is held looks at least so often */
 #define PROGRESS_BYTES (UINT64_C(256) << 10)
 #define LEAST_STEP_BYTES (UINT64_C(64) << 10)
 
 enum {
-	IN_VAIN_MOST = 8,   /* then late callbacks are no help to come */
+	IN_VAIN_MOST = 8,   /* from then on late callbacks do not count as help */
 	STEPS_OF_ROOM = 32, /* a thread looks when it has charged this part of what is left */
-	FADE_DIVISOR = 16,  /* what a thread added once is expected for some more looks: not every value is large */
+	/* What a thread added once is expected for some more looks, and less each time: not every value is
+	 * large. */
+	FADE_DIVISOR = 16,
 	FIRST_PATIENCE_US = 5000,
 	LEAST_PATIENCE_US = 1000,
 	MOST_PATIENCE_US = 200000,
@@ -69,23 +78,23 @@ enum {
 
 __thread uint64_t ms_brake_left __attribute__((tls_model("initial-exec")));
 
-/* A callback of the cache that this thread charges, without progress since. */
+/* A callback of the cache that this thread charges, which has made no progress since at_ns. */
 struct stand {
 	uint32_t row;
-	uint64_t since_ns; /* of the callback; 0: none */
+	uint64_t since_ns; /* when the callback began; 0: none */
 	uint64_t used_bytes;
 	uint64_t at_ns;
 };
 
-/* Of the same thread; apart from the hot word. */
+/* Also one for each thread; apart from ms_brake_left, which each charge writes. */
 static __thread struct {
 	bool exempt;
-	bool held; /* counted as such */
+	bool held; /* it is counted in braked_threads */
 	uint64_t window_ns, in_vain_ns;
-	uint32_t helped; /* brake.helped when it was last looked at */
+	uint32_t helped; /* brake.helped as it was when the window began */
 	uint64_t used_bytes, ahead_bytes; /* memshed_brake(): at its last look, and what it added before */
 	uint32_t ended; /* brake.ended at that time */
-	struct stand left; /* this thread went on though that callback did not */
+	struct stand left; /* the callback that this thread did not wait for any longer */
 } own __attribute__((tls_model("initial-exec")));
 
 static struct ms_brake *const brake = &ms_lib.brake;
@@ -127,20 +136,20 @@ void ms_brake_wake(void)
 
 /* ---- the look ---- */
 
-/* What this thread is about to add does not fit any more. */
+/* What this thread is about to add does not fit below max. */
 static bool is_past_max(const struct ms_look *look)
 {
 	return look->used_bytes + look->ahead_bytes >= look->marks.max_bytes;
 }
 
-/* What was freed last may be in the heap, where it is used again before that grows. Where that would be the end if it
- * is not so, it does not count. */
+/* What was freed last may still be in the heap, which uses it again before it grows. Where what comes
+ * next would not fit below max, that is not relied on: the process would be killed if it were wrong. */
 static bool has_grown(const struct ms_look *look)
 {
 	return look->used_bytes >= atomic_load_explicit(&brake->again_bytes, memory_order_relaxed) || is_past_max(look);
 }
 
-/* What the last round left to the allocator is hardly used yet. */
+/* The program has hardly used yet what the last round left to the allocator. */
 static bool has_enough(const struct ms_look *look)
 {
 	return look->now_ns < atomic_load_explicit(&brake->enough_until_ns, memory_order_relaxed) &&
@@ -183,7 +192,7 @@ static bool look_for_shortage(struct ms_look *look)
 
 /* ---- being held ---- */
 
-/* In its own thread a host may be the only one that can carry the order out. */
+/* Where threads of the host carry orders out, this thread may be the only one that can. */
 static bool may_be_held(const struct ms_look *look)
 {
 	bool no_brake = look->marks.flags & MS_MARKS_NO_BRAKE || ms_lib.agent_options.flags & MEMSHED_AGENT_NO_BRAKE;
@@ -195,7 +204,8 @@ static bool may_be_held(const struct ms_look *look)
 	return ms_lib.mode->is_agent || own_state() != MS_OWN_WANTED;
 }
 
-/* A round that took long and helped in the end was worth waiting for. */
+/* How much longer this thread may be held. A round that helped in the end was worth waiting for: the
+ * window begins anew. */
 static uint64_t share_left(uint64_t now_ns)
 {
 	uint32_t helped = atomic_load_explicit(&brake->helped, memory_order_relaxed);
@@ -208,8 +218,8 @@ static uint64_t share_left(uint64_t now_ns)
 	return ms_sat_sub(SHARE_NS, own.in_vain_ns);
 }
 
-/* Of a wait in which nothing was freed. What runs callbacks may have been kept from it by others on a busy machine: then
- * only what it ran counts. */
+/* Return: how much of a wait in which nothing was freed counts. On a busy machine the threads that run
+ * callbacks may have got no CPU: then only the time that they ran counts. */
 static uint64_t in_vain_of(uint64_t held_ns, uint64_t cpu_before_ns)
 {
 	uint64_t cpu_ns = ms_usage_agent_cpu_ns();
@@ -219,7 +229,7 @@ static uint64_t in_vain_of(uint64_t held_ns, uint64_t cpu_before_ns)
 	return ms_least(held_ns, cpu_ns - cpu_before_ns);
 }
 
-/* Of a cache that this thread charges. Return: since when its callback runs; 0: it does not. */
+/* @cache: one that this thread charges. Return: since when its callback runs; 0: it does not. */
 static uint64_t callback_since(const struct memshed_cache *cache)
 {
 	const struct ms_table_header *header = ms_lib.table.header;
@@ -236,8 +246,8 @@ static uint64_t patience_ns(const struct memshed_cache *cache)
 	return (us ? us : FIRST_PATIENCE_US) * MS_NS_PER_US;
 }
 
-/* Did the callback that this thread did not wait for go on as soon as it did? Then it waits for a lock of this
- * thread's, and will again; else it is slow, and worth more patience. */
+/* Did the callback make progress once this thread had gone on? Then it had waited for a lock that this
+ * thread held, and will do so again; else it is slow, and the next wait for it is longer. */
 static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 {
 	uint64_t us = patience_ns(cache) / MS_NS_PER_US;
@@ -252,9 +262,9 @@ static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 	own.left.since_ns = 0;
 }
 
-/* Return: whether the callback of @cache makes no progress, and this thread is to go on. One that runs makes some,
- * seen or not, since what it frees may stay in the heap at first; and one that waits for a CPU, which the threads that
- * go on would take from it, waits for no lock. */
+/* Return: whether the callback of @cache makes no progress, and this thread is to go on. A callback that
+ * runs counts as making some, since what it frees may stay in the heap at first. So does one that waits
+ * for a CPU: it waits for no lock, and threads that go on would take the CPU from it. */
 static bool stands_still(const struct memshed_cache *cache, const struct ms_look *look, struct stand *stand)
 {
 	uint64_t since = cache ? callback_since(cache) : 0;
@@ -272,8 +282,8 @@ static bool stands_still(const struct memshed_cache *cache, const struct ms_look
 	return true;
 }
 
-/* The round that ended may have begun long before this thread was held: for another shortage, which it has not
- * foreseen. Return: whether one more is to be waited for. */
+/* The round that ended may have begun long before this thread was held, and without what the thread is
+ * about to add. Return: whether the thread is to wait on: no round has ended yet, or one more is needed. */
 static bool wants_one_more(const struct ms_look *look, uint32_t *ended, bool *once)
 {
 	uint32_t now = atomic_load_explicit(&brake->ended, memory_order_relaxed);
@@ -288,7 +298,7 @@ static bool wants_one_more(const struct ms_look *look, uint32_t *ended, bool *on
 	return true;
 }
 
-/* Return: whether the time was up, and help still is to come. */
+/* Return: whether the time was up while help was still to come. */
 static bool wait_for_memory(struct memshed_cache *cache, struct ms_look *look, uint64_t until_ns)
 {
 	uint32_t ended = atomic_load_explicit(&brake->ended, memory_order_relaxed);
@@ -313,7 +323,7 @@ static bool wait_for_memory(struct memshed_cache *cache, struct ms_look *look, u
 	}
 }
 
-/* Never below 0: what has been left behind may have been taken back meanwhile. */
+/* Never below 0: count_held() may have set the counter to 0 meanwhile. */
 static void take_from(_Atomic uint64_t *counter)
 {
 	uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
@@ -323,8 +333,9 @@ static void take_from(_Atomic uint64_t *counter)
 }
 
 /*
- * A thread that is held may leave by a longjmp() of a signal's handler: it is counted still. It takes that back when it
- * looks again; and when none has begun to be held for GONE_NS, all that is counted was left behind.
+ * A thread that is held may leave by longjmp() from a signal handler, and is still counted then. It takes
+ * that back when it looks again; and when no thread has begun to be held for GONE_NS, those that are counted
+ * have all left that way.
  */
 static void count_held(uint64_t now_ns)
 {
@@ -347,7 +358,7 @@ static void uncount_held(void)
 	take_from(&ms_lib.table.header->braked_threads);
 }
 
-/* Return: whether it went on though help still is to come. */
+/* Return: whether the thread went on while help was still to come. */
 static bool hold(struct memshed_cache *cache, struct ms_look *look)
 {
 	struct ms_table_header *header = ms_lib.table.header;
@@ -363,7 +374,7 @@ static bool hold(struct memshed_cache *cache, struct ms_look *look)
 	count_held(began_ns);
 	timed_out = wait_for_memory(cache, look, began_ns + ms_least(HOLD_NS, left_ns));
 	held_ns = ms_clock_ns() - began_ns;
-	/* What others have taken since was freed nevertheless. */
+	/* A round that helped freed something, though other threads may have taken it since. */
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
 		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
@@ -372,7 +383,7 @@ static bool hold(struct memshed_cache *cache, struct ms_look *look)
 	return timed_out;
 }
 
-/* Several threads that do not look must not fill what is left together. */
+/* So small a part of what is left that several threads do not fill it together between their looks. */
 static uint64_t step_of(const struct ms_look *look)
 {
 	uint64_t share = ms_sat_sub(look->marks.max_bytes, look->used_bytes) / STEPS_OF_ROOM;
@@ -398,8 +409,9 @@ void ms_brake_charged(struct memshed_cache *cache)
 		ms_brake_left = goes_early ? LEAST_STEP_BYTES : step_of(&look);
 }
 
-/* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
- * way down to half of max, and no further. Where a round freed meanwhile, what was added is not seen: nothing fades. */
+/* Return: how much this thread is expected to add until it looks again: what it lately added between two
+ * looks, but no more than makes caches shrink to half of max. Where a round freed something meanwhile,
+ * what was added cannot be seen: then the expectation does not fade. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
 	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes;
@@ -440,7 +452,8 @@ int ms_brake_point(uint32_t flags)
 	want_order(&look);
 	if (is_in_danger(&look) && is_help_to_come() && may_be_held(&look) && share_left(look.now_ns))
 		return 1;
-	ms_look_take(&look); /* a quick agent is done by now: what it freed was not there to begin with */
+	/* A quick agent is done by now: the next growth counts from what it left. */
+	ms_look_take(&look);
 	own.used_bytes = look.used_bytes;
 	return 0;
 }

@@ -30,7 +30,7 @@ static inline _Atomic uint64_t *counter_at(struct ms_shard_row *row, size_t offs
 	return (_Atomic uint64_t *)(void *)((unsigned char *)row + offset);
 }
 
-/* Bytes were charged. Each MiB the thread looks how much memory is left: see brake.c. */
+/* Bytes were charged. Once a MiB, near max more often, the thread looks how much is used: see brake.c. */
 static inline void count_down(struct memshed_cache *cache, uint64_t bytes)
 {
 	if (ms_unlikely(__builtin_sub_overflow(ms_brake_left, bytes, &ms_brake_left)))

@@ -8,7 +8,7 @@
 
 #include "lib/lib.h"
 
-/* The marks as this thread read them last: those that are being written are no reason to look away. */
+/* The marks as this thread read them last; they count while a watch is writing new ones. */
 static __thread struct ms_marks_body last __attribute__((tls_model("initial-exec")));
 
 bool ms_look_has_marks(void)

@@ -3,21 +3,24 @@
  * lib/own.c - the process's own orders: what they ask for, and what came of them. brake.c says when
  * one is wanted.
  *
- * By the thread that is the agent, but for ms_own_is_wanted().
+ * All of it is called by the thread that is the agent, but for ms_own_is_wanted().
  *
- * Reuse. Where rounds are small, since the job grows slowly, a first own round leaves what it frees to the allocator,
- * where the program takes it again for its next entries: without the kernel, which would take the pages and clear them
- * again. What is used stays where it was meanwhile, or rises a little, as not all holes fit, and some have no pages. The
- * next such round is when the program can have used what it got; from the brake mark on a round gives memory back. (An
- * lru_cache at its limit with entries of 16 KiB that take 150 us: 7 % of the time went into pages.) A watch knows that,
- * and orders from the brake mark on.
+ * Reuse. Rounds are small where the job grows slowly. An own round below the brake mark then leaves what it
+ * frees to the allocator, where the program takes it again for its next entries: the kernel need not take the
+ * pages back, and clear them again. (An lru_cache at its limit with entries of 16 KiB that take 150 us: 7 %
+ * of the time went into pages.) Usage stays meanwhile, or rises a little, as new entries do not fit into all
+ * holes, and some holes have no pages. The next such round comes when the program can have used what it got.
+ * From the brake mark on, and once rounds have not helped, a round gives memory back. A watch takes that into
+ * account: it orders from the brake mark on.
  *
  * An own order is in no slot of the control page, so no stranger can make one. A watch that saw the same shortage
- * orders, too: an order that comes within MS_OWN_ANSWER_NS of an own round is answered with that one's figures.
+ * gives an order, too: where it comes within MS_OWN_ANSWER_NS of an own round that gave memory back, it is
+ * answered with the figures of that round.
  *
- * Rounds that do not help weigh: nothing at all HEAVY, little MIDDLE, claims without return LIGHT, since a heap
- * reuses those before it grows. From PAUSE_AT on there are neither own orders nor waits for a while that doubles, so
- * that a leak goes its way at full speed. A callback that is late counts as help to come.
+ * A round that does not help has a weight: HEAVY when nothing was freed, MIDDLE when it was little, LIGHT
+ * when callbacks claim what did not come back, since a heap uses that again before it grows. When the weights
+ * come to PAUSE_AT there are neither own orders nor waits for a while, which doubles each time, so that a
+ * program that leaks runs on at full speed. A round with a callback that is late counts as one that helped.
  */
 #include "lib/own.h"
 
@@ -29,7 +32,8 @@
 #define PAUSE_NS (100 * MS_NS_PER_MS)
 #define LEAST_BYTES (UINT64_C(1) << 20)
 #define REUSE_STEP_BYTES (UINT64_C(512) << 10)
-#define REUSE_LEAST_NS (8 * MS_NS_PER_MS) /* half of what the gap between low and high is made for */
+/* About half of the time that the gap between low and high is made for (policy/marks.c). */
+#define REUSE_LEAST_NS (8 * MS_NS_PER_MS)
 
 enum {
 	HELPED_DIVISOR = 4, /* a quarter of what was wanted, or of what was there, is help */
@@ -38,9 +42,10 @@ enum {
 	HEAVY = 4,
 	PAUSE_AT = 8,
 	PAUSE_DOUBLINGS = 8,
-	SMALL_DIVISOR = 4,  /* of max - high: with a smaller gap between low and high, rounds are small */
-	AGAIN_DIVISOR = 16, /* of max - high: so much more than after a round that left it above high */
-	AGAIN_OF_ROOM = 4,  /* but no more than this part of what is left until max */
+	SMALL_DIVISOR = 4,  /* of max - high: rounds are small where low is no further below high */
+	/* A round left usage above high: the next is when it has grown by this part of max - high, ... */
+	AGAIN_DIVISOR = 16,
+	AGAIN_OF_ROOM = 4,  /* ... but by no more than this part of what is left below max */
 };
 
 static struct ms_brake *const brake = &ms_lib.brake;
@@ -63,7 +68,7 @@ static void move(enum ms_own_state state)
 	atomic_store_explicit(&brake->own, state, memory_order_relaxed);
 }
 
-/* Is the program to have what the next round frees? Not where room is made for more than the heap may hold then. */
+/* Is what the next round frees left to the program? Not where a thread is about to add more than that. */
 static bool is_for_reuse(const struct ms_look *look)
 {
 	const struct ms_marks_body *marks = &look->marks;
@@ -73,8 +78,9 @@ static bool is_for_reuse(const struct ms_look *look)
 	       gap <= ms_sat_sub(marks->max_bytes, marks->high_bytes) / SMALL_DIVISOR;
 }
 
-/* Each process that shares the limit takes its part of the way down to low. That makes room for half of what is between
- * low and the brake mark; where a thread of this process is about to add more, the rest is to come from here. */
+/* Each process that shares the limit frees its part of what is used above low. That is taken to make room
+ * for half of what lies between low and the brake mark; where a thread of this process is about to add
+ * more, this process frees the rest. */
 static uint64_t need_of(const struct ms_look *look)
 {
 	const struct ms_marks_body *marks = &look->marks;
@@ -146,7 +152,8 @@ void ms_own_begin(const struct ms_order *order)
 		move(MS_OWN_RUNNING);
 }
 
-/* Where it is above high still, the heap may have the memory: the next round is when it has grown. */
+/* Where usage still is above high, the heap may hold what was freed: the next round comes when usage has
+ * grown. */
 static void note_level(uint64_t now_ns, bool reuse)
 {
 	struct ms_marks_body marks;
@@ -164,14 +171,14 @@ static void note_level(uint64_t now_ns, bool reuse)
 
 void ms_own_freed(uint64_t claimed_bytes)
 {
-	/* It may not be seen before the allocator gives it back, which takes longer than the callback. */
+	/* Usage may not show it before the allocator gives it back, which takes longer than the callback. */
 	if (claimed_bytes >= LEAST_BYTES)
 		note_level(ms_clock_ns(), false);
 	if (ms_brake_holds())
 		ms_brake_wake();
 }
 
-/* 0: it helped. */
+/* Return: the weight of a round; 0: it helped, or a callback is late. */
 static uint32_t weigh(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes)
 {
 	uint64_t enough = ms_least(order->target_bytes, there_bytes) / HELPED_DIVISOR;
@@ -190,7 +197,7 @@ static void judge(const struct ms_order *order, const struct ms_answer *answer, 
 {
 	uint32_t weight = weigh(order, answer, there_bytes);
 
-	if (order->reuse && weight == LIGHT) /* what was claimed was not to come back */
+	if (order->reuse && weight == LIGHT) /* the allocator was meant to keep what was claimed */
 		return;
 	if (!weight) {
 		brake->weight = brake->pauses = 0;

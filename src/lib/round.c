@@ -7,12 +7,12 @@
  * a callback is late, another thread goes on with the same job, and this one returns MS_AGENT_LOST
  * without touching it.
  *
- * An order for the process is for bytes of the resident set. What callbacks free goes back to the
- * allocator first, so after claims for as much as is wanted it is asked to give back. Where little came of
- * that, what they let go may lie with the host: its collector is asked (sweep.c), and the allocator again. What is
- * still short is asked of the next caches. An order that names caches is for bytes as these claim them; so is an own
- * order of which the program will use what is freed at once (own.c): pages that go back to the kernel and come again
- * cost it more than the round.
+ * An order for the process is for bytes of the resident set. What callbacks free goes back to the allocator
+ * first, so after claims for as much as is wanted it is asked to give back. Where little came of that, what
+ * they let go may lie with the host: its collector is asked (sweep.c), and the allocator again. What is still
+ * short is asked of the next caches. An order that names caches is for bytes as these claim them. So is an
+ * own order for reuse (own.c), as the program uses at once what it frees: pages that go back to the kernel
+ * and come again would cost more than the round.
  */
 #include "lib/round.h"
 
@@ -333,7 +333,7 @@ static int ask(struct ms_job *job, uint32_t index)
 
 /* ---- the other steps ---- */
 
-/* What earlier rounds had left to the allocator comes back with what this one claims, and says nothing of that. */
+/* What comes back where earlier rounds left memory to the allocator says nothing of what this one claims. */
 static void settle(struct ms_job *job, bool given_back)
 {
 	if (!job->kept && !job->order.reuse)

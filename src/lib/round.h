@@ -45,7 +45,7 @@ struct ms_job {
 	uint64_t expected_bytes;  /* to come back: what had come back at the last trim, and what was claimed since */
 	uint64_t untrimmed_bytes; /* claimed since the last trim */
 	uint64_t unlearnt_bytes;  /* came back by trims and the sweep, and is not in what rows have learnt */
-	bool kept;                /* the allocator has what rounds before left to it (brake.h) */
+	bool kept;                /* the allocator has what earlier rounds left to it (brake.h) */
 	uint32_t trims;
 	bool swept;               /* the collector was asked */
 	bool sweep_open;          /* and is not judged yet: what it freed may lie in the allocator */

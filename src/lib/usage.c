@@ -2,21 +2,23 @@
 /*
  * lib/usage.c - how much of the budget is used: the file that the marks name, or the process's own anonymous memory.
  *
- * Opening needs kernel memory, so that is the agent's, and below high alone; a thread that charges only calls
- * pread() on what is open. A directory comes from a page that others write: it must be one of a cgroup file system,
- * and the file the very one that the watch reads. Where it is not to be had (another mount namespace, no
- * descriptor left), the process's own anonymous memory stands in: what other processes add is known from the marks
- * alone then.
+ * Opening needs kernel memory, so only the agent does it, and only below high (but for the process's own
+ * statm, which says whether it is below); a thread that charges only reads what is open. The name
+ * of a directory comes from a page that other processes write: it must be one of a cgroup file system, and
+ * the file the very one that the watch reads. Where that cannot be opened (another mount namespace, no
+ * descriptor left), the process's own anonymous memory is read instead: what other processes add is then
+ * known from the marks alone.
  *
- * Usage has page cache in it, which the kernel takes back by itself. What the marks say of it is as old as they are; so
- * the agent reads it once more before it acts, and where usage is near max and page cache may have given way to
- * memory since, the growth of the process's own memory counts.
+ * Usage includes page cache, which the kernel takes back by itself. What the marks say of it is as old as
+ * they are; so the agent reads it once more before it acts, and where usage is near max and page cache may
+ * have been replaced by memory since, the growth of the process's own memory counts.
  *
- * Whether the agent's thread sleeps is read from its stat, likewise open beforehand; where its callback is late, that
- * thread's is kept beside the new agent's.
+ * Whether the agent's thread sleeps is read from its stat, which is opened beforehand, too. Where its
+ * callback is late, the stat of that thread stays open beside that of the new agent.
  *
- *   [usage.U1] the number of a file, and generation, before its inode (release); a thread that looks loads that
- *              (acquire) first. A mix of two files fits no inode, and is not read; pairs with [usage.U1]
+ *   [usage.U1] the descriptor and device of a file, and generation, before its inode (release); a thread that
+ *              looks loads the inode (acquire) first. A mix of two files fits no inode, and is not read;
+ *              pairs with [usage.U1]
  */
 #include "lib/usage.h"
 
@@ -61,7 +63,7 @@ static bool parse_number(const char *text, uint64_t *ret_number)
 	return true;
 }
 
-/* Return: the length; -1 where it is not the file that it was. */
+/* Return: the length; -1 where it cannot be read, or the descriptor is of another file now. */
 static ssize_t read_text(int fd, const struct ms_inode *held, char *text, size_t size)
 {
 	ssize_t length = ms_inode_is(fd, held) ? pread(fd, text, size - 1, 0) : -1;
@@ -106,7 +108,7 @@ static uint64_t read_anon(void)
 	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* By the process's own memory; 0: unknown. */
+/* Return: usage, as the process's own memory tells; 0: not known. */
 static uint64_t used_by_anon(const struct ms_marks_body *marks)
 {
 	uint64_t anon = read_anon();
@@ -114,7 +116,7 @@ static uint64_t used_by_anon(const struct ms_marks_body *marks)
 	return anon ? ms_marks_used(anon, marks->anon_offset) : 0;
 }
 
-/* The agent's reading of the page cache counts while it is newer than the marks. */
+/* What the agent read of the page cache counts while it is newer than the marks. */
 static int64_t offset_of(const struct ms_marks_body *marks)
 {
 	const struct ms_usage *usage = &ms_lib.usage;
@@ -124,7 +126,7 @@ static int64_t offset_of(const struct ms_marks_body *marks)
 	return marks->usage_offset;
 }
 
-/* "TID (NAME) STATE ..."; there is no parenthesis behind the name's. */
+/* "TID (NAME) STATE ..."; the last parenthesis is the one that ends the name. */
 static bool sleeps(const struct ms_usage_thread *thread)
 {
 	char text[64];
@@ -145,7 +147,7 @@ bool ms_usage_agent_waits(void)
 	return sleeps(&ms_lib.usage.agent) && (!has_late() || sleeps(&ms_lib.usage.late));
 }
 
-/* A clock of a thread that has ended is none. */
+/* The clock of a thread that has ended cannot be read. */
 static uint64_t cpu_of(const struct ms_usage_thread *thread)
 {
 	struct timespec time;
@@ -261,7 +263,7 @@ static void close_usage(struct ms_usage *usage)
 	ms_inode_close(usage->stat_fd, &usage->stat_held);
 }
 
-/* Return: a descriptor of the directory that is good for openat() alone; -1 where it is none of a cgroup. */
+/* Return: a descriptor of the directory, for openat() only; -1 where it is none of a cgroup. */
 static int open_directory(const struct ms_marks_body *marks)
 {
 	char directory[MS_MARKS_DIRECTORY_BYTES];
@@ -305,7 +307,7 @@ static bool open_files(struct ms_usage *usage, const struct ms_marks_body *marks
 	return true;
 }
 
-/* Once the main thread has ended the process's reads as zeros. */
+/* Once the main thread has ended, the process's own statm reads as zeros; that of another thread does not. */
 static void open_statm(struct ms_usage *usage, uint64_t now_ns)
 {
 	bool of_thread = atomic_load_explicit(&ms_lib.main_ended, memory_order_relaxed);
@@ -335,7 +337,7 @@ void ms_usage_pass_agent(void)
 	usage->agent_tid = 0;
 }
 
-/* The first read makes the kernel allocate what the others use. */
+/* The kernel allocates at the first read what later ones use: so it is read once here. */
 static void open_agent(uint64_t now_ns)
 {
 	struct ms_usage *usage = &ms_lib.usage;

@@ -13,13 +13,13 @@
 
 struct ms_marks_body;
 
-/* A file that the agent has open, and any thread that looks reads. writer: agent */
+/* A file that the agent opens, and that any thread reads when it looks. writer: agent */
 struct ms_usage_file {
 	_Atomic int fd;              /* the host may close it */
-	_Atomic uint64_t device, inode; /* which file it is; 0: none; [usage.U1] */
+	_Atomic uint64_t device, inode; /* which file it is; inode 0: none; [usage.U1] */
 };
 
-/* One that runs callbacks: its stat and its clock of CPU time. writer: agent */
+/* A thread that runs callbacks: its stat and its clock of CPU time. writer: agent */
 struct ms_usage_thread {
 	struct ms_usage_file stat;
 	_Atomic clockid_t clock;
@@ -29,17 +29,17 @@ struct ms_usage {
 	struct ms_usage_file used;   /* what the marks name */
 	struct ms_usage_file statm;  /* of this process */
 	struct ms_usage_thread agent; /* the thread that is the agent */
-	struct ms_usage_thread late;  /* the one that was it last, where its callback was late */
+	struct ms_usage_thread late;  /* the thread that was the agent before, where its callback is late */
 	_Atomic uint64_t generation; /* of the marks that @used was opened for; 0: none is open */
-	/* What of it is page cache, as the agent read it; newer than the marks or void. */
+	/* What to add to it for page cache, as the agent read that; used only while newer than the marks. */
 	_Atomic int64_t cache_offset;
 	_Atomic uint64_t cache_at_ns; /* 0: never */
-	/* The agent's alone. */
+	/* Only the agent uses these. */
 	int stat_fd;
 	struct ms_inode stat_held;
-	uint64_t refused_generation; /* could not be opened ... */
+	uint64_t refused_generation; /* the file of these marks could not be opened ... */
 	uint64_t refused_until_ns;   /* ... and is not tried again before */
-	uint64_t statm_due_ns;       /* likewise */
+	uint64_t statm_due_ns;       /* statm is not opened again before */
 	pid_t agent_tid;             /* of @agent; 0: none */
 	uint64_t agent_due_ns;       /* its stat could not be opened, and is not tried again before */
 };
@@ -54,19 +54,20 @@ uint64_t ms_usage_bytes(const struct ms_marks_body *marks);
 uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns);
 
 /**
- * ms_usage_agent_waits - do the threads that run callbacks, late ones too, sleep, for a lock or for what they read? any
- *	thread; 10 us
- * Return: true where that is not known; false also where one would run if it were given a CPU, and in a page fault.
+ * ms_usage_agent_waits - do all threads that run callbacks sleep, also one with a late callback; any thread;
+ * 10 us
+ * Return: true while each waits for a lock or for something to read, and where that is not known; false where
+ * one runs or waits for a CPU, and in a page fault.
  */
 bool ms_usage_agent_waits(void);
-/** ms_usage_agent_cpu_ns - the CPU time that they have had since they exist; any thread; 0 where it is not known */
+/** ms_usage_agent_cpu_ns - the CPU time that these threads have used so far; any thread; 0: not known */
 uint64_t ms_usage_agent_cpu_ns(void);
 
 /** ms_usage_open - open what the marks ask for, unless it is open or memory is short; by the agent */
 void ms_usage_open(const struct ms_marks_body *marks, uint64_t now_ns);
-/** ms_usage_pass_agent - the callback of the thread that was the agent is late: another one is it now; by that one */
+/** ms_usage_pass_agent - the callback of the agent is late: the caller is the agent from now on */
 void ms_usage_pass_agent(void);
-/** ms_usage_after_fork - the files are the parent's; under all locks */
+/** ms_usage_after_fork - in the child: close the files of the parent's own statm and stat; under all locks */
 void ms_usage_after_fork(void);
 
 #endif

@@ -126,7 +126,7 @@ static bool is_worth_it(const struct ms_policy_round *round, const struct ms_pol
 	       evidence->asked_ns < round->state->short_since_ns || evidence->now.bytes >= round->worth_bytes;
 }
 
-/* A young cache has no row, or one that was not counted yet: the agent of its process counts before it ranks.
+/* A new cache has no row, or one that was not counted yet: the agent of its process counts before it ranks.
  * Once in a shortage: after that there are rows. */
 static bool may_be_uncounted(const struct ms_policy_round *round, const struct ms_policy_process *process)
 {

@@ -201,8 +201,8 @@ static void give_up(const struct ms_policy_round *round)
 	}
 }
 
-/* Between low and high: only what is easy, and only while it helps. What the target grew by since the last orders were
- * answered is not what these left. */
+/* Between low and high: only what is easy, and only while it helps. What is still needed is counted from
+ * the lowest usage since the last orders: what the target grew by after that is not what they left undone. */
 static void decide_gently(const struct ms_policy_round *round, uint64_t missing_bytes)
 {
 	uint64_t need_bytes = ms_sat_sub(round->state->least_bytes, round->marks->low_bytes);

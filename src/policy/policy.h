@@ -70,10 +70,11 @@ struct ms_policy_config {
 	uint32_t high_per_mille, low_per_mille;
 	uint32_t throttled_high_per_mille, throttled_low_per_mille; /* of a limit at which the kernel throttles */
 	uint32_t gap_divisor;
-	uint64_t round_ns;           /* so much growth at least lies between low and high where rounds are small ... */
-	uint32_t narrow_divisor;     /* ... and this part of max */
+	/* Where rounds are small, low is below high by the growth in this time, ... */
+	uint64_t round_ns;
+	uint32_t narrow_divisor;     /* ... and at least by this part of max */
 	uint32_t lowest_divisor;     /* a margin lowers high to max divided by this, not further */
-	uint32_t brake_divisor;      /* of max - high: so far above high threads are held back */
+	uint32_t brake_divisor;      /* of max - high: threads are held back from so far above high on */
 	uint32_t danger_nearest_divisor;  /* of max - high: so far below max danger lies at least ... */
 	uint32_t danger_farthest_divisor; /* ... and at most; between them the margin decides */
 
@@ -145,11 +146,11 @@ struct ms_marks ms_policy_marks_of(const struct ms_policy_config *config, const 
 				   uint64_t margin_bytes);
 
 /**
- * ms_policy_narrow - bring low nearer to high: small and frequent rounds leave a cache fuller than large and rare ones
- * @growth_bytes_per_s: the worst it does lately; low is no nearer than what it grows by in config->round_ns
+ * ms_policy_narrow - bring low nearer to high: small, frequent rounds leave caches fuller
+ * @growth_bytes_per_s: the fastest of late; low is no nearer than the growth in config->round_ns
  *
- * For a target that holds its threads back while memory is freed, and where that helps: then a round need not make
- * room for what comes while the next one is late. A low that was configured stays.
+ * For a target that shrinks by itself, and where orders help: then a round need not make room for what comes
+ * while the next one is late. A low that was configured stays.
  */
 void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_bytes_per_s, struct ms_marks *marks);
 
@@ -157,10 +158,10 @@ void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_byt
 uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks);
 
 /**
- * ms_policy_leave_to_processes - order from the brake mark on: just above high are the own rounds of the processes
+ * ms_policy_leave_to_processes - order from the brake mark on, and leave what is below it to own rounds
  *
- * These leave what they free to their allocators, and so used where it is (lib/own.c). A high that was configured, or
- * that is lowered as the margin asks for it, stays.
+ * These leave what they free to the allocators, and so usage does not fall (lib/own.c). A high that was
+ * configured, or that the margin has lowered, stays.
  */
 void ms_policy_leave_to_processes(const struct ms_policy_config *config, struct ms_marks *marks);
 
@@ -289,7 +290,7 @@ struct ms_policy_state {
 	uint64_t below_since_ns; /* since when it is at or below high; 0 = it is not */
 	uint64_t answered_ns;   /* the last answer; 0 = it has settled */
 	uint64_t took_ns;       /* the last answer, from the order to it; 0 = there was none */
-	uint64_t least_bytes;   /* that was used since the last orders */
+	uint64_t least_bytes;   /* the lowest usage since the last orders */
 	uint64_t look_ns;       /* nothing could be asked while orders are out: rows are not read before */
 	uint64_t growth_bytes_per_s; /* of the last sample */
 	struct ms_policy_evidence of[MS_POLICY_PROCESSES];
@@ -313,7 +314,7 @@ void ms_policy_plan(const struct ms_policy_config *config, const struct ms_sampl
 		    const struct ms_marks *marks, const struct ms_policy_input *input,
 		    struct ms_policy_state *state, struct ms_plan *ret_plan);
 
-/** ms_policy_is_helped - of the processes that were asked, has each helped the last time, or was it reset since? */
+/** ms_policy_is_helped - did each process that was asked help the last time, or was it reset since? */
 bool ms_policy_is_helped(const struct ms_policy_state *state);
 
 /** ms_policy_restart - the target was ended and started again: what was said of the last one holds no more */

@@ -117,7 +117,8 @@ static bool may_divide(const char *dir)
 	       getxattr(dir, "user.delegate", value, sizeof(value)) > 0;
 }
 
-/* One child for us and the helper, one for the job. The kernel refuses the controller while another process is in @own. */
+/* One child for us and the helper, one for the job. The kernel refuses the controller while another process
+ * is in @own. */
 static int divide(struct ms_enforce *enforce, pid_t child, uint64_t max_bytes)
 {
 	int error;

@@ -29,7 +29,7 @@ enum { MS_ENFORCE_PATH_BYTES = 2 * MS_CGROUP_PATH_BYTES };
 struct ms_enforce {
 	bool enforced;
 	int error; /* negative errno: why it is not */
-	pid_t helper; /* goes where we go; 0: there is none, or it has ended */
+	pid_t helper; /* is moved along with us; 0: there is none, or it has ended */
 	/* Directories; "" = not ours to remove. */
 	char own[MS_ENFORCE_PATH_BYTES];  /* where we were */
 	char job[MS_ENFORCE_PATH_BYTES];  /* where the job is */
@@ -40,7 +40,7 @@ struct ms_enforce {
  * ms_enforce_open - make the cgroup and move the command's process
  * @enforce: zeroed but for helper
  * @child: waits, and has executed nothing
- * @again: another process may be the command's later
+ * @again: the command may be started again later
  * Fills in @enforce, whatever comes of it; nothing is left behind where it failed.
  */
 void ms_enforce_open(struct ms_enforce *enforce, const struct ms_root *root, pid_t child, uint64_t max_bytes,

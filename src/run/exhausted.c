@@ -41,11 +41,11 @@ static void run_hook(struct ms_exhausted *exhausted, uint64_t now_ns)
 	};
 
 	exhausted->helper.pid = exhausted->signals->helper_pid; /* it may have been killed */
-	(void)ms_helper_hook(&exhausted->helper, &facts); /* one that still runs knows */
+	(void)ms_helper_hook(&exhausted->helper, &facts); /* a hook that still runs was told already */
 	exhausted->timer.at_ns = now_ns + REST_LOOK_NS;
 }
 
-/* The helper takes memory for the next hook when there is some. */
+/* The helper takes memory for the next hook once the job is not exhausted any more. */
 static void look_for_rest(struct ms_exhausted *exhausted, uint64_t now_ns)
 {
 	if (exhausted->watch->policy.exhausted)
@@ -67,8 +67,9 @@ static void say_stop(struct ms_exhausted *exhausted, int signal, uint32_t sent)
 }
 
 /*
- * A signal from long before says nothing about the end of the run, nor does the one that has daemons read their
- * configuration again. But what was told to end just now, and ran out of memory on its way, is not started again.
+ * A signal that came long before says nothing about the end of the run, nor does SIGHUP, which has daemons
+ * read their configuration again. But a job that was told to end just now, and ran out of memory while it
+ * did, is not started again.
  */
 static void forget_signal(struct ms_exhausted *exhausted, uint64_t now_ns)
 {

@@ -2,10 +2,11 @@
 /*
  * run/exhausted.h - what is done when nothing is left that helps: --on-exhausted.
  *
- *	IDLE      the watch tells of it                     TERM, for term and restart; a hook runs, for exec
- *	IDLE      restart, and the kernel ended the command RESTING, or KILL while something is left of the job
- *	TERM      the grace is over                         KILL, again and again while something is left
- *	TERM KILL the job has ended                         over; restart: RESTING
+ *	IDLE      the watch tells of it                     STOPPING (term, restart); a hook runs (exec)
+ *	IDLE      restart, and the kernel ended the command RESTING, or KILLING while something is left
+ *	STOPPING  the grace is over                         KILLING, again and again while something is left
+ *	STOPPING, the job has ended                         over; restart: RESTING
+ *	KILLING
  *	RESTING   the back-off is over                      IDLE: the command was started again
  *	RESTING   a signal that means the end, or the limit over
  *
@@ -44,7 +45,11 @@ struct ms_exhausted {
 	uint64_t started_ns; /* the command, the last time */
 };
 
-/** ms_exhausted_init - @exhausted: zeroed but for action, restarts_most, helper and enforce; the others are not owned */
+/**
+ * ms_exhausted_init - before the loop turns; the command counts as started from now on
+ * @exhausted: zeroed but for action, restarts_most, helper and enforce
+ * @watch, @signals, @child, @loop: not owned, like @exhausted->enforce
+ */
 void ms_exhausted_init(struct ms_exhausted *exhausted, struct ms_watch *watch, struct ms_signals *signals,
 		       struct ms_child *child, struct ms_loop *loop);
 

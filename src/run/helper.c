@@ -3,26 +3,28 @@
  * run/helper.c - a process that was forked early and waits, for what cannot be done when memory has run out.
  *
  * In a full memory cgroup fork() and execve() call the OOM killer, and a send on a socket fails. So the
- * helper exists before the job begins, and waits on a futex in shared memory. It keeps some memory in the same
- * cgroup, which it gives up before it runs a hook: that much is there for the hook then, as fast as the
- * job does not take it.
+ * helper exists before the job begins, and waits on a futex in shared memory. The helper of a hook keeps some
+ * memory, which it gives up before it runs the hook. That much is there for the hook then; where the job is
+ * in the same cgroup, only until the job takes it.
  *
- * It was forked where the command's own process is, before the supervisor changed anything of itself. So a
- * command that it starts finds everything as the caller of memshed left it: descriptors, limits, scheduling,
- * oom_score_adj. That command is a child of the supervisor (CLONE_PARENT). To be able to do that the helper of
- * --on-exhausted=restart keeps the caller's descriptors; the helper of a hook keeps stderr alone. Before it executes
- * anything it waits until the supervisor has put it into the job's cgroup, which the helper is not in.
+ * It is forked in the same state as the command's own process, before the supervisor changes anything of
+ * itself. So a command that it starts finds everything as the caller of memshed left it: descriptors, limits,
+ * scheduling, oom_score_adj. For that the helper of --on-exhausted=restart keeps the caller's descriptors;
+ * the helper of a hook keeps stderr alone. The command is a child of the supervisor (CLONE_PARENT). Before
+ * its process executes anything it waits until the supervisor has put it into the job's cgroup, where one was
+ * made: the helper is not in that.
  *
- * It blocks all signals, so that the terminal's do not end it, and ends with the supervisor. It may be killed at any
- * moment: then a command that it was to start either runs, and its pid is known, or never will, because the
- * supervisor gave it up first (STEP_ENDS).
+ * The helper blocks all signals, so that those of the terminal do not end it, and ends with the supervisor.
+ * It may be killed at any moment: then a command that it was to start either runs, and its pid is known, or
+ * will never run, because the supervisor gave it up first (STEP_ENDS).
  *
- *   [helper.H1] what is asked comes before bell (release); the helper loads bell (acquire) before it reads
- *               that; pairs with [helper.H1]
- *   [helper.H2] the outcome comes before answered (release); the supervisor loads it (acquire) before it reads
- *               that, or asks again; pairs with [helper.H2]
- *   [helper.H3] the new process's pid comes before step is WAITS (release); the supervisor loads step (acquire) before
- *               it reads that, and has moved the process before it sets step (release); pairs with [helper.H3]
+ *   [helper.H1] the request comes before bell (release); the helper loads bell (acquire) before it reads the
+ *               request; pairs with [helper.H1]
+ *   [helper.H2] the outcome comes before answered (release); the supervisor loads answered (acquire) before
+ *               it reads the outcome, or asks again; pairs with [helper.H2]
+ *   [helper.H3] the new process's pid comes before step is WAITS (release); the supervisor loads step
+ *               (acquire) before it reads the pid, and has moved the process before it sets step (release);
+ *               pairs with [helper.H3]
  */
 #include "run/helper.h"
 
@@ -49,9 +51,9 @@
 enum { BALLAST_BYTES = 4 << 20, VARIABLES = 7, VARIABLE_BYTES = 64 };
 #define START_TIMEOUT_NS (30 * MS_NS_PER_S)
 #define PARENT_LOOK_NS MS_NS_PER_S
-#define HELPER_LOOK_NS (10 * MS_NS_PER_MS) /* one that was killed does not answer, and nothing wakes for it */
+#define HELPER_LOOK_NS (10 * MS_NS_PER_MS) /* a helper that was killed neither answers nor wakes us */
 
-/* Of a process that is to become the command: it waits until it was put into the job's cgroup. */
+/* The steps of a process that is to become the command: it WAITS until it was put into the job's cgroup. */
 enum step { STEP_NONE = 0, STEP_WAITS, STEP_GOES, STEP_ENDS };
 
 enum request { REQUEST_HOOK = 1, REQUEST_REST, REQUEST_START };
@@ -61,8 +63,8 @@ struct ms_helper_page {
 	uint32_t request;                /* enum request; writer: the supervisor */
 	struct ms_helper_facts facts;    /* likewise */
 	_Atomic uint32_t step;           /* enum step, of REQUEST_START; writers: the new process, the supervisor */
-	_Atomic int32_t error;           /* likewise; writers: the helper, the new process */
-	int32_t pid;                     /* of the new process; writer: that */
+	_Atomic int32_t error;           /* of REQUEST_START; writers: the helper, the new process */
+	int32_t pid;                     /* of the new process, which writes it */
 };
 
 /* ---- the helper's side ---- */
@@ -73,7 +75,7 @@ struct inner {
 	const char *hook;
 	pid_t supervisor;
 	void *ballast; /* MAP_FAILED: given up */
-	char **environment; /* the facts, then what the command has */
+	char **environment; /* the facts, then the variables of the command */
 	char variables[VARIABLES][VARIABLE_BYTES];
 };
 
@@ -154,7 +156,7 @@ static bool move_step(struct ms_helper_page *page, uint32_t from, enum step to)
 	return moved;
 }
 
-/* Return: whether to go on; not when it was given up, or the supervisor has ended. */
+/* Return: whether to execute the command: not when it was given up, or the supervisor has ended. */
 static bool wait_for_place(const struct inner *inner)
 {
 	struct ms_helper_page *page = inner->page;
@@ -179,7 +181,7 @@ static _Noreturn void become_command(const struct inner *inner)
 	_exit(EXIT_FAILURE);
 }
 
-/* Goes on here when the command was executed, or its process has ended. */
+/* Returns in the helper when the command was executed, or its process has ended. */
 static void start_command(const struct inner *inner)
 {
 	struct ms_helper_page *page = inner->page;
@@ -207,7 +209,7 @@ static void serve(struct inner *inner)
 	}
 }
 
-/* stdin and stdout are the command's; a hook's words go to stderr. */
+/* stdin and stdout are the command's; what a hook prints goes to stderr. */
 static void keep_stderr_alone(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -306,8 +308,8 @@ static bool is_gone(const struct ms_helper *helper)
 	return waitid(P_PID, (id_t)helper->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == helper->pid;
 }
 
-/* Wait until @word is other than @seen, or it was answered. Return: 0; -ETIMEDOUT at @until_ns; -ESRCH when the helper has
- * ended. */
+/* Wait until @word is other than @seen, or the request was answered. Return: 0; -ETIMEDOUT at @until_ns;
+ * -ESRCH when the helper has ended. */
 static int wait_for(struct ms_helper *helper, _Atomic uint32_t *word, uint32_t seen, uint64_t until_ns)
 {
 	bool gone = false;
@@ -318,12 +320,12 @@ static int wait_for(struct ms_helper *helper, _Atomic uint32_t *word, uint32_t s
 		if (gone || now_ns >= until_ns)
 			return gone ? -ESRCH : -ETIMEDOUT;
 		ms_futex_wait(word, seen, ms_least(until_ns, now_ns + HELPER_LOOK_NS));
-		gone = is_gone(helper); /* then once more: it may have done its work before */
+		gone = is_gone(helper); /* then look once more: it may have done its work before it ended */
 	}
 	return 0;
 }
 
-/* No process came: it is not to come any more. Return: why. */
+/* No process came, and none will. Return: why. */
 static int why_none(struct ms_helper *helper, int error)
 {
 	int said = atomic_load_explicit(&helper->page->error, memory_order_relaxed);
@@ -349,7 +351,7 @@ pid_t ms_helper_start(struct ms_helper *helper, int (*place)(void *arg, pid_t pi
 		return why_none(helper, error);
 	error = place(arg, page->pid);
 	move_step(page, STEP_WAITS, error < 0 ? STEP_ENDS : STEP_GOES);
-	/* One that goes is known by its pid, whatever becomes of the helper. */
+	/* A process that goes is known by its pid, whatever becomes of the helper. */
 	(void)wait_for(helper, &page->answered, answered, until_ns);
 	if (error == 0)
 		error = atomic_load_explicit(&page->error, memory_order_relaxed);

@@ -9,7 +9,7 @@
 
 #include "run/child.h"
 
-/* What a hook is told: each is a variable of its environment. */
+/* What a hook is told, each in a variable of its environment. */
 struct ms_helper_facts {
 	int32_t pid; /* of the command */
 	uint32_t processes;
@@ -24,9 +24,9 @@ struct ms_helper {
 };
 
 /**
- * ms_helper_fork - fork it; before this process opens, locks or changes anything of itself
+ * ms_helper_fork - fork the helper, before this process opens, locks or changes anything of itself
  * @setup: of the command; kept
- * @hook: a command for the shell; NULL: it is to run the command again
+ * @hook: a command for the shell; NULL: the helper is to start the command again
  * Return: 0; the negative errno of mmap() or fork().
  */
 int ms_helper_fork(struct ms_helper *helper, const struct ms_child_setup *setup, const char *hook);
@@ -42,10 +42,10 @@ void ms_helper_rest(struct ms_helper *helper);
 
 /**
  * ms_helper_start - run the command again, as a child of this process
- * @place: is given the process before it executes anything; returns 0, or a negative errno: it is not to
+ * @place: gets the process before that executes anything; returns 0, or a negative errno: it is not to run
  *
- * Waits until it was executed. Return: its pid; a negative errno of clone(), @place or execvp(), the command runs not;
- * the same with -ESRCH, no helper, or it has ended, and -ETIMEDOUT.
+ * Waits until the command was executed. Return: its pid; a negative errno when it does not run: of clone(),
+ * @place or execvp(), -ESRCH when there is no helper any more, -ETIMEDOUT.
  */
 pid_t ms_helper_start(struct ms_helper *helper, int (*place)(void *arg, pid_t pid), void *arg);
 

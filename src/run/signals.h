@@ -14,7 +14,7 @@ struct ms_signals {
 	int children_fd; /* the kernel's list of our children; -1: the job ends with its command */
 	pid_t helper_pid; /* a child that is no part of the job: it is not waited for, nor sent signals; 0 = none */
 	int end_signal;   /* the last signal that came and means the end of a program; 0: none did */
-	uint64_t end_seen_ns; /* when it was read */
+	uint64_t end_seen_ns; /* when that signal was read */
 	sigset_t original_mask;
 	struct sigaction original_chld;
 	uint64_t stop_seen_ns; /* when a stop signal reached us ourselves; 0 = none, or it was followed */

@@ -29,7 +29,7 @@ struct ms_process_stat {
 	char comm[MS_COMM_BYTES]; /* any bytes but NUL: escape before printing */
 	uint32_t threads;
 	uint64_t start_ticks; /* since boot; with the pid this names one process for good */
-	uint64_t arguments_at; /* an address: another one after each exec(), as a rule; 0: not ours to know */
+	uint64_t arguments_at; /* an address, mostly another one after each exec(); 0: we may not read it */
 };
 
 /* /proc/PID/statm in bytes. */

@@ -2,8 +2,10 @@
 /*
  * sample/python.h - is a process a Python, and what keeps the adapter (contrib/python) out of it?
  *
- * Reads the name of its program, its command line and its environment. These two are pages of the process itself:
- * reading them waits for its mmap lock, and for whatever fills such a page, so never when memory may be short. All of it is the process's own to say: it is compared, and never printed. Nothing allocates.
+ * Reads the name of its program, its command line and its environment. The last two are pages of the process
+ * itself: reading them waits for its mmap lock, and for whatever fills such a page, so a watch
+ * reads them only while memory is not short. The process may write anything there: it is compared, and never
+ * printed. Nothing allocates.
  */
 #ifndef MS_SAMPLE_PYTHON_H
 #define MS_SAMPLE_PYTHON_H
@@ -28,8 +30,9 @@ enum ms_python_fault {
 
 /**
  * ms_python_program - is its program a Python, by its name alone?
- * Reads no page of the process and waits for no lock of it. @ret_program: as below. Return: MS_PYTHON_NONE: it is none;
- * MS_PYTHON_UNKNOWN: one that the adapter is for; MS_PYTHON_VERSION, MS_PYTHON_BUILD: one that it is not for.
+ * Reads no page of the process, and waits for no lock of it. @ret_program: as below.
+ * Return: MS_PYTHON_NONE: it is none; MS_PYTHON_UNKNOWN: one that the adapter is for; MS_PYTHON_VERSION,
+ * MS_PYTHON_BUILD: one that the adapter is not for.
  */
 enum ms_python_fault ms_python_program(const struct ms_root *root, pid_t pid, uint64_t *ret_program);
 

@@ -22,7 +22,7 @@ struct ms_order {
 	uint32_t row, generation; /* 0 for MS_SCOPE_PROCESS */
 	uint32_t level;  /* enum ms_level */
 	uint32_t reason; /* enum memshed_reason */
-	uint32_t reuse;  /* of an own order: what callbacks free is left to the allocator, which has a use for it */
+	uint32_t reuse;  /* of an own order: what callbacks free is left to the allocator; see lib/own.c */
 	uint64_t target_bytes;
 	uint64_t timeout_us;
 };

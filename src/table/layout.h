@@ -208,8 +208,8 @@ struct ms_table_header {
 	/* Threads that were held back until memory was freed. writer: each of them, by atomic add */
 	_Atomic uint64_t brakes;
 	_Atomic uint64_t braked_us;
-	_Atomic uint64_t braked_threads; /* now; one that left by longjmp() is counted until it looks again */
-	_Atomic uint64_t braked_until_ns; /* none is held back beyond; CLOCK_MONOTONIC */
+	_Atomic uint64_t braked_threads; /* now; also those that left by longjmp(), until they look again */
+	_Atomic uint64_t braked_until_ns; /* by then all of them go on; CLOCK_MONOTONIC */
 };
 
 enum ms_slot_state {

@@ -44,7 +44,8 @@ bool ms_marks_read(const struct ms_control_abi *page, uint64_t now_ns, struct ms
 /**
  * ms_marks_read_kept - the same, for a reader that comes again
  * @kept: in: what it read last, zeros at first; out: what it read now
- * While a watch writes, no copy is whole: for as long as a system gives the watch no time. Then the last ones count.
+ * While a watch writes, no copy is whole, and a busy machine may stop the watch there. Then those
+ * read before count.
  */
 bool ms_marks_read_kept(const struct ms_control_abi *page, uint64_t now_ns, struct ms_marks_body *kept);
 

@@ -31,12 +31,12 @@ void ms_greet_report(struct ms_watch *watch, uint32_t slot)
 	struct ms_member *member = &watch->members.at[slot];
 	struct ms_event event = {.kind = MS_EVENT_TARGET};
 
-	/* First of all: a young process fills its caches meanwhile. */
+	/* First of all: a process that has just started is filling its caches. */
 	ms_watch_tell_member(watch, slot);
 	if (!member->has_table || ms_table_refresh(&member->reader) < 0)
 		return;
 	event.as.target.caches = member->reader.info.live_rows;
-	/* What reading rows works in is touched before a shortage: once, by the first table. */
+	/* The buffers for reading rows get their pages before a shortage: once, with the first table. */
 	if (watch->members.tables == 1)
 		ms_members_read(&watch->members, watch->reading.tree.high, ms_clock_ns());
 	ms_report_member(watch->report, &watch->reading, member, &event);
@@ -64,7 +64,7 @@ static void close_packet(const struct ms_hello_packet *packet)
 		close(packet->control_fd);
 }
 
-/* Its table may have been found before its hello was read: that is no other program's. */
+/* Its table may have been found before its hello was read: then it has not executed another program. */
 static void adopt(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
 	struct ms_hello_packet packet;

@@ -3,8 +3,8 @@
  * watch/greet.h - processes come, with their tables, and go.
  *
  * Only processes of the tree are taken; one that no scan has seen yet is looked up, with its ancestors,
- * before anything of its packet is received. Opens files to look up, so not above danger: the packets wait
- * then. Nothing allocates.
+ * before anything of its packet is received. Looking up opens files, so above danger the packets wait.
+ * Nothing allocates.
  */
 #ifndef MS_WATCH_GREET_H
 #define MS_WATCH_GREET_H

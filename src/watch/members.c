@@ -21,7 +21,7 @@
 #define FIRST_LOOK_NS (20 * MS_NS_PER_MS)
 #define LAST_LOOK_NS (60 * MS_NS_PER_S)
 
-/* Of them programs are read at a time. */
+/* Members of which the program is read at a time. */
 enum { NOTICED_AT_ONCE = 64 };
 
 /* An agent that has been in one callback for so long takes no further order. */
@@ -252,7 +252,7 @@ static void notice_exec(struct ms_members *members, struct ms_member *target, ui
 
 	if (ms_process_read_stat(members->root, target->pid, target->start_ticks, &stat) < 0)
 		return;
-	/* Of a process that is not ours to read the name has to do, which it may change by itself. */
+	/* Where we may not read that, its name is taken, though a process may change that by itself. */
 	uint64_t program = stat.arguments_at ? stat.arguments_at : hash_name(stat.comm);
 
 	if (target->program && target->program != program) {
@@ -335,8 +335,8 @@ static uint32_t read_rows(struct ms_members *members, struct ms_member *target, 
 
 /* ---- naming caches: those of one name are one ---- */
 
-/* Names are the target's choice: a hash of them may be made to collide, and then all groups are looked through. So
- * there are not many of them; once there are, what has another name is told alone. */
+/* The target chooses the names, so it may make their hashes collide, and then all groups are looked
+ * through. So the number of groups is bounded; beyond that, a cache with another name is told alone. */
 enum { GROUPS = MS_MEMBERS_ROWS_OF_ONE, PLACES = 2 * GROUPS };
 
 struct naming {
@@ -383,7 +383,7 @@ static void tell(const struct naming *naming, const char *name, uint32_t flags, 
 	ms_event_caches_add(naming->list, &cache);
 }
 
-/* A round of the process's own has no answer to name it in: the next one does, once. */
+/* An own round has no answer that could name it: the next answer does, once. */
 static void name_stuck(const struct naming *naming, const struct ms_row *row)
 {
 	memcpy(naming->stuck, row->name, MS_NAME_BYTES);

@@ -40,16 +40,16 @@ struct ms_member {
 	struct ms_post order; /* IDLE: none is out */
 	bool order_taken;     /* by its agent, as was seen */
 	struct ms_post count; /* as order: it was asked to count its caches */
-	uint64_t stuck_seq;   /* of the last round of its own of which a stuck callback was named */
+	uint64_t stuck_seq;   /* of the last own round that had its stuck callback named */
 	uint32_t looks;       /* for a table, in vain */
-	uint64_t program;     /* a number for what it executes, while it has no table; 0: not read yet */
+	uint64_t program;     /* changes with exec(); read while it has no table; 0: not read yet */
 	uint64_t look_at_ns;
 	int pidfd; /* -1, or for a process in signal mode */
 	int handle; /* likewise a pidfd, to end it by; -1: none was wanted, or to be had */
 	struct ms_table_reader reader;
 	struct ms_control_client client;
-	uint64_t kept_identity; /* of the table with figures that own.c has in its sums for good */
-	struct ms_watch_own told; /* what own.c has told of the table with told_identity */
+	uint64_t kept_identity; /* of the table that own.c has added to its sums for good */
+	struct ms_watch_own told; /* its sums at the last event of own.c, and of which table, and when */
 	uint64_t told_identity, told_ns;
 };
 
@@ -92,8 +92,8 @@ bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd);
 
 /**
- * ms_members_notice_exec - members without a table that execute another program now are looked at as if they were new
- * A few system calls, for some members each time. Once a second, and not above danger: opens.
+ * ms_members_notice_exec - search members without a table anew that execute another program now
+ * A few system calls, for some members each time. Opens: once a second, and not above danger.
  */
 void ms_members_notice_exec(struct ms_members *members, uint32_t slots, uint64_t now_ns);
 
@@ -122,15 +122,15 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
 /**
  * ms_members_name - add the caches of a process that hold most
  * @order_seq: not 0: those that claim to have freed most for this order
- * @stuck: NULL, or MS_NAME_BYTES for one of which the callback got stuck with it
+ * @stuck: NULL, or MS_NAME_BYTES for the name of a cache, where its callback got stuck with that order
  */
 void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
 		     char *stuck);
 
-/** ms_members_look_alone - have all with caches had own rounds? */
+/** ms_members_look_alone - have all members with caches had own rounds? False without a table */
 bool ms_members_look_alone(const struct ms_members *members, uint32_t slots);
 
-/** ms_members_brake - do all with a table hold their threads back while they free memory? */
+/** ms_members_brake - have all members with a table held threads back by now? False without a table */
 bool ms_members_brake(const struct ms_members *members, uint32_t slots);
 
 /** ms_members_answers - can it be asked: there is an agent, and it is neither stopped nor stuck */

@@ -6,7 +6,7 @@
 #include "watch/watch.h"
 
 #define LOOK_NS MS_NS_PER_S
-#define TELL_NS (60 * MS_NS_PER_S) /* as the sums of digest.c */
+#define TELL_NS (60 * MS_NS_PER_S) /* as the summaries of digest.c */
 
 static void add(struct ms_watch_own *sum, const struct ms_table_info *info)
 {
@@ -18,7 +18,7 @@ static void add(struct ms_watch_own *sum, const struct ms_table_info *info)
 	sum->braked_us = ms_sat_add(sum->braked_us, info->braked_us);
 }
 
-/* Return: whether its figures are not in the sums yet. A header that makes no sense keeps its last figures. */
+/* Return: whether its figures are still to be added. Where its header makes no sense, the last ones count. */
 static bool is_open(struct ms_member *member, bool fresh)
 {
 	if (!member->has_table || member->kept_identity == member->reader.info.identity)
@@ -51,7 +51,7 @@ void ms_watch_own_keep(struct ms_watch *watch, uint32_t slot)
 	member->kept_identity = member->reader.info.identity;
 }
 
-/* What is new since it was told last; what goes down makes no sense, and is 0. */
+/* What is new since the last event; a figure that has gone down makes no sense, and is 0. */
 static struct ms_event news(const struct ms_watch_own *now, const struct ms_watch_own *told)
 {
 	return (struct ms_event){

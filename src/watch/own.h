@@ -2,7 +2,7 @@
 /*
  * watch/own.h - what the members did by themselves (lib/own.c), as the headers of their tables say.
  *
- * Of those that have left as well. Only descriptors that are open are read.
+ * The sums include members that have left. Nothing is opened: the tables are open already.
  */
 #ifndef MS_WATCH_OWN_H
 #define MS_WATCH_OWN_H
@@ -12,7 +12,7 @@
 
 struct ms_watch;
 
-/* Sums; a process says what it likes, so they saturate. */
+/* Sums; they saturate, since a process may write any figure. */
 struct ms_watch_own {
 	uint64_t rounds, claimed_bytes, returned_bytes, us;
 	uint64_t brakes, braked_us;
@@ -21,7 +21,10 @@ struct ms_watch_own {
 /** ms_watch_own_sum - of all members, those that have left included; @fresh: read the headers now */
 struct ms_watch_own ms_watch_own_sum(struct ms_watch *watch, bool fresh);
 
-/** ms_watch_own_tell - an event for each member that has shrunk by itself, once a minute at most; below danger */
+/**
+ * ms_watch_own_tell - an event for each member that has shrunk by itself, once a minute at most
+ * Does nothing above danger.
+ */
 void ms_watch_own_tell(struct ms_watch *watch, uint64_t now_ns);
 
 /** ms_watch_own_keep - this member leaves, or executes another program: what it did stays in the sums */

@@ -58,7 +58,7 @@ bool ms_reading_is_short(const struct ms_reading *reading)
 	return reading->sample.limit.used_bytes >= reading->marks.danger_bytes;
 }
 
-/* A job forks most while it starts: seldom at first would miss what its workers do meanwhile. */
+/* A job forks most while it starts: rare scans at first would miss what its workers do meanwhile. */
 static uint64_t scan_interval_ns(const struct ms_reading *reading, uint64_t now_ns)
 {
 	uint64_t age_ns = now_ns - reading->started_ns;

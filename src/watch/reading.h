@@ -38,7 +38,7 @@ struct ms_reading {
 	uint64_t margin_bytes, latency_ns;
 	/* Set by the owner of this. */
 	bool brakes; /* its processes hold their threads back: no margin lowers high */
-	bool looks;  /* they look by themselves, and their rounds help: low is near to high */
+	bool looks;  /* they shrink by themselves, and orders help: low is near to high */
 	uint64_t started_ns;
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */
@@ -74,7 +74,7 @@ void ms_reading_scan_soon(struct ms_reading *reading, uint64_t now_ns);
 void ms_reading_sample(struct ms_reading *reading, const struct ms_policy_config *config, uint64_t now_ns,
 		       uint64_t *ret_grown_bytes);
 
-/** ms_reading_narrow - low of these marks, as large as rounds are to be */
+/** ms_reading_narrow - bring low of @marks nearer to high, where processes shrink by themselves */
 void ms_reading_narrow(const struct ms_reading *reading, const struct ms_policy_config *config, struct ms_marks *marks);
 
 /** ms_reading_next_ns - until when nothing needs to be read, as far as the marks go */

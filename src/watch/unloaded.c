@@ -7,8 +7,9 @@
 #include "sample/python.h"
 #include "watch/watch.h"
 
-/* The searches are 20, 40, 80 ms ... apart. What is sure is said after 0.6 s. A folder that is before the adapter's
- * may have no sitecustomize, and where no reason is to be seen the interpreter may only be slow to start. */
+/* The searches are 20, 40, 80 ms ... apart. What is sure is said after 0.6 s. The rest waits longer: a
+ * folder before the adapter's may have no sitecustomize, and where no reason can be seen the interpreter
+ * may only be slow to start. */
 enum { LOOKS_SURE = 5, LOOKS_DOUBTFUL = 6, LOOKS_BLIND = 8 };
 
 static uint32_t looks_wanted(enum ms_python_fault fault)
@@ -32,8 +33,9 @@ static bool note(struct ms_unloaded *unloaded, uint64_t program, enum ms_python_
 }
 
 /*
- * The reason stands in pages of the process. Reading them waits for its mmap lock, which it may hold while it waits for
- * memory: so only below low, from where it is far to the moment in which this thread is needed.
+ * The reason stands in pages of the process. Reading them waits for its mmap lock, which it may hold while it
+ * waits for memory. So it is read only below low, where it takes a while until memory is short and this
+ * thread is needed.
  */
 static enum ms_python_fault look(const struct ms_watch *watch, const struct ms_member *member, uint64_t *ret_program)
 {

@@ -3,8 +3,9 @@
  * watch/unloaded.h - notice a Python that runs without the adapter, soon after its start, and say why.
  *
  * A start script that sets PYTHONPATH, env -i, sudo, -I, -E and -S keep it out, and nothing else tells so
- * before memory is short. Said once for each program and reason, not for each process. Opens files, as looking for tables
- * does: not above danger. The reason is read below low alone; above, none is seen. Nothing allocates. One thread.
+ * before memory is short. It is said once for each program and reason, not for each process. Opens files, as
+ * looking for tables does: not above danger. The reason is read only below low, and is unknown above. Nothing
+ * allocates. One thread.
  */
 #ifndef MS_WATCH_UNLOADED_H
 #define MS_WATCH_UNLOADED_H

@@ -78,7 +78,7 @@ struct ms_watch {
 	struct ms_unloaded unloaded;
 	struct ms_event_end summary;
 	struct ms_watch_own own; /* of members that have left */
-	uint64_t own_look_ns;    /* when it is next looked for what members did by themselves */
+	uint64_t own_look_ns;    /* when to look next for what members did by themselves */
 	uint64_t oom_kills_before, oom_kills_seen;
 
 	struct ms_state_writer writer;

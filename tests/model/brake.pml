@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The own order of src/lib/brake.c: two threads that look, the agent, a watch that orders for the same shortage, and
+ * The own order of src/lib/brake.c and own.c: two threads that look, the agent, a watch that orders for the same shortage, and
  * marks that may end at any moment. A thread that is held looks again every few milliseconds, and goes when its time
  * is over: not here, so that a wake-up that is lost leaves it asleep for ever, which is an error.
  *

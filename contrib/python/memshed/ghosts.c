@@ -7,20 +7,20 @@
 
 enum {
 	SLOTS_PER_BUCKET = 8,
-	SLOTS_PER_ENTRY = 2,  /* ghosts of one turnover, and marks of two, of which there are fewer */
-	BYTES_PER_BYTE = 128, /* of the cache, for each of the set: a hundredth, also where a resize is not due */
+	SLOTS_PER_ENTRY = 2,  /* for the ghosts of one turnover, and the marks of two, which are fewer */
+	BYTES_PER_BYTE = 128, /* of the cache, for each of the set: below a hundredth, also with the slack */
 	GHOST_TURNOVERS = 1,
-	MARK_TURNOVERS = 2,   /* to begin with */
-	CHANGED = 5,          /* a fifth more or less wanted than there is */
+	MARK_TURNOVERS = 2,   /* at first */
+	CHANGED = 5,          /* a resize is due when a fifth more or less is wanted than there is */
 };
 
 /* Chosen by simulation, with hot sets that stay and that move. */
 static const double least_turnovers = 0.25, most_turnovers = 8;
-static const double step = 20; /* in a turnover in which all are missed again */
+static const double step = 20; /* sum of the changes in a turnover in which all keys are missed again */
 
 enum kind {
 	PLAIN_GHOST,
-	MARKED_GHOST, /* its entry had been marked */
+	MARKED_GHOST, /* its entry was marked */
 	MARK,
 	KIND_BITS = 2,
 	KIND_MASK = (1 << KIND_BITS) - 1,
@@ -30,7 +30,7 @@ enum kind {
 
 struct ms_py_ghost {
 	uint32_t hash;
-	uint32_t stamp_and_kind; /* the clock, without its highest bits, and below it the kind; 0: empty */
+	uint32_t stamp_and_kind; /* the clock without its highest bits, then the kind; 0: empty */
 };
 
 static enum kind kind_of(const struct ms_py_ghost *slot)
@@ -60,7 +60,7 @@ static struct ms_py_ghost *bucket_of(const struct ms_py_ghosts *ghosts, uint32_t
 	return ghosts->slots + ((uint64_t)hash * ghosts->buckets >> 32) * SLOTS_PER_BUCKET;
 }
 
-/* The slot of @hash, be it too old, or NULL. */
+/* The slot of @hash, even one that is too old; or NULL. */
 static struct ms_py_ghost *find_any(const struct ms_py_ghosts *ghosts, uint32_t hash)
 {
 	struct ms_py_ghost *bucket;
@@ -82,8 +82,8 @@ static struct ms_py_ghost *find(const struct ms_py_ghosts *ghosts, uint32_t hash
 	return slot && is_live(ghosts, slot) ? slot : NULL;
 }
 
-/* The slot that can be lost best: NULL where there are only marks. An old mark says what its entry was, once that is
- * dropped; an old ghost says nothing. */
+/* The slot that matters least; NULL where all have live marks. An old mark still says that its entry was
+ * marked, once that is dropped; an old ghost says nothing. */
 static struct ms_py_ghost *find_room(const struct ms_py_ghosts *ghosts, uint32_t hash)
 {
 	struct ms_py_ghost *bucket = bucket_of(ghosts, hash), *oldest = NULL, *old_mark = NULL;
@@ -126,7 +126,7 @@ void ms_py_ghosts_want(struct ms_py_ghosts *ghosts, uint64_t entries, uint64_t b
 		ms_py_ghosts_forget(ghosts);
 }
 
-/* Live slots of @old find their places in the new set. */
+/* Copies the live slots of @old into the new set. */
 static void carry_over(struct ms_py_ghosts *ghosts, const struct ms_py_ghosts *old)
 {
 	for (size_t i = 0; i < (size_t)old->buckets * SLOTS_PER_BUCKET; i++) {
@@ -140,7 +140,7 @@ static void carry_over(struct ms_py_ghosts *ghosts, const struct ms_py_ghosts *o
 	}
 }
 
-/* Without the memory for it there are fewer ghosts, or none. */
+/* Where there is no memory for more, the set stays as it is. */
 static void resize(struct ms_py_ghosts *ghosts)
 {
 	struct ms_py_ghosts old = *ghosts;
@@ -176,8 +176,8 @@ static void count_drop(struct ms_py_ghosts *ghosts, bool marked)
 	}
 }
 
-/* A key is missed again. Each way counts as much as there are drops of the other kind: both are equal when of each kind
- * the same part is missed again. */
+/* A key is missed again. A miss of one kind has the drops of the other kind as its weight: so the two
+ * balance when the same share of each kind is missed again. */
 static void learn(struct ms_py_ghosts *ghosts, bool marked)
 {
 	double drops = 1.0 + ghosts->marked_drops + ghosts->plain_drops;

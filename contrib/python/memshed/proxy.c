@@ -37,7 +37,7 @@ enum {
 	HAVE_VECTORCALL = 1 << 11, /* of a type's flags; not in the limited API of 3.8 */
 	CLOCK_TRIALS = 16,
 	LOOK_NS = 1000000,  /* between two looks at the memory */
-	NESTED_CALLS = 16,  /* of calls below a timed one, one in so many reads the clock, too */
+	NESTED_CALLS = 16,  /* of calls inside a timed one, one in so many reads the clock, too */
 	CLOCK_SLOW_NS = 80, /* a reading of the clock by a system call takes several times as long */
 };
 #define ARGUMENTS_OFFSET ((size_t)1 << (8 * sizeof(size_t) - 1))
@@ -182,7 +182,8 @@ static inline bool is_to_be_timed(const struct proxy *self)
 	return !self->calls_in_progress || self->forks != proxy.forks;
 }
 
-/* What is not timed: other threads' calls, each of which may add much. Those of a recursion are many, and short. */
+/* Of calls that are not timed: each of another thread, as it may add much; of those in a recursion, which
+ * are many and short, one in NESTED_CALLS. */
 static inline bool is_to_be_looked_at(const struct proxy *self)
 {
 	return !pthread_equal(self->thread, pthread_self()) || ++proxy.nested_calls % NESTED_CALLS == 0;
