@@ -34,7 +34,7 @@ static void nonsense_is_refused(void **state)
 static void values_come_within_bounds(void **state)
 {
 	(void)state;
-	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .timeout_us = UINT64_MAX},
+	struct ms_order odd = {.seq = 1, .scope = MS_SCOPE_PROCESS, .reason = 999, .reuse = 1, .timeout_us = UINT64_MAX},
 			taken;
 	struct ms_order_handle posted;
 
@@ -42,6 +42,7 @@ static void values_come_within_bounds(void **state)
 	take(&taken);
 	assert_int_equal(taken.scope, MS_SCOPE_PROCESS);
 	assert_int_equal(taken.reason, 0);
+	assert_int_equal(taken.reuse, 0); /* an own order's alone */
 	assert_int_equal(taken.timeout_us, 3600u * 1000 * 1000);
 	odd.timeout_us = 0;
 	assert_int_equal(ms_control_post(&client, &odd, &posted), 0);
