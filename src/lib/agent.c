@@ -17,10 +17,10 @@
  */
 #include "lib/agent.h"
 
-#include "lib/own.h"
 #include "lib/count.h"
 #include "lib/executor.h"
 #include "lib/lib.h"
+#include "lib/own.h"
 #include "lib/sweep.h"
 #include "util/clock.h"
 

@@ -10,10 +10,10 @@
 #include "lib/count.h"
 
 #include "lib/allocator.h"
-#include "lib/own.h"
 #include "lib/executor.h"
 #include "lib/hooks.h"
 #include "lib/lib.h"
+#include "lib/own.h"
 #include "lib/registry.h"
 #include "util/clock.h"
 

@@ -19,12 +19,12 @@
 #include <time.h>
 
 #include "lib/allocator.h"
-#include "lib/own.h"
 #include "lib/candidates.h"
 #include "lib/count.h"
 #include "lib/hooks.h"
 #include "lib/learn.h"
 #include "lib/lib.h"
+#include "lib/own.h"
 #include "lib/statm.h"
 #include "lib/sweep.h"
 #include "util/clock.h"
