@@ -16,7 +16,7 @@
  *   own       from     to       by      when
  *   order     IDLE     WANTED   thread  it looked, marks hold: above high, and more than after a round that left it
  *                                       there; shrinking is not paused
- *             WANTED   RUNNING  agent   takes it
+ *             WANTED   RUNNING  agent   takes it; or the last one waits for an owner's thread still
  *             IDLE,    RUNNING  agent   takes a watch's order for pressure, which does for both
  *             WANTED
  *             WANTED   IDLE     agent   looked again: not above high any more (it was page cache), or no marks
@@ -167,11 +167,18 @@ static void want_order(const struct ms_look *look)
 		ms_control_wake(&ms_lib.control);
 }
 
+/* For what is about to come caches give way down to half of max, and no further. */
+static uint64_t most_ahead(uint64_t bytes, const struct ms_marks_body *marks)
+{
+	return ms_least(bytes, ms_sat_sub(marks->brake_bytes, marks->max_bytes / 2));
+}
+
 /* Return: whether there is something to wait for. */
 static bool look_for_shortage(struct ms_look *look)
 {
 	if (!ms_look_take(look))
 		return false;
+	look->ahead_bytes = most_ahead(look->ahead_bytes, &look->marks);
 	if (!ms_look_is_short(look)) {
 		if (atomic_load_explicit(&brake->again_bytes, memory_order_relaxed))
 			atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
@@ -398,8 +405,8 @@ void ms_brake_charged(struct memshed_cache *cache)
 		ms_brake_left = goes_early ? LEAST_STEP_BYTES : step_of(&look);
 }
 
-/* What this thread adds until it looks again is what it added between two looks not long ago. For that caches give
- * way down to half of max, and no further. Where a round freed meanwhile, what was added is not seen: nothing fades. */
+/* What this thread adds until it looks again is what it added between two looks not long ago. Where a round freed
+ * meanwhile, what was added is not seen: nothing fades. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
 	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes;
@@ -411,7 +418,7 @@ static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 	if (own.used_bytes)
 		own.ahead_bytes = grown > kept ? grown : kept;
 	own.used_bytes = used_bytes;
-	return ms_least(own.ahead_bytes, ms_sat_sub(marks->brake_bytes, marks->max_bytes / 2));
+	return most_ahead(own.ahead_bytes, marks);
 }
 
 int ms_brake_point(uint32_t flags)
