@@ -101,7 +101,7 @@ static void test_a_small_round_leaves_it_to_the_allocator(void **state)
 	order.reason = MEMSHED_REASON_PRESSURE;
 	assert_int_equal(bed_ask(&bed, &order).caches, 1);
 	assert_int_equal(fake.calls, calls + 1);
-	assert_true(info().trims > trims);
+	assert_true(SANITIZED || info().trims > trims); /* a sanitizer is an allocator that is not asked */
 	memshed_unregister(fake.handle);
 }
 
@@ -117,7 +117,7 @@ static void test_from_the_brake_mark_on_it_gives_back(void **state)
 	tell_near(BRAKE + 10 * MIB);
 	charge(2 * MIB);
 	wait_for_own_round(rounds);
-	assert_true(info().trims > trims);
+	assert_true(SANITIZED || info().trims > trims);
 	memshed_unregister(fake.handle);
 }
 
