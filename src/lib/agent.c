@@ -150,11 +150,16 @@ static int serve(const struct ms_order *order, const struct ms_order_handle *han
 /* The process's own order: it is for the shortage that a watch's may be for as well, and nearer to it. */
 static int serve_own(void)
 {
+	const struct ms_job *job = &ms_lib.agent.jobs[MS_OWN_JOB];
 	struct ms_order_handle handle = {.slot = MS_OWN_JOB};
 	struct ms_order order;
 
-	if (ms_lib.agent.jobs[MS_OWN_JOB].phase != MS_JOB_NONE || !ms_lib_runs() ||
-	    !ms_own_take(ms_clock_ns(), &order))
+	if (job->phase != MS_JOB_NONE) { /* it waits for owners' threads, and a watch's has ended before it */
+		if (ms_own_is_wanted())
+			ms_own_begin(&job->order);
+		return 0;
+	}
+	if (!ms_lib_runs() || !ms_own_take(ms_clock_ns(), &order))
 		return 0;
 	return serve(&order, &handle);
 }

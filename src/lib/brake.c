@@ -19,7 +19,7 @@
  *                                       brake mark with what the thread is about to add; not while shrinking
  *                                       is paused, nor until usage has grown where the last round left it
  *                                       above high, nor just after a round left memory to the allocator
- *             WANTED   RUNNING  agent   takes it
+ *             WANTED   RUNNING  agent   takes it; or the last one still waits for an owner's thread
  *             IDLE,    RUNNING  agent   takes a watch's order for pressure, which serves for both
  *             WANTED
  *             WANTED   IDLE     agent   looked again: not short any more (it was page cache), or no marks
@@ -176,11 +176,18 @@ static void want_order(const struct ms_look *look)
 		ms_control_wake(&ms_lib.control);
 }
 
+/* For what is about to come caches give way down to half of max, and no further. */
+static uint64_t most_ahead(uint64_t bytes, const struct ms_marks_body *marks)
+{
+	return ms_least(bytes, ms_sat_sub(marks->brake_bytes, marks->max_bytes / 2));
+}
+
 /* Return: whether there is something to wait for. */
 static bool look_for_shortage(struct ms_look *look)
 {
 	if (!ms_look_take(look))
 		return false;
+	look->ahead_bytes = most_ahead(look->ahead_bytes, &look->marks);
 	if (!ms_look_is_short(look)) {
 		if (atomic_load_explicit(&brake->again_bytes, memory_order_relaxed))
 			atomic_store_explicit(&brake->again_bytes, 0, memory_order_relaxed);
@@ -410,8 +417,8 @@ void ms_brake_charged(struct memshed_cache *cache)
 }
 
 /* Return: how much this thread is expected to add until it looks again: what it lately added between two
- * looks, but no more than makes caches shrink to half of max. Where a round freed something meanwhile,
- * what was added cannot be seen: then the expectation does not fade. */
+ * looks. Where a round freed something meanwhile, what was added cannot be seen: then the expectation does
+ * not fade. */
 static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 {
 	uint64_t grown = ms_sat_sub(used_bytes, own.used_bytes), kept = own.ahead_bytes;
@@ -423,7 +430,7 @@ static uint64_t foresee(uint64_t used_bytes, const struct ms_marks_body *marks)
 	if (own.used_bytes)
 		own.ahead_bytes = grown > kept ? grown : kept;
 	own.used_bytes = used_bytes;
-	return ms_least(own.ahead_bytes, ms_sat_sub(marks->brake_bytes, marks->max_bytes / 2));
+	return most_ahead(own.ahead_bytes, marks);
 }
 
 int ms_brake_point(uint32_t flags)

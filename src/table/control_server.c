@@ -207,6 +207,7 @@ static bool read_order(const struct ms_slot_abi *slot, uint32_t ticket, struct m
 		return false;
 	if (!ret_order->seq || ret_order->level > MS_LEVEL_EMERGENCY || !names_rows(ret_order))
 		return false;
+	ret_order->reuse = 0; /* of own orders alone */
 	if (ret_order->reason > MAX_REASON)
 		ret_order->reason = 0;
 	ret_order->reuse = 0; /* reserved in a slot */

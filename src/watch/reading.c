@@ -215,11 +215,13 @@ void ms_reading_edge_came(struct ms_reading *reading, uint64_t now_ns)
 static uint64_t calm_ns(const struct ms_reading *reading, const struct ms_policy_config *config,
 			const struct ms_limit *limit, bool edges)
 {
-	uint64_t high = marks_of(reading, config, limit).high_bytes;
+	struct ms_marks marks = marks_of(reading, config, limit);
 
-	if (edges && ms_edge_is_sure(&reading->edge, &reading->budget.cgroup, limit, high))
+	if (reading->looks)
+		ms_policy_leave_to_processes(config, &marks);
+	if (edges && ms_edge_is_sure(&reading->edge, &reading->budget.cgroup, limit, marks.high_bytes))
 		return MS_PACE_MAX_NS;
-	return ms_pace_sleep(&reading->pace, ms_sat_sub(high, limit->used_bytes));
+	return ms_pace_sleep(&reading->pace, ms_sat_sub(marks.high_bytes, limit->used_bytes));
 }
 
 /* Below all marks the nearest limit is the first to be met, unless it has an edge and the next one has none. */

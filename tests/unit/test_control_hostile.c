@@ -79,6 +79,19 @@ static void a_running_slot_posted_again_is_not_taken_twice(void **state)
 	take(&taken);
 }
 
+/* What the process does with the memory of its own orders, no client asks for. */
+static void what_is_for_own_orders_is_not_taken_from_a_page(void **state)
+{
+	(void)state;
+	struct ms_order own = order, taken;
+	struct ms_order_handle handle;
+
+	own.reuse = 1;
+	assert_int_equal(ms_control_post(&client, &own, &handle), 0);
+	take(&taken);
+	assert_int_equal(taken.reuse, 0);
+}
+
 static void a_page_of_nonsense_is_said(void **state)
 {
 	(void)state;
@@ -209,6 +222,7 @@ int main(void)
 		WITH_PAGE(values_come_within_bounds),
 		WITH_PAGE(states_nobody_honest_made_are_swept),
 		WITH_PAGE(a_running_slot_posted_again_is_not_taken_twice),
+		WITH_PAGE(what_is_for_own_orders_is_not_taken_from_a_page),
 		WITH_PAGE(a_page_of_nonsense_is_said),
 		WITH_PAGE(a_strange_answer_is_tamed),
 		WITH_PAGE(tickets_wrap),

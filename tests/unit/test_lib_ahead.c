@@ -113,6 +113,27 @@ static void test_rounds_do_not_fade_what_is_expected(void **state)
 	memshed_unregister(fake.handle);
 }
 
+/* At its point a thread expects no more than where it looks: for a single value of any size caches keep half of max. */
+static void test_half_of_max_is_kept_at_a_point_too(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+
+	(void)state;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "half", .priority = -1));
+	memshed_charge(fake.handle, 300 * MIB, 1000);
+	tell(50 * MIB);
+	for (int i = 0; i < 100; i++)
+		memshed_brake(MEMSHED_BRAKE_LOOK);
+	tell(490 * MIB); /* 440 more would be past the brake mark */
+	memshed_brake(MEMSHED_BRAKE_LOOK);
+	wait_for_agent();
+	assert_int_equal(fake.calls, 0);
+	memshed_brake(0);
+	wait_for_agent();
+	assert_int_equal(fake.calls, 0);
+	memshed_unregister(fake.handle);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +141,7 @@ int main(void)
 		cmocka_unit_test_setup(test_makes_room_for_large_additions, settle),
 		cmocka_unit_test_setup(test_rounds_do_not_fade_what_is_expected, settle),
 		cmocka_unit_test_setup(test_the_heap_is_not_counted_on_for_large_additions, settle),
+		cmocka_unit_test_setup(test_half_of_max_is_kept_at_a_point_too, settle),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, NULL);

@@ -599,6 +599,44 @@ static void test_a_child_has_no_marks(void **state)
 	bed_expect_child(child, 0);
 }
 
+static bool agent_sleeps(void)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u/stat", (unsigned)info().agent_tid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*u (%*[^)]) %c", &state), 1);
+	fclose(file);
+	return state == 'S';
+}
+
+/* An own order waits for its owner's thread, and a watch's ends before it: what is wanted then is being done. */
+static void test_the_agent_sleeps_while_an_owner_is_waited_for(void **state)
+{
+	struct fake fake = {.freed_bytes = 200 * MIB};
+	struct ms_order order = bed_order(&bed, NULL, MS_LEVEL_TRIM, 20 * MIB);
+	uint64_t rounds = info().own_rounds;
+
+	(void)state;
+	order.reason = MEMSHED_REASON_PRESSURE;
+	add(&fake, MEMSHED_CACHE_OPTIONS(.name = "owned", .priority = -1, .thread_class = MEMSHED_THREAD_OWNER));
+	memshed_charge(fake.handle, 500 * MIB, 1000);
+	tell(HIGH + 2 * MIB);
+	charge(2 * MIB);
+	BED_WAIT_UNTIL(is_idle() && agent_sleeps());
+	assert_int_equal(bed_ask(&bed, &order).status, MS_ANSWER_BUSY);
+	tell(HIGH + 15 * MIB); /* more than that round left */
+	charge(2 * MIB);
+	wait_for_agent();
+	BED_WAIT_UNTIL(agent_sleeps() || info().own_rounds > rounds);
+	assert_true(info().own_rounds == rounds);
+	BED_WAIT_UNTIL(memshed_poll() == 1);
+	BED_WAIT_UNTIL(info().own_rounds > rounds);
+	memshed_unregister(fake.handle);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +660,7 @@ int main(void)
 		cmocka_unit_test_setup(test_marks_that_make_no_sense, settle),
 		cmocka_unit_test_setup(test_a_child_has_no_marks, settle),
 		cmocka_unit_test_setup(test_a_thread_is_not_held_for_ever, settle),
+		cmocka_unit_test_setup(test_the_agent_sleeps_while_an_owner_is_waited_for, settle),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, NULL);

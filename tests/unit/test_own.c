@@ -65,12 +65,29 @@ static void counts_that_make_no_sense_are_not_told(void **state)
 
 #define WITH_CALM(test) cmocka_unit_test_setup_teardown(test, make_calm, end_watch)
 
+/* Between high and the brake mark is where they keep it: no watch looks each millisecond for that. */
+static void what_is_left_to_processes_keeps_no_watch_awake(void **state)
+{
+	struct ms_reading *reading = &watch.reading;
+
+	(void)state;
+	reading->edge.usage_fd = -1;
+	reading->looks = true;
+	reading->next_scan_ns = now + SECONDS(1);
+	reading->sample.limit.used_bytes = 901 * MIB; /* high is 900, the brake mark 912 of 1000 */
+	reading->marks = ms_policy_marks_of(&watch.config, &reading->sample.limit, 0);
+	ms_policy_leave_to_processes(&watch.config, &reading->marks);
+	ms_pace_init(&reading->pace, MIB);
+	assert_in_range(ms_reading_next_ns(reading, &watch.config, now) - now, MS(500), SECONDS(1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CALM(rounds_are_told_once_a_minute),
 		WITH_CALM(nothing_is_told_where_memory_is_short),
 		WITH_CALM(counts_that_make_no_sense_are_not_told),
+		WITH_CALM(what_is_left_to_processes_keeps_no_watch_awake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
