@@ -210,7 +210,6 @@ static bool read_order(const struct ms_slot_abi *slot, uint32_t ticket, struct m
 	ret_order->reuse = 0; /* of own orders alone */
 	if (ret_order->reason > MAX_REASON)
 		ret_order->reason = 0;
-	ret_order->reuse = 0; /* reserved in a slot */
 	if (ret_order->timeout_us == 0)
 		ret_order->timeout_us = DEFAULT_TIMEOUT_US;
 	if (ret_order->timeout_us > MAX_TIMEOUT_US)

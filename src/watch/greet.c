@@ -64,18 +64,22 @@ static void close_packet(const struct ms_hello_packet *packet)
 		close(packet->control_fd);
 }
 
-/* Its table may have been found before its hello was read: then it has not executed another program. */
+/* Its table may have been found before its hello was read: then it has not executed another program, and only the
+ * control page may be new. */
 static void adopt(struct ms_watch *watch, uint32_t slot, uint64_t now_ns)
 {
 	struct ms_hello_packet packet;
 
 	if (ms_hello_take(watch->options.hello_fd, &packet) < 0)
 		return;
-	if (ms_members_knows(&watch->members, slot, packet.table_fd)) {
+	bool known = ms_members_knows(&watch->members, slot, packet.table_fd);
+
+	if (known && watch->members.at[slot].can_post) {
 		close_packet(&packet);
 		return;
 	}
-	ms_orders_forget(watch, slot, now_ns);
+	if (!known)
+		ms_orders_forget(watch, slot, now_ns);
 	if (ms_members_adopt(&watch->members, slot, packet.table_fd, packet.control_fd) == 0)
 		ms_greet_report(watch, slot);
 }

@@ -168,7 +168,7 @@ bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table
 	const struct ms_member *member = &members->at[slot];
 	struct ms_inode inode = ms_inode_of(table_fd);
 
-	return member->can_post && inode.inode && ms_inode_is(member->reader.fd, &inode);
+	return member->has_table && inode.inode && ms_inode_is(member->reader.fd, &inode);
 }
 
 int ms_members_adopt(struct ms_members *members, uint32_t slot, int table_fd, int control_fd)

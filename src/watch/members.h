@@ -81,7 +81,7 @@ void ms_members_init(struct ms_members *members, const struct ms_root *root, str
 void ms_members_add(struct ms_members *members, uint32_t slot, pid_t pid, uint64_t start_ticks, uint64_t now_ns);
 void ms_members_remove(struct ms_members *members, uint32_t slot);
 
-/** ms_members_knows - is that the table it has, with its control page? @table_fd: still the caller's */
+/** ms_members_knows - is that the table it has? @table_fd: still the caller's */
 bool ms_members_knows(const struct ms_members *members, uint32_t slot, int table_fd);
 
 /**

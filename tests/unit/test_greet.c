@@ -101,8 +101,11 @@ static void a_control_page_is_taken(void **state)
 	(void)state;
 	assert_int_equal(ms_members_adopt(&watch.members, SELF, dup(table.fd), -1), 0);
 	assert_false(member->can_post);
+	table.header->own_rounds = 3;
 	say_hello(table.fd, agents[SELF].fd);
 	assert_true(member->can_post);
+	table.header->own_rounds = 5;
+	assert_int_equal(ms_watch_own_sum(&watch, true).rounds, 5 + 5); /* what it does from then on counts */
 }
 
 #define WITH_SOCKET(test) cmocka_unit_test_setup_teardown(test, make_socket, end_watch)
