@@ -22,7 +22,7 @@
 
 #include "alloc_job.h"
 
-enum { BATCH = 16, FAULT_BYTES = 8 << 20, LOCK_WAIT_MS = 20 };
+enum { BATCH = 16, FAULT_BYTES = 8 << 20, STOP_BYTES = 2 << 20, LOCK_WAIT_MS = 20 };
 
 static struct shard shards[JOB_THREADS_MAX];
 static struct memshed_cache *handle;
@@ -190,6 +190,17 @@ static uint64_t drop_some(struct shard *shard, uint64_t target, struct memshed_r
 	return bytes;
 }
 
+/* With a little more memory taken: where the process shrinks by itself, usage may be only a page above high, and a
+ * watch that reads it at another moment may find it below. */
+static void stop_above_high(void)
+{
+	void *more = mmap(NULL, STOP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	raise(SIGSTOP); /* of this thread, so that it does not get any further */
+	if (more != MAP_FAILED)
+		munmap(more, STOP_BYTES);
+}
+
 static enum memshed_status shrink(void *ctx, const struct memshed_request *request, struct memshed_result *result)
 {
 	uint64_t target = request->target_bytes ? request->target_bytes : UINT64_MAX, got;
@@ -197,7 +208,7 @@ static enum memshed_status shrink(void *ctx, const struct memshed_request *reque
 
 	(void)ctx;
 	if (atomic_fetch_add(&asked.blocks, 1) == 0 && has_fault("stop"))
-		raise(SIGSTOP); /* of this thread, so that it does not get any further */
+		stop_above_high();
 	job_sleep_ms(options.delay_ms);
 	do {
 		got = 0;
