@@ -288,6 +288,14 @@ bool ms_members_answers(const struct ms_member *member, uint64_t now_ns)
 	return now_ns < info->current_since_ns || now_ns - info->current_since_ns < AGENT_STUCK_NS;
 }
 
+bool ms_members_register(const struct ms_members *members, uint32_t slots)
+{
+	for (uint32_t i = 0; i < slots; i++)
+		if (members->at[i].pid && !members->at[i].has_table)
+			return false;
+	return members->tables > 0;
+}
+
 bool ms_members_look_alone(const struct ms_members *members, uint32_t slots)
 {
 	uint32_t left = members->tables;

@@ -127,6 +127,9 @@ struct ms_policy_input ms_members_read(struct ms_members *members, uint32_t slot
 void ms_members_name(struct ms_members *members, uint32_t slot, uint64_t order_seq, struct ms_event_caches *list,
 		     char *stuck);
 
+/** ms_members_register - has each member a table? False without a member */
+bool ms_members_register(const struct ms_members *members, uint32_t slots);
+
 /** ms_members_look_alone - have all members with caches had own rounds? False without a table */
 bool ms_members_look_alone(const struct ms_members *members, uint32_t slots);
 

@@ -6,7 +6,10 @@
 
 /* A scan that is brought forward comes no sooner than this after the last one. */
 #define SCAN_LEAST_NS (50 * MS_NS_PER_MS)
-#define SCAN_NS    MS_NS_PER_S
+/* And where the limit counts all processes by itself, and each that there is has a table: those that come and register
+ * say so, and the others matter less then. */
+#define SCAN_NS        MS_NS_PER_S
+#define SCAN_SELDOM_NS (10 * MS_NS_PER_S)
 #define CLOCKED_NS MS_NS_PER_S
 /* When none was measured: the first order of a job, and putting a threshold. */
 #define FIRST_ORDER_NS (5 * MS_NS_PER_MS)
@@ -61,8 +64,13 @@ bool ms_reading_is_short(const struct ms_reading *reading)
 /* A job forks most while it starts: rare scans at first would miss what its workers do meanwhile. */
 static uint64_t scan_interval_ns(const struct ms_reading *reading, uint64_t now_ns)
 {
+	enum ms_limit_source source = reading->sample.limit.source;
 	uint64_t age_ns = now_ns - reading->started_ns;
+	bool whole = source == MS_LIMIT_CGROUP1 || source == MS_LIMIT_CGROUP1_MEMSW ||
+		     source == MS_LIMIT_CGROUP2_MAX || source == MS_LIMIT_CGROUP2_HIGH;
 
+	if (whole && reading->registers)
+		return ms_within(age_ns, SCAN_LEAST_NS, SCAN_SELDOM_NS);
 	return ms_within(age_ns / 4, SCAN_LEAST_NS, SCAN_NS);
 }
 

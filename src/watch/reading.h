@@ -39,6 +39,7 @@ struct ms_reading {
 	/* Set by the owner of this. */
 	bool brakes; /* its processes hold their threads back: no margin lowers high */
 	bool looks;  /* they shrink by themselves, and orders help: low is near to high */
+	bool registers; /* each has a table, and those that come say so */
 	uint64_t started_ns;
 	uint64_t scanned_ns, next_scan_ns;
 	uint64_t clocked_until_ns; /* an edge came lately: by the clock until then */

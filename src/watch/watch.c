@@ -123,6 +123,8 @@ static void sample(struct ms_watch *watch, uint64_t now_ns)
 		!watch->options.no_brake && ms_members_brake(&watch->members, watch->reading.tree.high);
 	watch->reading.looks =
 		ms_members_look_alone(&watch->members, watch->reading.tree.high) && ms_policy_is_helped(&watch->policy);
+	watch->reading.registers =
+		watch->options.hello_fd >= 0 && ms_members_register(&watch->members, watch->reading.tree.high);
 	ms_reading_sample(&watch->reading, &watch->config, now_ns, &grown_bytes);
 	ms_greet_follow(watch, now_ns);
 	if (grown_bytes > summary->worst_growth_bytes)

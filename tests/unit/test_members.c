@@ -164,6 +164,18 @@ static void all_look_by_themselves_or_not(void **state)
 	assert_true(ms_members_look_alone(&members, 4)); /* the allocator alone */
 }
 
+static void all_register_or_not(void **state)
+{
+	(void)state;
+	assert_false(ms_members_register(&members, 4)); /* there is none */
+	find_mine();
+	assert_true(ms_members_register(&members, 4));
+	ms_members_add(&members, 0, 1 << 22, 1, 0); /* above the highest pid: never there */
+	assert_false(ms_members_register(&members, 4));
+	ms_members_remove(&members, 0);
+	assert_true(ms_members_register(&members, 4));
+}
+
 static void an_order_ends_with_the_table(void **state)
 {
 	const struct ms_order order = {.seq = 1, .scope = MS_SCOPE_PROCESS, .timeout_us = 1000000};
@@ -362,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_cannot_answer_is_not_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(members_are_published, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_look_by_themselves_or_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_register_or_not, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_order_ends_with_the_table, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(caches_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(caches_of_one_name_are_one, set_up, tear_down),

@@ -39,7 +39,7 @@ KINDS = {
 
 class Ghosts(support.TestCase):
     def cached(self, text="", kind="int", entries=1000):
-        """A program whose f() has this many entries, was trimmed once, and missed once since."""
+        """A program with a cached f() of this many entries, which was trimmed once, and missed once since."""
         define, call, key = KINDS[kind]
         program = self.program(FUNCTION + define + "\ndef get(*numbers):\n for x in numbers: %s\n" % call +
                                "def there(*numbers):\n now = set(keys())\n"
