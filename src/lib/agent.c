@@ -28,11 +28,6 @@
 
 /* ---- what others see ---- */
 
-static void add_to(_Atomic uint64_t *counter, uint64_t n)
-{
-	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 uint64_t ms_agent_due(void)
 {
 	uint64_t due = ms_count_due();
@@ -73,7 +68,7 @@ static void answer(struct ms_job *job)
 	if (is_own)
 		return;
 	if (job->order.level != MS_LEVEL_COUNT)
-		add_to(&ms_lib.table.header->orders, 1);
+		ms_lib_count(&ms_lib.table.header->orders, 1);
 	ms_control_answer(&ms_lib.control, &job->handle, &job->answer);
 }
 
@@ -175,7 +170,7 @@ static int serve_posted(void)
 		int result = 1;
 
 		if (ms_own_has_done(&order, ms_clock_ns(), &done)) {
-			add_to(&ms_lib.table.header->orders, 1);
+			ms_lib_count(&ms_lib.table.header->orders, 1);
 			ms_control_answer(&ms_lib.control, &handle, &done);
 		} else {
 			ms_own_begin(&order);
@@ -196,7 +191,7 @@ static uint64_t orders_done(void)
 static int count_round(int answered, uint64_t orders_before)
 {
 	if (answered > 0 && orders_done() != orders_before)
-		add_to(&ms_lib.table.header->rounds, 1);
+		ms_lib_count(&ms_lib.table.header->rounds, 1);
 	return answered;
 }
 

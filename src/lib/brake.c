@@ -264,7 +264,7 @@ static void learn_patience(struct memshed_cache *cache, uint64_t used_bytes)
 		return;
 	stands = callback_since(cache) == own.left.since_ns && used_bytes + PROGRESS_BYTES > own.left.used_bytes;
 	us = stands ? us * 2 : us / 2;
-	us = us < LEAST_PATIENCE_US ? LEAST_PATIENCE_US : us > MOST_PATIENCE_US ? MOST_PATIENCE_US : us;
+	us = ms_within(us, LEAST_PATIENCE_US, MOST_PATIENCE_US);
 	atomic_store_explicit(&cache->patience_us, (uint32_t)us, memory_order_relaxed);
 	own.left.since_ns = 0;
 }
@@ -353,8 +353,8 @@ static void count_held(uint64_t now_ns)
 	    until_ns <= now_ns)
 		atomic_store_explicit(&header->braked_threads, 0, memory_order_relaxed);
 	own.held = true;
-	ms_brake_add(&header->brakes, 1);
-	ms_brake_add(&header->braked_threads, 1);
+	ms_lib_count(&header->brakes, 1);
+	ms_lib_count(&header->braked_threads, 1);
 }
 
 static void uncount_held(void)
@@ -385,7 +385,7 @@ static bool hold(struct memshed_cache *cache, struct ms_look *look)
 	if (helped == atomic_load_explicit(&brake->helped, memory_order_relaxed) &&
 	    look->used_bytes + PROGRESS_BYTES > before_bytes)
 		own.in_vain_ns += in_vain_of(held_ns, cpu_ns);
-	ms_brake_add(&header->braked_us, held_ns / MS_NS_PER_US);
+	ms_lib_count(&header->braked_us, held_ns / MS_NS_PER_US);
 	uncount_held();
 	return timed_out;
 }
@@ -395,7 +395,7 @@ static uint64_t step_of(const struct ms_look *look)
 {
 	uint64_t share = ms_sat_sub(look->marks.max_bytes, look->used_bytes) / STEPS_OF_ROOM;
 
-	return ms_least(share > LEAST_STEP_BYTES ? share : LEAST_STEP_BYTES, MS_BRAKE_STEP_BYTES);
+	return ms_within(share, LEAST_STEP_BYTES, MS_BRAKE_STEP_BYTES);
 }
 
 void ms_brake_charged(struct memshed_cache *cache)

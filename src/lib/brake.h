@@ -58,9 +58,4 @@ void ms_brake_wake(void);
 /** ms_brake_after_fork - in the child: no other thread is held; under all locks */
 void ms_brake_after_fork(void);
 
-static inline void ms_brake_add(_Atomic uint64_t *counter, uint64_t n)
-{
-	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 #endif

@@ -185,6 +185,12 @@ static inline bool ms_lib_runs(void)
 
 /** ms_lib_returned - a callback returned, or a worker ended: wake memshed_stop() and _unregister() */
 void ms_lib_returned(void);
+/** ms_lib_count - a counter of the table's header goes up; any thread */
+static inline void ms_lib_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
 /** ms_lib_show_agent - what the table says that the agent does */
 void ms_lib_show_agent(enum ms_agent_state state);
 

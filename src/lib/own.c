@@ -88,7 +88,7 @@ static uint64_t need_of(const struct ms_look *look)
 	uint64_t more = ms_sat_sub(look->ahead_bytes, ms_sat_sub(marks->brake_bytes, low) / 2);
 	uint64_t need = used > low ? (used - low) / marks->sharers + more : ms_sat_sub(more, low - used);
 
-	return need > LEAST_BYTES ? need : LEAST_BYTES;
+	return ms_greatest(need, LEAST_BYTES);
 }
 
 static struct ms_order order_of(const struct ms_look *look)
@@ -163,7 +163,7 @@ static void note_level(uint64_t now_ns, bool reuse)
 		used = ms_usage_bytes(&marks);
 	if (used && used >= marks.high_bytes) {
 		again = (marks.max_bytes - marks.high_bytes) / AGAIN_DIVISOR;
-		again = reuse ? REUSE_STEP_BYTES : again > LEAST_BYTES ? again : LEAST_BYTES;
+		again = reuse ? REUSE_STEP_BYTES : ms_greatest(again, LEAST_BYTES);
 		again = used + ms_least(again, ms_sat_sub(marks.max_bytes, used) / AGAIN_OF_ROOM);
 	}
 	atomic_store_explicit(&brake->again_bytes, again, memory_order_relaxed);
@@ -217,11 +217,11 @@ static void count_own(const struct ms_answer *answer)
 {
 	struct ms_table_header *header = ms_lib.table.header;
 
-	ms_brake_add(&header->own_rounds, 1);
-	ms_brake_add(&header->own_claimed_bytes, answer->claimed_bytes);
+	ms_lib_count(&header->own_rounds, 1);
+	ms_lib_count(&header->own_claimed_bytes, answer->claimed_bytes);
 	if (answer->returned_bytes != MS_NOT_MEASURED)
-		ms_brake_add(&header->own_returned_bytes, answer->returned_bytes);
-	ms_brake_add(&header->own_us, answer->duration_us);
+		ms_lib_count(&header->own_returned_bytes, answer->returned_bytes);
+	ms_lib_count(&header->own_us, answer->duration_us);
 }
 
 void ms_own_end(const struct ms_order *order, const struct ms_answer *answer, uint64_t there_bytes, bool is_own)

@@ -34,6 +34,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fd.h"
+#include "util/saturate.h"
 
 #define CGROUP1_FILE_SYSTEM 0x27e0eb
 #define CGROUP2_FILE_SYSTEM 0x63677270
@@ -45,11 +46,6 @@ enum {
 };
 
 /* ---- reading ---- */
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 static bool parse_number(const char *text, uint64_t *ret_number)
 {
@@ -171,7 +167,7 @@ uint64_t ms_usage_bytes(const struct ms_marks_body *marks)
 		return used_by_anon(marks);
 	used = ms_marks_used(bytes, offset_of(marks));
 	if (bytes >= marks->brake_bytes && used < marks->brake_bytes)
-		used = larger(used, used_by_anon(marks));
+		used = ms_greatest(used, used_by_anon(marks));
 	return used;
 }
 
@@ -215,7 +211,7 @@ uint64_t ms_usage_fresh(const struct ms_marks_body *marks, uint64_t now_ns)
 	used = ms_marks_used(bytes, -(int64_t)page_cache);
 	/* The kernel's sums may be 2 s old. */
 	if (page_cache > marks->max_bytes / LITTLE_DIVISOR)
-		used = larger(used, used_by_anon(marks));
+		used = ms_greatest(used, used_by_anon(marks));
 	atomic_store_explicit(&usage->cache_offset, (int64_t)(used - bytes), memory_order_relaxed);
 	atomic_store_explicit(&usage->cache_at_ns, now_ns, memory_order_relaxed);
 	return used;

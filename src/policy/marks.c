@@ -57,11 +57,6 @@ struct ms_policy_config ms_policy_defaults(void)
 	};
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static uint64_t high_of(const struct ms_policy_config *config, uint64_t max)
 {
 	struct ms_mark usual = {.unit = MS_MARK_PER_MILLE, .value = config->high_per_mille};
@@ -83,7 +78,7 @@ static uint64_t gap_of(const struct ms_policy_config *config, uint64_t max)
 
 	if (config->low.unit != MS_MARK_UNSET && low < high)
 		gap = ms_least(gap, high - low);
-	return larger(gap, 1);
+	return ms_greatest(gap, 1);
 }
 
 struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t max_bytes,
@@ -91,7 +86,7 @@ struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t 
 {
 	uint64_t max = max_bytes ? max_bytes : UINT64_MAX;
 	uint64_t configured = high_of(config, max);
-	uint64_t high = ms_least(larger(configured, 1), max);
+	uint64_t high = ms_least(ms_greatest(configured, 1), max);
 	uint64_t safe = max - ms_least(margin_bytes, max / config->lowest_divisor);
 	struct ms_marks marks = {.max_bytes = max};
 
@@ -103,7 +98,7 @@ struct ms_marks ms_policy_marks(const struct ms_policy_config *config, uint64_t 
 	uint64_t nearest = (max - high) / config->danger_nearest_divisor;
 	uint64_t farthest = (max - high) / config->danger_farthest_divisor;
 
-	marks.danger_bytes = max - ms_least(larger(margin_bytes, nearest), farthest);
+	marks.danger_bytes = max - ms_least(ms_greatest(margin_bytes, nearest), farthest);
 	return marks;
 }
 
@@ -129,7 +124,7 @@ void ms_policy_narrow(const struct ms_policy_config *config, uint64_t growth_byt
 		return;
 	if (grown > (double)gap)
 		gap = grown < (double)now ? (uint64_t)grown : now;
-	marks->low_bytes = marks->high_bytes - ms_least(larger(gap, 1), now);
+	marks->low_bytes = marks->high_bytes - ms_least(ms_greatest(gap, 1), now);
 }
 
 uint64_t ms_policy_brake_bytes(const struct ms_policy_config *config, const struct ms_marks *marks)

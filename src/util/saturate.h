@@ -20,6 +20,11 @@ static inline uint64_t ms_least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static inline uint64_t ms_greatest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /** ms_within - @value, but not below @least nor above @most; @least when that is above @most */
 static inline uint64_t ms_within(uint64_t value, uint64_t least, uint64_t most)
 {
